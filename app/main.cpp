@@ -1,0 +1,4 @@
+// The one program.
+int main() {
+  return 0;
+}

@@ -1,0 +1,17 @@
+# Libraries found on the system (docs/dependencies.md says what each is for). scripts/setup installs them.
+find_package(Threads REQUIRED)
+find_package(OpenMP REQUIRED COMPONENTS CXX)
+find_package(OpenSSL REQUIRED COMPONENTS Crypto)
+find_package(nlohmann_json REQUIRED)
+find_package(CLI11 REQUIRED)
+find_package(fmt REQUIRED)
+find_package(GTest REQUIRED)
+find_package(SQLite3 REQUIRED)
+find_package(PkgConfig REQUIRED)
+
+# Debian's dnnl package file asks for an OpenCL development set-up that the CPU parts do not need.
+find_path(DNNL_INCLUDE_DIR oneapi/dnnl/dnnl.h REQUIRED)
+find_library(DNNL_LIBRARY dnnl REQUIRED)
+add_library(dnnl::cpu INTERFACE IMPORTED)
+target_include_directories(dnnl::cpu SYSTEM INTERFACE ${DNNL_INCLUDE_DIR})
+target_link_libraries(dnnl::cpu INTERFACE ${DNNL_LIBRARY})

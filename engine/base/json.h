@@ -1,0 +1,111 @@
+// Described structs to and from JSON. Reading collects every error at once, names the nearest known
+// key for an unknown one, checks ranges, and accepts former names; writing gives all fields in
+// declaration order, so that equal structs give equal text (the identity of a spec).
+#pragma once
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/base/describe.h"
+#include "engine/base/params.h"
+#include "engine/base/result.h"
+
+namespace lathe {
+
+using Json = nlohmann::ordered_json;
+
+// Parses JSON text with // and /* */ comments; `origin` (a file name) begins the error's message.
+Result<Json> parse_json(std::string_view text, std::string_view origin);
+
+// Reads and parses a JSON file; kUsage if it is missing or malformed.
+Result<Json> read_json_file(const std::string& path);
+
+template <Described T>
+Json to_json(const T& object) {
+  Json out = Json::object();
+  for_each_field(object, [&](const auto& f, const auto& value) {
+    using Value = std::remove_cvref_t<decltype(value)>;
+    const std::string name(f.name);
+    if constexpr (Described<Value>) {
+      out[name] = to_json(value);
+    } else if constexpr (NamedEnum<Value>) {
+      out[name] = std::string(enum_name(value));
+    } else {
+      out[name] = value;
+    }
+  });
+  return out;
+}
+
+namespace detail {
+
+// Each reads one scalar; on a wrong type or range it appends one sentence to `errors`.
+void read_scalar(const Json& in, const std::string& path, const FieldMeta& meta, bool& out,
+                 std::vector<std::string>& errors);
+void read_scalar(const Json& in, const std::string& path, const FieldMeta& meta, std::int64_t& out,
+                 std::vector<std::string>& errors);
+void read_scalar(const Json& in, const std::string& path, const FieldMeta& meta, double& out,
+                 std::vector<std::string>& errors);
+void read_scalar(const Json& in, const std::string& path, const FieldMeta& meta, std::string& out,
+                 std::vector<std::string>& errors);
+void read_scalar(const Json& in, const std::string& path, const FieldMeta& meta,
+                 std::vector<std::string>& out, std::vector<std::string>& errors);
+// The index of the name among `names`, or -1 with an error.
+int read_enum(const Json& in, const std::string& path, const std::string_view* names,
+              std::size_t count, std::vector<std::string>& errors);
+void report_unknown_key(const std::string& path, const std::vector<std::string>& known,
+                        std::vector<std::string>& errors);
+
+}  // namespace detail
+
+// Overwrites the fields that `in` names; the others keep their values. `prefix` is the path of the
+// struct within the whole document, for messages.
+template <Described T>
+void read_json(const Json& in, T& object, const std::string& prefix,
+               std::vector<std::string>& errors) {
+  if (!in.is_object()) {
+    errors.push_back((prefix.empty() ? "the document" : prefix) + " must be a JSON object, not " +
+                     in.dump());
+    return;
+  }
+  std::vector<std::string> known;
+  for_each_field(object, [&](const auto& f, auto& value) {
+    using Value = std::remove_cvref_t<decltype(value)>;
+    known.emplace_back(f.name);
+    auto found = in.find(f.name);
+    if (found == in.end() && !f.meta.was.empty()) {
+      known.emplace_back(f.meta.was);
+      found = in.find(f.meta.was);
+    }
+    if (found == in.end()) {
+      return;
+    }
+    const std::string path =
+        prefix.empty() ? std::string(f.name) : prefix + "." + std::string(f.name);
+    if constexpr (Described<Value>) {
+      read_json(*found, value, path, errors);
+    } else if constexpr (NamedEnum<Value>) {
+      const auto& names = EnumNames<Value>::names;
+      const int index = detail::read_enum(*found, path, names.data(), names.size(), errors);
+      if (index >= 0) {
+        value = static_cast<Value>(index);
+      }
+    } else {
+      detail::read_scalar(*found, path, f.meta, value, errors);
+    }
+  });
+  for (const auto& [key, unused] : in.items()) {
+    bool is_known = false;
+    for (const std::string& name : known) {
+      is_known = is_known || name == key;
+    }
+    if (!is_known) {
+      detail::report_unknown_key(prefix.empty() ? key : prefix + "." + key, known, errors);
+    }
+  }
+}
+
+}  // namespace lathe

@@ -1,0 +1,67 @@
+// Where text comes from and how it becomes tokens.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/base/describe.h"
+
+namespace lathe {
+
+enum class TokenizerKind : std::uint8_t { kByte, kBpe };
+template <>
+struct EnumNames<TokenizerKind> {
+  static constexpr std::array<std::string_view, 2> names{"byte", "bpe"};
+};
+
+struct DataConfig {
+  std::string path = "python-stdlib";
+  std::vector<std::string> extensions = {".py", ".txt", ".md"};
+  TokenizerKind tokenizer = TokenizerKind::kBpe;
+  std::int64_t vocab_size = 2048;
+  double heldout = 0.1;
+  std::int64_t max_bytes = 0;
+
+  static constexpr auto fields() {
+    using C = DataConfig;
+    return std::tuple{
+        field("path", &C::path,
+              {.structural = true,
+               .help = "a folder or a file of text; python-stdlib means the sources of the "
+                       "installed Python standard library"}),
+        field("extensions", &C::extensions,
+              {.structural = true, .help = "file name endings taken from a folder"}),
+        field("tokenizer", &C::tokenizer,
+              {.sweep = true,
+               .structural = true,
+               .help = "byte: 256 bytes and one end mark; bpe: byte-pair encoding trained on the "
+                       "training part of the corpus itself"}),
+        field("vocab_size", &C::vocab_size,
+              {.lo = 260,
+               .hi = 262144,
+               .log = true,
+               .sweep = true,
+               .structural = true,
+               .unit = "tokens",
+               .help = "size of the trained BPE vocabulary"}),
+        field(
+            "heldout", &C::heldout,
+            {.lo = 0.001,
+             .hi = 0.9,
+             .structural = true,
+             .help = "share of the files held out for evaluation, chosen by a hash of each path"}),
+        field("max_bytes", &C::max_bytes,
+              {.lo = 0,
+               .hi = 1e13,
+               .structural = true,
+               .unit = "bytes",
+               .help = "use about this much text at most (files in order of their hash); 0 means "
+                       "all"})};
+  }
+};
+static_assert(complete<DataConfig>());
+
+}  // namespace lathe

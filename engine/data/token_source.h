@@ -1,0 +1,53 @@
+// Tokens of a corpus, split into a training and a held-out stream, memory-mapped.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "engine/base/result.h"
+#include "engine/data/data_config.h"
+
+namespace lathe {
+
+enum class Split : std::uint8_t { kTrain, kHeldout };
+
+// Facts of a prepared corpus.
+struct CorpusInfo {
+  std::string digest;  // of tokens and tokenizer: replay compares it
+  std::int64_t vocab_size = 0;
+  std::int64_t train_tokens = 0;
+  std::int64_t heldout_tokens = 0;
+  std::int64_t files = 0;
+  std::int64_t skipped_files = 0;  // binary or not UTF-8
+  std::int64_t text_bytes = 0;
+};
+
+// Random access to the two streams. Documents follow each other, each ended by the end mark.
+class TokenSource {
+ public:
+  virtual ~TokenSource() = default;
+  virtual const CorpusInfo& info() const = 0;
+  virtual std::span<const std::int32_t> tokens(Split split) const = 0;
+  // Text of token ids, for samples and messages.
+  virtual std::string decode(std::span<const std::int32_t> ids) const = 0;
+};
+
+// Progress of the preparation: share in [0, 1] and what is being done.
+using CorpusProgress = std::function<void(double share, const std::string& what)>;
+
+// Tokenizes the corpus once into a cache ($XDG_CACHE_HOME/lathe) keyed by the digest of config and
+// file contents, and maps it; the second time it only maps. kData for a missing, empty or binary
+// corpus, or one too small for two sequences of seq_len in each part.
+Result<std::shared_ptr<const TokenSource>> open_corpus(const DataConfig& config,
+                                                       std::int64_t seq_len,
+                                                       const CorpusProgress& progress);
+
+// Start offsets of the B sequences of micro-batch `micro` of optimizer step `step` (0-based): drawn
+// by Philox from (seed, step, micro) alone. Each sequence is seq_len + 1 tokens (input and target).
+void batch_offsets(std::int64_t stream_tokens, std::int64_t seq_len, std::uint64_t seed,
+                   std::int64_t step, std::int64_t micro, std::span<std::int64_t> offsets);
+
+}  // namespace lathe

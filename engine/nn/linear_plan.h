@@ -1,0 +1,41 @@
+// What is decided for one linear slot before any memory is taken: its shape and how its weight is
+// stored. Methods edit these plans; the model is then built from them.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "engine/nn/model_config.h"
+#include "engine/ops/op_args.h"
+
+namespace lathe {
+
+enum class LinearStorage : std::uint8_t { kDense, kLowRank };
+
+// How the factors of a low-rank slot start (engine/methods/low_rank/README.md names the sources).
+enum class FactorInit : std::uint8_t { kSpectral, kScaledNormal };
+
+struct LinearPlan {
+  std::string name;        // module path, "layers.3.attention.q"
+  std::int64_t in = 0;     // columns n of W [out, in]
+  std::int64_t out = 0;    // rows m
+  double init_std = 0.02;  // of the dense weight it stands for
+  LinearStorage storage = LinearStorage::kDense;
+  std::int64_t rank = 0;  // kLowRank: y = B f(A x), A [rank, in], B [out, rank]
+  Activation between = Activation::kNone;
+  FactorInit init = FactorInit::kSpectral;
+
+  // Largest rank at which two factors hold fewer parameters than the dense weight:
+  // r < m n / (m + n).
+  std::int64_t break_even_rank() const { return (in * out - 1) / (in + out); }
+  std::int64_t params() const {
+    return storage == LinearStorage::kDense ? in * out : rank * (in + out);
+  }
+};
+
+// The linear slots of a model in forward order, all dense: q, k, v, o, gate, up, down of each
+// block.
+std::vector<LinearPlan> dense_plan(const ModelConfig& model);
+
+}  // namespace lathe

@@ -1,0 +1,174 @@
+// The arguments of every op, one struct each: what it computes, shapes, and which tensors it
+// writes. B is batch, T sequence length, N = B*T tokens, D model width, V vocabulary; all tensors
+// are f32 unless said otherwise. Outputs never alias inputs unless a line says "in place" or "may
+// alias".
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "engine/tensor/tensor.h"
+
+namespace lathe {
+
+// c = alpha * op(a) * op(b) + beta * c, op = transpose where asked. a: [M, K], b: [K, N], c: [M, N]
+// after op; tensors of higher rank are seen as matrices of their last extent.
+struct MatmulArgs {
+  TensorRef a, b, c;
+  bool transpose_a = false;
+  bool transpose_b = false;
+  float alpha = 1.0f;
+  float beta = 0.0f;
+};
+
+// out = a + b, equal shapes; out may alias a or b.
+struct AddArgs {
+  TensorRef a, b, out;
+};
+
+// x *= factor, in place.
+struct ScaleArgs {
+  TensorRef x;
+  float factor = 1.0f;
+};
+
+struct CopyArgs {
+  TensorRef from, to;
+};
+
+struct FillArgs {
+  TensorRef out;
+  float value = 0.0f;
+};
+
+// out[i] ~ N(mean, stddev^2), truncated at +-3 stddev if asked, or U(mean-stddev, mean+stddev) if
+// uniform; drawn by Philox from (seed, stream, i) alone (engine/base/rng.h).
+struct RandomFillArgs {
+  TensorRef out;
+  std::uint64_t seed = 0;
+  std::uint64_t stream = 0;
+  float mean = 0.0f;
+  float stddev = 1.0f;
+  bool uniform = false;
+  bool truncated = false;
+};
+
+// *result = sum of squares of x, accumulated in double in a fixed order. `result` is a host address
+// (ignored on meta).
+struct SumSquaresArgs {
+  TensorRef x;
+  double* result = nullptr;
+};
+
+// RMSNorm (Zhang & Sennrich 2019, eq. 4): y = x * rstd * gain, rstd = 1/sqrt(mean(x^2) + eps).
+// x, y: [N, D]; gain: [D]; rstd: [N], written if defined.
+struct RmsnormForwardArgs {
+  TensorRef x, gain, y, rstd;
+  float eps = 1e-5f;
+};
+
+// dx = gradient with respect to x (+ dx_add where defined, which may alias dx); dgain: [D],
+// accumulated. rstd as forward wrote it.
+struct RmsnormBackwardArgs {
+  TensorRef dy, x, gain, rstd, dx, dgain, dx_add;
+};
+
+// Rotary position embedding (Su et al. 2021, eq. 34) in place. x: [B, T, heads * head_dim]; pairs
+// are (i, i + head_dim/2) as in LLaMA's published checkpoints of the Hugging Face layout. Position
+// of row t is first_position + t. inverse = true rotates back (the backward pass).
+struct RopeArgs {
+  TensorRef x;
+  std::int64_t heads = 1;
+  float theta = 10000.0f;
+  std::int64_t first_position = 0;
+  bool inverse = false;
+};
+
+// Causal grouped-query attention, softmax(q k^T * scale) v, scale = 1/sqrt(head_dim), in tiles: no
+// T x T matrix is ever held. q, out: [B, T, heads*head_dim]; k, v: [B, T, kv_heads*head_dim];
+// lse: [B, heads, T] log-sum-exp of each row, kept for backward (written if defined).
+// workspace: f32 of attention_workspace_elements().
+struct AttentionForwardArgs {
+  TensorRef q, k, v, out, lse, workspace;
+  std::int64_t heads = 1;
+  std::int64_t kv_heads = 1;
+};
+
+// dq, dk, dv are overwritten. out and lse as forward wrote them (FlashAttention, Dao et al. 2022,
+// algorithm 4).
+struct AttentionBackwardArgs {
+  TensorRef dout, q, k, v, out, lse, dq, dk, dv, workspace;
+  std::int64_t heads = 1;
+  std::int64_t kv_heads = 1;
+};
+
+// Scratch of both attention ops in f32 elements for `parallelism` threads (Backend::parallelism()).
+std::int64_t attention_workspace_elements(std::int64_t seq_len, std::int64_t head_dim,
+                                          std::int64_t parallelism);
+
+// h = silu(gate) * up (Shazeer 2020, eq. 6). All [N, F]; h may alias up or gate.
+struct SwigluForwardArgs {
+  TensorRef gate, up, h;
+};
+
+// dgate, dup from dh; dgate may alias gate, dup may alias up. If h is defined it is recomputed into
+// it.
+struct SwigluBackwardArgs {
+  TensorRef dh, gate, up, dgate, dup, h;
+};
+
+enum class Activation : std::uint8_t { kNone, kRelu, kGelu, kSilu, kTanh };
+
+// y = f(x), elementwise; y may alias x. GELU is the exact erf form.
+struct ActivationForwardArgs {
+  TensorRef x, y;
+  Activation kind = Activation::kNone;
+};
+
+// dx = dy * f'(x); dx may alias dy.
+struct ActivationBackwardArgs {
+  TensorRef x, dy, dx;
+  Activation kind = Activation::kNone;
+};
+
+// out[n] = table[ids[n]]. table: [V, D]; ids: i32 [N]; out: [N, D].
+struct EmbeddingForwardArgs {
+  TensorRef table, ids, out;
+};
+
+// dtable[ids[n]] += dout[n], in an order that does not depend on threads.
+struct EmbeddingBackwardArgs {
+  TensorRef dout, ids, dtable;
+};
+
+// Sums over a chunk of rows; zeroed by the caller before the first chunk.
+struct CrossEntropySums {
+  double loss = 0;           // nats
+  std::int64_t correct = 0;  // argmax == target
+  std::int64_t counted = 0;  // targets that are not ignored
+};
+
+// Softmax cross-entropy of one chunk of rows, in place: logits [n, V] become their gradient
+// (softmax - onehot) * grad_scale if write_gradient, else they are left as they are. targets: i32
+// [n]; a target of -1 is ignored (zero gradient). Adds to *sums (host memory; ignored on meta).
+struct CrossEntropyArgs {
+  TensorRef logits, targets;
+  float grad_scale = 1.0f;
+  bool write_gradient = true;
+  CrossEntropySums* sums = nullptr;
+};
+
+// AdamW (Loshchilov & Hutter 2019, algorithm 2), decoupled decay: g *= grad_scale (clipping) first.
+// m, v: first and second moment; bias corrections are those of `step` (1 for the first).
+struct AdamwStepArgs {
+  TensorRef weight, gradient, m, v;
+  float lr = 1e-3f;
+  float beta1 = 0.9f;
+  float beta2 = 0.95f;
+  float eps = 1e-8f;
+  float weight_decay = 0.0f;
+  float grad_scale = 1.0f;
+  std::int64_t step = 1;
+};
+
+}  // namespace lathe

@@ -1,0 +1,78 @@
+// How long and in what portions a run trains, and when it measures and saves.
+#pragma once
+
+#include <cstdint>
+
+#include "engine/base/describe.h"
+
+namespace lathe {
+
+struct TrainConfig {
+  std::int64_t steps = 200;
+  std::int64_t batch_size = 8;
+  std::int64_t seq_len = 256;
+  std::int64_t grad_accum = 1;
+  std::int64_t eval_every = 50;
+  std::int64_t eval_batches = 8;
+  std::int64_t checkpoint_every = 100;
+  std::int64_t logit_chunk = 0;
+
+  static constexpr auto fields() {
+    using C = TrainConfig;
+    return std::tuple{
+        field("steps", &C::steps,
+              {.lo = 1,
+               .hi = 1e9,
+               .log = true,
+               .sweep = true,
+               .unit = "steps",
+               .help = "optimizer steps of the run"}),
+        field("batch_size", &C::batch_size,
+              {.lo = 1,
+               .hi = 65536,
+               .log = true,
+               .sweep = true,
+               .structural = true,
+               .unit = "sequences",
+               .help = "sequences per forward pass"}),
+        field("seq_len", &C::seq_len,
+              {.lo = 2,
+               .hi = 131072,
+               .log = true,
+               .sweep = true,
+               .structural = true,
+               .unit = "tokens",
+               .help = "length of a sequence"}),
+        field("grad_accum", &C::grad_accum,
+              {.lo = 1,
+               .hi = 4096,
+               .log = true,
+               .sweep = true,
+               .structural = true,
+               .help = "forward and backward passes per optimizer step"}),
+        field("eval_every", &C::eval_every,
+              {.lo = 0,
+               .hi = 1e9,
+               .log = true,
+               .unit = "steps",
+               .help = "held-out evaluation every so many steps and at the end; 0 means never"}),
+        field("eval_batches", &C::eval_batches,
+              {.lo = 1, .hi = 1e6, .log = true, .help = "batches of one evaluation"}),
+        field("checkpoint_every", &C::checkpoint_every,
+              {.lo = 0,
+               .hi = 1e9,
+               .log = true,
+               .unit = "steps",
+               .help = "a checkpoint every so many steps and at the end; 0 means only at the end"}),
+        field(
+            "logit_chunk", &C::logit_chunk,
+            {.lo = 0,
+             .hi = 1 << 20,
+             .structural = true,
+             .unit = "tokens",
+             .help = "tokens whose logits are held at once in the loss; 0 chooses about 16 MiB"})};
+  }
+};
+static_assert(complete<TrainConfig>());
+
+}  // namespace lathe

@@ -1,0 +1,98 @@
+// One training run: model, optimizer, data and the counters that make its state. Single-threaded:
+// one engine thread calls it. Throws OutOfMemory; every other expected failure is a Result.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/backend/backend.h"
+#include "engine/base/result.h"
+#include "engine/train/train_spec.h"
+
+namespace lathe {
+
+class TokenSource;  // engine/data/token_source.h
+
+// What one optimizer step tells.
+struct StepReport {
+  std::int64_t step = 0;  // 1 for the first
+  double loss = 0;        // mean nats per token over the whole accumulated batch
+  double accuracy = 0;    // share of tokens whose argmax is the target
+  double lr = 0;
+  double grad_norm = 0;     // before clipping
+  std::int64_t tokens = 0;  // trained on so far
+  double step_secs = 0;
+  double flops = 0;     // of the ops issued
+  LedgerSnapshot live;  // after the step
+  LedgerSnapshot peak;  // within the step
+};
+
+struct EvalReport {
+  double loss = 0;
+  double perplexity = 0;
+  double accuracy = 0;
+  std::int64_t tokens = 0;
+};
+
+// Knobs that may change while a run trains; applied between steps.
+struct LiveKnobs {
+  double lr = 0;
+  double weight_decay = 0;
+  double clip_norm = 0;
+};
+
+class Trainer {
+ public:
+  virtual ~Trainer() = default;
+
+  // Runs one optimizer step. kDiverged if the loss or the gradient norm is not finite (the weights
+  // are then left as they were before the step).
+  virtual Result<StepReport> step() = 0;
+  // Loss, perplexity and next-token accuracy on the held-out part. Does not touch the training
+  // state.
+  virtual Result<EvalReport> evaluate() = 0;
+
+  virtual std::int64_t steps_done() const = 0;
+  virtual std::int64_t parameter_count() const = 0;
+  // Bytes of the weights as they would be stored.
+  virtual std::int64_t stored_bytes() const = 0;
+  virtual void set_live(const LiveKnobs& knobs) = 0;
+  virtual LiveKnobs live() const = 0;
+
+  // Writes weights, optimizer state and counters into `folder`, atomically (written beside, synced,
+  // renamed). kDisk on failure; a former checkpoint of that name survives it.
+  virtual Result<void> save(const std::string& folder) = 0;
+  // Continues from a checkpoint of the same spec, to the very same bits. kData if it is unreadable,
+  // damaged or of another spec.
+  virtual Result<void> load(const std::string& folder) = 0;
+  // A digest of all parameters, for replay.
+  virtual std::string parameter_digest() = 0;
+  virtual Backend& backend() = 0;
+};
+
+// Builds the model on the back end and initialises it from the seed. On meta `data` may be null.
+// Errors are all config errors at once (kUsage); warnings go to `warnings`.
+Result<std::unique_ptr<Trainer>> make_trainer(Backend& backend, const TrainSpec& spec,
+                                              std::shared_ptr<const TokenSource> data,
+                                              std::vector<std::string>& warnings);
+
+// What `lathe plan` and the sliders show. `params` of the spec with vocab_size resolved by the
+// caller.
+struct PlanReport {
+  std::int64_t parameters = 0;
+  std::int64_t dense_parameters = 0;  // of the same model without any method
+  std::int64_t stored_bytes = 0;
+  LedgerSnapshot peak;
+  std::string peak_phase;
+  std::vector<LayerBytes> peak_by_layer;
+  double flops_per_step = 0;
+  double bytes_per_step = 0;
+  std::vector<std::string> warnings;
+};
+
+// One step on meta, for a machine of `parallelism` threads. spec.model.vocab_size must be set.
+Result<PlanReport> plan_step(const TrainSpec& spec, int parallelism);
+
+}  // namespace lathe
