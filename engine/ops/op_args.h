@@ -21,6 +21,11 @@ struct MatmulArgs {
   float beta = 0.0f;
 };
 
+struct MatmulExtents {
+  std::int64_t m = 0, n = 0, k = 0;
+};
+MatmulExtents matmul_extents(const MatmulArgs& args);
+
 // out = a + b, equal shapes; out may alias a or b.
 struct AddArgs {
   TensorRef a, b, out;
@@ -54,7 +59,7 @@ struct RandomFillArgs {
 };
 
 // *result = sum of squares of x, accumulated in double in a fixed order. `result` is a host address
-// (ignored on meta).
+// (set to zero on meta).
 struct SumSquaresArgs {
   TensorRef x;
   double* result = nullptr;
@@ -101,6 +106,9 @@ struct AttentionBackwardArgs {
   std::int64_t heads = 1;
   std::int64_t kv_heads = 1;
 };
+
+// Rows of queries or keys that attention handles together.
+inline constexpr std::int64_t kAttentionTile = 64;
 
 // Scratch of both attention ops in f32 elements for `parallelism` threads (Backend::parallelism()).
 std::int64_t attention_workspace_elements(std::int64_t seq_len, std::int64_t head_dim,

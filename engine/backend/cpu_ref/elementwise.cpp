@@ -1,0 +1,46 @@
+// add, scale, copy, fill, random_fill, sum_squares.
+#include <cstring>
+
+#include "engine/backend/cpu_ref/cpu_ref_backend.h"
+#include "engine/backend/random_values.h"
+
+namespace lathe::cpu_ref {
+
+void add(Backend&, const AddArgs& args) {
+  for (std::int64_t i = 0; i < args.out.elements(); ++i) {
+    args.out.f32()[i] = args.a.f32()[i] + args.b.f32()[i];
+  }
+}
+
+void scale(Backend&, const ScaleArgs& args) {
+  for (std::int64_t i = 0; i < args.x.elements(); ++i) {
+    args.x.f32()[i] *= args.factor;
+  }
+}
+
+void copy(Backend&, const CopyArgs& args) {
+  if (args.to.bytes() > 0) {
+    std::memcpy(args.to.data, args.from.data, static_cast<std::size_t>(args.to.bytes()));
+  }
+}
+
+void fill(Backend&, const FillArgs& args) {
+  for (std::int64_t i = 0; i < args.out.elements(); ++i) {
+    args.out.f32()[i] = args.value;
+  }
+}
+
+void random_fill(Backend&, const RandomFillArgs& args) {
+  write_random_values(args, 0, args.out.elements());
+}
+
+void sum_squares(Backend&, const SumSquaresArgs& args) {
+  double sum = 0.0;
+  for (std::int64_t i = 0; i < args.x.elements(); ++i) {
+    const double x = args.x.f32()[i];
+    sum += x * x;
+  }
+  *args.result = sum;
+}
+
+}  // namespace lathe::cpu_ref

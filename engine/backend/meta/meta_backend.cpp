@@ -1,0 +1,56 @@
+// Ops that do nothing, memory that does not exist.
+#include "engine/backend/meta/meta_backend.h"
+
+#include <cstring>
+
+#include "engine/backend/host.h"
+
+namespace lathe {
+namespace {
+
+class NoMemory final : public MemorySource {
+ public:
+  void* take(std::int64_t) override { return nullptr; }
+  void give_back(void*, std::int64_t) noexcept override {}
+  bool holds_memory() const override { return false; }
+  std::int64_t pool_bytes() const override { return 0; }
+};
+
+class MetaBackend final : public Backend {
+ public:
+  using Backend::Backend;
+  bool computes() const override { return false; }
+  void write(TensorRef, const void*, std::int64_t) override {}
+  void read(TensorRef, void* to, std::int64_t bytes) override {
+    std::memset(to, 0, static_cast<std::size_t>(bytes));
+  }
+};
+
+template <typename Args>
+void skip(Backend&, const Args&) {}
+
+void zero_result(Backend&, const SumSquaresArgs& args) {
+  *args.result = 0.0;
+}
+
+constexpr OpTable make_table() {
+  OpTable table{
+#define OP(name, Args) .name = skip<Args>,
+#include "engine/ops/op_list.inl"
+#undef OP
+  };
+  table.sum_squares = zero_result;
+  return table;
+}
+
+constexpr OpTable kTable = make_table();
+
+}  // namespace
+
+std::unique_ptr<Backend> make_meta_backend(int parallelism) {
+  return std::make_unique<MetaBackend>(
+      BackendInfo{.name = "meta", .device = describe_cpu(parallelism), .parallelism = parallelism},
+      kTable, std::make_unique<NoMemory>());
+}
+
+}  // namespace lathe

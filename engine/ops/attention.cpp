@@ -1,0 +1,80 @@
+// Causal grouped-query attention: shape rules, costs and the size of its scratch.
+#include "engine/ops/op_table.h"
+#include "engine/ops/shape_rules.h"
+
+namespace lathe {
+namespace {
+
+void check_heads(const TensorRef& q, const TensorRef& k, const TensorRef& v, std::int64_t heads,
+                 std::int64_t kv_heads) {
+  check_f32(q);
+  check_f32(k);
+  CHECK(q.shape.rank() == 3 && k.shape.rank() == 3, "attention: q and k are [B, T, width]");
+  CHECK(heads > 0 && kv_heads > 0 && heads % kv_heads == 0,
+        "attention: kv_heads must divide heads");
+  CHECK(q.cols() % heads == 0, "attention: heads must divide the width of q");
+  CHECK(q.shape[0] == k.shape[0] && q.shape[1] == k.shape[1],
+        "attention: q and k differ in batch or length");
+  CHECK(k.cols() == q.cols() / heads * kv_heads, "attention: k has the wrong width");
+  check_same_matrix(k, v);
+}
+
+void check_workspace(const TensorRef& workspace, const TensorRef& q, std::int64_t heads) {
+  check_f32(workspace);
+  CHECK(workspace.elements() >= attention_workspace_elements(q.shape[1], q.cols() / heads, 1),
+        "attention: the workspace is too small");
+}
+
+// Pairs (query, key) with key <= query, over all batches and heads.
+double causal_pairs(const TensorRef& q, std::int64_t heads) {
+  const double length = double(q.shape[1]);
+  return double(q.shape[0]) * double(heads) * length * (length + 1.0) / 2.0;
+}
+
+}  // namespace
+
+std::int64_t attention_workspace_elements(std::int64_t seq_len, std::int64_t head_dim,
+                                          std::int64_t parallelism) {
+  const std::int64_t tile = kAttentionTile;
+  const std::int64_t scores = 2 * tile * tile;
+  const std::int64_t vectors = (seq_len + 15) / 16 * 16 + 2 * tile;
+  const std::int64_t packed = 4 * tile * ((head_dim + 15) / 16 * 16);
+  return parallelism * (scores + vectors + packed);
+}
+
+void validate(const AttentionForwardArgs& args) {
+  check_heads(args.q, args.k, args.v, args.heads, args.kv_heads);
+  check_same_matrix(args.q, args.out);
+  check_distinct(args.out, args.q);
+  check_workspace(args.workspace, args.q, args.heads);
+  if (args.lse.defined()) {
+    check_elements(args.lse, args.q.rows() * args.heads);
+  }
+}
+
+OpCost cost(const AttentionForwardArgs& args) {
+  const double pairs = causal_pairs(args.q, args.heads);
+  const double head_dim = double(args.q.cols() / args.heads);
+  return {.flops = pairs * (4.0 * head_dim + 4.0),
+          .bytes = 8.0 * double(args.q.elements() + args.k.elements())};
+}
+
+void validate(const AttentionBackwardArgs& args) {
+  check_heads(args.q, args.k, args.v, args.heads, args.kv_heads);
+  check_same_matrix(args.q, args.out);
+  check_same_matrix(args.q, args.dout);
+  check_same_matrix(args.q, args.dq);
+  check_same_matrix(args.k, args.dk);
+  check_same_matrix(args.k, args.dv);
+  check_elements(args.lse, args.q.rows() * args.heads);
+  check_workspace(args.workspace, args.q, args.heads);
+}
+
+OpCost cost(const AttentionBackwardArgs& args) {
+  const double pairs = causal_pairs(args.q, args.heads);
+  const double head_dim = double(args.q.cols() / args.heads);
+  return {.flops = pairs * (10.0 * head_dim + 5.0),
+          .bytes = 16.0 * double(args.q.elements() + args.k.elements())};
+}
+
+}  // namespace lathe

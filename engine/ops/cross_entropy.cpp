@@ -1,0 +1,20 @@
+// Softmax cross-entropy: shape rule and cost.
+#include "engine/ops/op_table.h"
+#include "engine/ops/shape_rules.h"
+
+namespace lathe {
+
+void validate(const CrossEntropyArgs& args) {
+  check_f32(args.logits);
+  check_i32(args.targets);
+  CHECK(args.logits.rows() == args.targets.elements(), "cross_entropy: one target a row");
+  CHECK(args.logits.cols() > 0, "cross_entropy: a row has at least one class");
+  CHECK(args.sums != nullptr, "cross_entropy: no place for the sums");
+}
+
+OpCost cost(const CrossEntropyArgs& args) {
+  const double n = double(args.logits.elements());
+  return {.flops = 5.0 * n, .bytes = (args.write_gradient ? 8.0 : 4.0) * n};
+}
+
+}  // namespace lathe

@@ -1,0 +1,65 @@
+// Ops that go over elements one by one: shape rules and costs.
+#include "engine/ops/op_table.h"
+#include "engine/ops/shape_rules.h"
+
+namespace lathe {
+
+void validate(const AddArgs& args) {
+  check_f32(args.a);
+  check_f32(args.b);
+  check_f32(args.out);
+  check_same_size(args.a, args.b);
+  check_same_size(args.a, args.out);
+}
+
+OpCost cost(const AddArgs& args) {
+  const double n = double(args.out.elements());
+  return {.flops = n, .bytes = 12.0 * n};
+}
+
+void validate(const ScaleArgs& args) {
+  check_f32(args.x);
+}
+
+OpCost cost(const ScaleArgs& args) {
+  const double n = double(args.x.elements());
+  return {.flops = n, .bytes = 8.0 * n};
+}
+
+void validate(const CopyArgs& args) {
+  CHECK(args.from.defined() && args.from.dtype == args.to.dtype, "copy: the types differ");
+  check_same_size(args.from, args.to);
+  check_distinct(args.from, args.to);
+}
+
+OpCost cost(const CopyArgs& args) {
+  return {.flops = 0, .bytes = 2.0 * double(args.to.bytes())};
+}
+
+void validate(const FillArgs& args) {
+  check_f32(args.out);
+}
+
+OpCost cost(const FillArgs& args) {
+  return {.flops = 0, .bytes = double(args.out.bytes())};
+}
+
+void validate(const RandomFillArgs& args) {
+  check_f32(args.out);
+}
+
+OpCost cost(const RandomFillArgs& args) {
+  return {.flops = 0, .bytes = double(args.out.bytes())};
+}
+
+void validate(const SumSquaresArgs& args) {
+  check_f32(args.x);
+  CHECK(args.result != nullptr, "sum_squares: no place for the result");
+}
+
+OpCost cost(const SumSquaresArgs& args) {
+  const double n = double(args.x.elements());
+  return {.flops = 2.0 * n, .bytes = 4.0 * n};
+}
+
+}  // namespace lathe
