@@ -1,0 +1,20 @@
+# Finds the CUDA toolkit. LATHE_CUDA=AUTO takes it where it is, ON demands it, OFF never looks.
+# Sets LATHE_HAS_CUDA and a line for the summary. The toolkit is needed to build, not to run.
+set(LATHE_HAS_CUDA OFF)
+if(NOT LATHE_CUDA MATCHES "^(AUTO|ON|OFF)$")
+  message(FATAL_ERROR "LATHE_CUDA is '${LATHE_CUDA}'; it must be AUTO, ON or OFF.")
+endif()
+if(LATHE_CUDA STREQUAL "OFF")
+  set(lathe_cuda_summary "off (LATHE_CUDA=OFF)")
+else()
+  find_package(CUDAToolkit QUIET)
+  if(CUDAToolkit_FOUND AND CUDAToolkit_NVCC_EXECUTABLE)
+    set(LATHE_HAS_CUDA ON)
+    set(lathe_cuda_summary "toolkit ${CUDAToolkit_VERSION} in ${CUDAToolkit_BIN_DIR}; this version has no CUDA parts yet")
+  elseif(LATHE_CUDA STREQUAL "ON")
+    message(FATAL_ERROR "LATHE_CUDA=ON, but no CUDA toolkit (nvcc) was found. Set CUDAToolkit_ROOT or CUDACXX, "
+                        "or configure with -DLATHE_CUDA=AUTO.")
+  else()
+    set(lathe_cuda_summary "off (no toolkit found; everything runs on the CPU)")
+  endif()
+endif()
