@@ -1,0 +1,150 @@
+// lathe export RUN: its metrics as CSV or JSON lines, or its newest checkpoint as a folder.
+#include <fmt/core.h>
+
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+
+#include "app/cli.h"
+#include "app/verb_list.h"
+
+namespace lathe::app {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct ExportOptions {
+  std::string run;
+  std::string format = "csv";
+  std::string out;
+};
+
+// NaN and infinities are spelled alike in both directions.
+std::string value_text(double value) {
+  if (std::isnan(value)) {
+    return "NaN";
+  }
+  if (std::isinf(value)) {
+    return value > 0 ? "Infinity" : "-Infinity";
+  }
+  return fmt::format("{}", value);
+}
+
+std::string line_of(const storage::RunDetail& run, const experiments::MetricPoint& point,
+                    bool csv) {
+  if (csv) {
+    return fmt::format("{},{},{},{},{}\n", run.summary.id, point.metric, point.step,
+                       value_text(point.value), point.time_ms);
+  }
+  const bool finite = std::isfinite(point.value);
+  const Json value = finite ? Json(point.value) : Json(value_text(point.value));
+  return Json{{"run", run.summary.id},
+              {"metric", point.metric},
+              {"step", point.step},
+              {"value", value},
+              {"time_ms", point.time_ms}}
+             .dump() +
+         "\n";
+}
+
+Result<std::int64_t> write_metrics(storage::RunCatalog& catalog, const storage::RunDetail& run,
+                                   const ExportOptions& chosen) {
+  const bool csv = chosen.format == "csv";
+  const std::string partial = chosen.out + ".partial";
+  std::ofstream file(partial, std::ios::binary);
+  file << (csv ? "run,metric,step,value,time_ms\n" : "");
+  std::int64_t lines = 0;
+  for (const std::string& metric : run.metrics) {
+    const auto points = catalog.points(run.summary.id, metric);
+    if (!points) {
+      return points.error();
+    }
+    for (const experiments::MetricPoint& point : *points) {
+      file << line_of(run, point, csv);
+      ++lines;
+    }
+  }
+  file.close();
+  std::error_code failed;
+  if (!file.fail()) {
+    fs::rename(partial, chosen.out, failed);
+  }
+  if (file.fail() || failed) {
+    fs::remove(partial, failed);
+    return Error{ErrorKind::kDisk, "cannot write " + chosen.out,
+                 "name a file in a folder that exists and has room"};
+  }
+  return lines;
+}
+
+Result<std::int64_t> copy_checkpoint(const storage::RunDetail& run, const ExportOptions& chosen) {
+  if (run.checkpoints.empty()) {
+    return Error{ErrorKind::kData, "run " + run.summary.id + " has no checkpoint",
+                 "export --format csv gives its metrics; a run leaves a checkpoint at its end"};
+  }
+  std::error_code failed;
+  if (fs::exists(chosen.out, failed)) {
+    return Error{ErrorKind::kUsage, chosen.out + " exists already", "name a folder that does not"};
+  }
+  const fs::path partial = chosen.out + ".partial";
+  fs::remove_all(partial, failed);
+  fs::copy(run.checkpoints.back().path, partial, fs::copy_options::recursive, failed);
+  if (!failed) {
+    fs::rename(partial, chosen.out, failed);
+  }
+  if (failed) {
+    const std::string reason = failed.message();
+    fs::remove_all(partial, failed);
+    return Error{
+        ErrorKind::kDisk,
+        fmt::format("cannot copy {} to {}: {}", run.checkpoints.back().path, chosen.out, reason),
+        "name a folder on a disk that has room"};
+  }
+  return run.checkpoints.back().step;
+}
+
+Result<void> export_run(storage::RunCatalog& catalog, const GlobalOptions& options,
+                        const ExportOptions& chosen) {
+  const auto run = catalog.run(chosen.run);
+  if (!run) {
+    return run.error();
+  }
+  const bool native = chosen.format == "native";
+  const auto written =
+      native ? copy_checkpoint(*run, chosen) : write_metrics(catalog, *run, chosen);
+  if (!written) {
+    return written.error();
+  }
+  if (options.json) {
+    fmt::print("{}\n", Json{{"run", run->summary.id},
+                            {"format", chosen.format},
+                            {"out", chosen.out},
+                            {native ? "step" : "points", *written}}
+                           .dump());
+  } else {
+    fmt::print("{}: {} {}\n", chosen.out,
+               native ? "checkpoint of step" : "points written:", *written);
+  }
+  return {};
+}
+
+}  // namespace
+
+void add_export(CLI::App& root, Cli& cli) {
+  const auto chosen = std::make_shared<ExportOptions>();
+  CLI::App* verb =
+      add_verb(root, cli, "export", "A run's metrics or its newest checkpoint, for other programs",
+               [&cli, chosen] {
+                 return with_catalog(cli.options, [&](storage::RunCatalog& catalog) {
+                   return export_run(catalog, cli.options, *chosen);
+                 });
+               });
+  verb->add_option("run", chosen->run, "a run: id, unique beginning or name")->required();
+  verb->add_option("--format", chosen->format,
+                   "csv or jsonl: every metric point; native: the newest checkpoint's folder")
+      ->check(CLI::IsMember({"csv", "jsonl", "native"}))
+      ->capture_default_str();
+  verb->add_option("-o,--out", chosen->out, "file or folder to write")->required();
+}
+
+}  // namespace lathe::app
