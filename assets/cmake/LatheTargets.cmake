@@ -41,7 +41,7 @@ function(lathe_library name)
 endfunction()
 
 # lathe_test(name LABELS unit SOURCES a.cpp ... DEPENDS lathe_base ...): a GoogleTest program that is
-# one ctest entry.
+# one ctest entry. The target unit_tests builds all programs labelled `unit`, and so for each label.
 function(lathe_test name)
   cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;DEPENDS;LABELS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
@@ -50,5 +50,11 @@ function(lathe_test name)
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 300)
   endif()
+  foreach(label ${ARG_LABELS})
+    if(NOT TARGET ${label}_tests)
+      add_custom_target(${label}_tests)
+    endif()
+    add_dependencies(${label}_tests ${name})
+  endforeach()
   set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT})
 endfunction()

@@ -1,0 +1,139 @@
+// Files stay small, open with what they are, leave no TODO without an owner and name no host of a
+// package registry.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <map>
+#include <regex>
+#include <set>
+
+#include "tests/lint/source_tree.h"
+
+namespace lathe::lint {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kMaxFileLines = 600;
+constexpr std::size_t kWishedFileLines = 400;
+constexpr std::size_t kMaxHeaderLines = 200;
+
+// Files that may be longer, each with the reason.
+const std::map<std::string, std::string, std::less<>>& longer_allowed() {
+  static const std::map<std::string, std::string, std::less<>> allowed{
+      {"experiments/events.h", "the whole protocol between runner and sinks on one page"},
+  };
+  return allowed;
+}
+
+TEST(FileShape, NoFileIsTooLong) {
+  for (const SourceFile& file : source_tree()) {
+    if (!is_code(file.path) || longer_allowed().contains(file.path)) {
+      continue;
+    }
+    const std::size_t limit = is_header(file.path) ? kMaxHeaderLines : kMaxFileLines;
+    EXPECT_LE(file.lines.size(), limit) << file.path << ": split it, or give a reason in this test";
+    if (file.lines.size() > kWishedFileLines) {
+      std::cout << "long: " << file.path << " has " << file.lines.size() << " lines\n";
+    }
+  }
+}
+
+TEST(FileShape, AllowListNamesFilesThatExist) {
+  for (const auto& [path, reason] : longer_allowed()) {
+    EXPECT_TRUE(fs::exists(fs::path(LATHE_SOURCE_DIR) / path)) << path;
+    EXPECT_FALSE(reason.empty()) << path;
+  }
+}
+
+// The comment that a kind of file opens with; empty for kinds that have none (JSON,
+// Markdown) or that are a plain list (CMakeLists.txt).
+std::string comment_start(const SourceFile& file) {
+  if (is_code(file.path)) {
+    return "// ";
+  }
+  const bool script = file.path.starts_with("scripts/") || file.path.starts_with(".ci/");
+  const bool module = file.path.ends_with(".cmake") || file.path.ends_with(".py");
+  return script || module ? "# " : "";
+}
+
+TEST(FileShape, EveryFileOpensWithWhatItIs) {
+  for (const SourceFile& file : source_tree()) {
+    const std::string start = comment_start(file);
+    if (start.empty()) {
+      continue;
+    }
+    ASSERT_FALSE(file.lines.empty()) << file.path << " is empty";
+    const std::size_t first = file.lines.front().starts_with("#!") ? 1 : 0;
+    ASSERT_GT(file.lines.size(), first) << file.path;
+    EXPECT_TRUE(file.lines[first].starts_with(start)) << file.path << " opens without a comment";
+  }
+}
+
+TEST(FileShape, HeadersAreGuardedByPragmaOnce) {
+  for (const SourceFile& file : source_tree()) {
+    if (is_header(file.path)) {
+      EXPECT_NE(std::ranges::find(file.lines, "#pragma once"), file.lines.end()) << file.path;
+    }
+  }
+}
+
+TEST(FileShape, EveryTodoHasAnOwner) {
+  const std::regex ownerless("\\bTODO(?!\\([a-z])");
+  for (const SourceFile& file : source_tree()) {
+    if (file.path == "tests/lint/file_shape_test.cpp" || file.path.ends_with(".md")) {
+      continue;
+    }
+    for (const std::string& line : file.lines) {
+      EXPECT_FALSE(std::regex_search(line, ownerless)) << file.path << ": " << line;
+    }
+  }
+}
+
+// Host names out of this machine's apt and pip settings, without the public ones.
+std::set<std::string> private_hosts() {
+  const std::set<std::string> known{"deb.debian.org", "security.debian.org", "pypi.org",
+                                    "files.pythonhosted.org", "snapshot.debian.org"};
+  std::vector<fs::path> files{"/etc/apt/sources.list", "/etc/pip.conf"};
+  const fs::path lists = "/etc/apt/sources.list.d";
+  if (fs::exists(lists)) {
+    for (const fs::directory_entry& entry : fs::directory_iterator(lists)) {
+      files.push_back(entry.path());
+    }
+  }
+  std::string text;
+  for (const char* name : {"PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL"}) {
+    const char* value = std::getenv(name);
+    text += value == nullptr ? "" : std::string(value) + "\n";
+  }
+  for (const fs::path& file : files) {
+    std::ifstream in(file);
+    text.append(std::istreambuf_iterator<char>(in), {});
+  }
+  std::set<std::string> hosts;
+  const std::regex url("https?://(?:[^/@\\s]*@)?([A-Za-z0-9.-]+)");
+  for (std::sregex_iterator match(text.begin(), text.end(), url), end; match != end; ++match) {
+    if (!known.contains((*match)[1].str())) {
+      hosts.insert((*match)[1].str());
+    }
+  }
+  return hosts;
+}
+
+TEST(FileShape, NoFileNamesTheRegistryOfThisMachine) {
+  const std::set<std::string> hosts = private_hosts();
+  for (const SourceFile& file : source_tree()) {
+    for (const std::string& line : file.lines) {
+      for (const std::string& host : hosts) {
+        EXPECT_EQ(line.find(host), std::string::npos) << file.path << " names a private host";
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace lathe::lint
