@@ -1,0 +1,66 @@
+// The list of metrics, sorted by id.
+#include "experiments/metrics.h"
+
+#include <algorithm>
+
+namespace lathe::experiments {
+namespace {
+
+constexpr MetricDef metric(std::string_view id, std::string_view unit, Better better,
+                           bool deterministic, std::string_view help) {
+  return {id, unit, better, false, deterministic, help};
+}
+
+constexpr std::array kMetrics{
+    metric("eval/acc", "", Better::kHigher, true, "share of held-out tokens predicted exactly"),
+    metric("eval/loss", "nats/token", Better::kLower, true, "mean cross-entropy, held-out part"),
+    metric("eval/ppl", "", Better::kLower, true, "perplexity: exp of the held-out loss"),
+    metric("mem/activations", "bytes", Better::kLower, true,
+           "kept from forward for backward, at the peak of the step"),
+    metric("mem/adapters", "bytes", Better::kLower, true, "adapter weights, at the peak"),
+    metric("mem/device_used_bytes", "bytes", Better::kLower, false,
+           "device memory in use by all programs"),
+    metric("mem/gradients", "bytes", Better::kLower, true, "gradients, at the peak"),
+    metric("mem/kv_cache", "bytes", Better::kLower, true, "keys and values, at the peak"),
+    metric("mem/live_bytes", "bytes", Better::kLower, true, "bytes alive after the step"),
+    metric("mem/optimizer", "bytes", Better::kLower, true, "optimizer moments, at the peak"),
+    metric("mem/peak_bytes", "bytes", Better::kLower, true, "most bytes alive within the step"),
+    metric("mem/pool_bytes", "bytes", Better::kLower, false,
+           "bytes obtained from the system, alive or kept for reuse"),
+    metric("mem/process_bytes", "bytes", Better::kLower, false, "resident size of the process"),
+    metric("mem/quantizer", "bytes", Better::kLower, true, "scales and codebooks, at the peak"),
+    metric("mem/weights", "bytes", Better::kLower, true, "weights, at the peak"),
+    metric("mem/workspace", "bytes", Better::kLower, true,
+           "scratch within one layer's pass, at the peak"),
+    metric("model/bits_per_weight", "bits", Better::kLower, true,
+           "stored bits per weight of the dense model"),
+    metric("model/params", "", Better::kLower, true, "trainable numbers of the model"),
+    metric("model/stored_bytes", "bytes", Better::kLower, true, "size of the weights as stored"),
+    metric("perf/observer_pct", "%", Better::kLower, false,
+           "share of the step's time spent on recording it"),
+    metric("perf/step_ms", "ms", Better::kLower, false, "wall time of a step"),
+    metric("perf/tflops", "TFLOP/s", Better::kHigher, false, "operations of the ops per second"),
+    metric("perf/tokens_per_s", "tokens/s", Better::kHigher, false, "tokens trained per second"),
+    metric("train/acc", "", Better::kHigher, true, "share of the batch's tokens predicted exactly"),
+    metric("train/grad_norm", "", Better::kNeither, true, "global gradient norm before clipping"),
+    metric("train/loss", "nats/token", Better::kLower, true, "mean cross-entropy of the batch"),
+    metric("train/lr", "", Better::kNeither, true, "learning rate of the step"),
+    metric("train/tokens", "tokens", Better::kNeither, true, "tokens trained on so far")};
+
+static_assert(std::is_sorted(kMetrics.begin(), kMetrics.end(),
+                             [](const MetricDef& a, const MetricDef& b) { return a.id < b.id; }));
+
+}  // namespace
+
+std::span<const MetricDef> metric_defs() {
+  return kMetrics;
+}
+
+const MetricDef* find_metric(std::string_view id) {
+  const auto found = std::lower_bound(
+      kMetrics.begin(), kMetrics.end(), id,
+      [](const MetricDef& def, std::string_view wanted) { return def.id < wanted; });
+  return found != kMetrics.end() && found->id == id ? &*found : nullptr;
+}
+
+}  // namespace lathe::experiments
