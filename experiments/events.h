@@ -67,8 +67,9 @@ struct RunCreated {
   Json spec;
   std::int64_t predicted_peak_bytes = 0;
   RunId parent;
-  std::string kind;
-};  // kind: train | replay
+  std::string kind;                       // train | replay
+  CategoryBytes predicted_by_category{};  // at the predicted peak
+};
 struct RunStarted {
   RunId run;
   std::int64_t attempt = 1;
