@@ -3,6 +3,7 @@
 
 #include <numeric>
 
+#include "engine/backend/cpu/cpu_backend.h"
 #include "engine/backend/cpu_ref/cpu_ref_backend.h"
 #include "engine/backend/host.h"
 #include "engine/backend/meta/meta_backend.h"
@@ -44,6 +45,9 @@ Result<std::unique_ptr<Backend>> make_backend(const std::string& device, int thr
   if (threads < 0) {
     return Error{ErrorKind::kUsage, "threads=" + std::to_string(threads) + " is negative",
                  "give 0 for all cores, or a number of threads"};
+  }
+  if (device == "cpu") {
+    return make_cpu_backend(threads > 0 ? threads : default_threads());
   }
   if (device == "cpu_ref") {
     return make_cpu_ref_backend();

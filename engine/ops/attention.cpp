@@ -21,7 +21,7 @@ void check_heads(const TensorRef& q, const TensorRef& k, const TensorRef& v, std
 
 void check_workspace(const TensorRef& workspace, const TensorRef& q, std::int64_t heads) {
   check_f32(workspace);
-  CHECK(workspace.elements() >= attention_workspace_elements(q.shape[1], q.cols() / heads, 1),
+  CHECK(workspace.elements() >= attention_workspace_elements(q.cols() / heads, 1),
         "attention: the workspace is too small");
 }
 
@@ -33,13 +33,11 @@ double causal_pairs(const TensorRef& q, std::int64_t heads) {
 
 }  // namespace
 
-std::int64_t attention_workspace_elements(std::int64_t seq_len, std::int64_t head_dim,
-                                          std::int64_t parallelism) {
-  const std::int64_t tile = kAttentionTile;
-  const std::int64_t scores = 2 * tile * tile;
-  const std::int64_t vectors = (seq_len + 15) / 16 * 16 + 2 * tile;
-  const std::int64_t packed = 4 * tile * ((head_dim + 15) / 16 * 16);
-  return parallelism * (scores + vectors + packed);
+std::int64_t attention_workspace_elements(std::int64_t head_dim, std::int64_t parallelism) {
+  // Per thread: eight tiles of vectors, two of scores, and two numbers a query (see
+  // engine/backend/cpu/simd/attention.cpp); nothing that grows with the length of the sequence.
+  const std::int64_t width = (head_dim + 15) / 16 * 16;
+  return parallelism * (kAttentionTile * (8 * width + 2 * kAttentionTile + 2));
 }
 
 void validate(const AttentionForwardArgs& args) {

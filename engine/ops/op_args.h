@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "engine/ops/activation_kind.h"
+#include "engine/ops/attention_tile.h"
 #include "engine/tensor/tensor.h"
 
 namespace lathe {
@@ -107,12 +109,8 @@ struct AttentionBackwardArgs {
   std::int64_t kv_heads = 1;
 };
 
-// Rows of queries or keys that attention handles together.
-inline constexpr std::int64_t kAttentionTile = 64;
-
 // Scratch of both attention ops in f32 elements for `parallelism` threads (Backend::parallelism()).
-std::int64_t attention_workspace_elements(std::int64_t seq_len, std::int64_t head_dim,
-                                          std::int64_t parallelism);
+std::int64_t attention_workspace_elements(std::int64_t head_dim, std::int64_t parallelism);
 
 // h = silu(gate) * up (Shazeer 2020, eq. 6). All [N, F]; h may alias up or gate.
 struct SwigluForwardArgs {
@@ -124,8 +122,6 @@ struct SwigluForwardArgs {
 struct SwigluBackwardArgs {
   TensorRef dh, gate, up, dgate, dup, h;
 };
-
-enum class Activation : std::uint8_t { kNone, kRelu, kGelu, kSilu, kTanh };
 
 // y = f(x), elementwise; y may alias x. GELU is the exact erf form.
 struct ActivationForwardArgs {

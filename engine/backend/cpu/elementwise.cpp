@@ -1,0 +1,69 @@
+// add, scale, copy, fill, random_fill, sum_squares over threads.
+#include <cstring>
+
+#include "engine/backend/cpu/cpu_backend.h"
+#include "engine/backend/cpu/parallel.h"
+#include "engine/backend/random_values.h"
+
+namespace lathe::cpu {
+namespace {
+
+// Elements of one partial sum; fixed, so that sums do not depend on the number of threads.
+constexpr std::int64_t kSumElements = 32768;
+
+}  // namespace
+
+void add(Backend& backend, const AddArgs& args) {
+  parallel_ranges(
+      backend.parallelism(), args.out.elements(), [&](std::int64_t first, std::int64_t count) {
+        kernels().add(args.a.f32() + first, args.b.f32() + first, args.out.f32() + first, count);
+      });
+}
+
+void scale(Backend& backend, const ScaleArgs& args) {
+  parallel_ranges(backend.parallelism(), args.x.elements(),
+                  [&](std::int64_t first, std::int64_t count) {
+                    kernels().scale(args.x.f32() + first, args.factor, count);
+                  });
+}
+
+void copy(Backend& backend, const CopyArgs& args) {
+  parallel_ranges(backend.parallelism(), args.to.bytes(),
+                  [&](std::int64_t first, std::int64_t count) {
+                    std::memcpy(static_cast<char*>(args.to.data) + first,
+                                static_cast<const char*>(args.from.data) + first,
+                                static_cast<std::size_t>(count));
+                  });
+}
+
+void fill(Backend& backend, const FillArgs& args) {
+  parallel_ranges(backend.parallelism(), args.out.elements(),
+                  [&](std::int64_t first, std::int64_t count) {
+                    std::fill_n(args.out.f32() + first, count, args.value);
+                  });
+}
+
+void random_fill(Backend& backend, const RandomFillArgs& args) {
+  parallel_ranges(
+      backend.parallelism(), args.out.elements(),
+      [&](std::int64_t first, std::int64_t count) { write_random_values(args, first, count); });
+}
+
+void sum_squares(Backend& backend, const SumSquaresArgs& args) {
+  const std::int64_t elements = args.x.elements();
+  const std::int64_t parts = (elements + kSumElements - 1) / kSumElements;
+  std::vector<double>& sums = self(backend).double_scratch();
+  sums.resize(static_cast<std::size_t>(parts));
+  parallel_items(backend.parallelism(), parts, elements, [&](std::int64_t part) {
+    const std::int64_t first = part * kSumElements;
+    sums[static_cast<std::size_t>(part)] =
+        kernels().sum_squares(args.x.f32() + first, std::min(kSumElements, elements - first));
+  });
+  double total = 0.0;
+  for (const double sum : sums) {
+    total += sum;
+  }
+  *args.result = total;
+}
+
+}  // namespace lathe::cpu

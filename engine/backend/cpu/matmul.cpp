@@ -1,0 +1,22 @@
+// Matrix products through oneDNN's sgemm, which is row-major.
+#include <dnnl.h>
+#include <omp.h>
+
+#include "engine/backend/cpu/cpu_backend.h"
+
+namespace lathe::cpu {
+
+void matmul(Backend& backend, const MatmulArgs& args) {
+  const auto [m, n, k] = matmul_extents(args);
+  if (m == 0 || n == 0) {
+    return;
+  }
+  // oneDNN takes its number of threads from the calling thread's OpenMP setting.
+  omp_set_num_threads(backend.parallelism());
+  const dnnl_status_t status = dnnl_sgemm(
+      args.transpose_a ? 'T' : 'N', args.transpose_b ? 'T' : 'N', m, n, k, args.alpha, args.a.f32(),
+      args.a.cols(), args.b.f32(), args.b.cols(), args.beta, args.c.f32(), n);
+  CHECK(status == dnnl_success, "matmul: oneDNN refused the product");
+}
+
+}  // namespace lathe::cpu

@@ -1,0 +1,26 @@
+// Declares the kernels of the copy that is being compiled: LATHE_ISA is its namespace.
+#pragma once
+
+#include "engine/backend/cpu/simd/kernels.h"
+
+namespace lathe::cpu::LATHE_ISA {
+
+void add(const float* a, const float* b, float* out, std::int64_t count);
+void scale(float* x, float factor, std::int64_t count);
+double sum_squares(const float* x, std::int64_t count);
+void activation_forward(Activation kind, const float* x, float* y, std::int64_t count);
+void activation_backward(Activation kind, const float* x, const float* dy, float* dx,
+                         std::int64_t count);
+void swiglu_forward(const float* gate, const float* up, float* h, std::int64_t count);
+void swiglu_backward(const SwigluBackwardRange& range);
+float rmsnorm_forward(const float* x, const float* gain, float* y, std::int64_t width, float eps);
+void rmsnorm_backward(const RmsnormBackwardRow& row);
+void rope(const RopeRow& row);
+float row_max(const float* x, std::int64_t count);
+double exp_sum(const float* x, float offset, std::int64_t count);
+double exp_sum_in_place(float* x, float offset, std::int64_t count);
+void adamw(const AdamwRange& range);
+void attention_forward(const AttentionForwardTile& tile);
+void attention_backward(const AttentionBackwardHead& head);
+
+}  // namespace lathe::cpu::LATHE_ISA

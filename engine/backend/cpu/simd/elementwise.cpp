@@ -1,0 +1,163 @@
+// Sums, activations, SwiGLU and AdamW over ranges of elements.
+#include "engine/backend/cpu/simd/copies.h"
+#include "engine/backend/cpu/simd/vector.h"
+
+namespace lathe::cpu::LATHE_ISA {
+namespace {
+
+using Double [[gnu::vector_size(LATHE_LANES * 8)]] = double;
+
+constexpr float kInverseSqrt2 = 0.70710678118654752440f;
+constexpr float kInverseSqrt2Pi = 0.39894228040143267794f;
+
+inline Vector sqrt_of(Vector x) {
+  for (std::int64_t i = 0; i < kLanes; ++i) {
+    x[i] = __builtin_sqrtf(x[i]);
+  }
+  return x;
+}
+
+// tanh: odd polynomial near zero, 1 - 2 / (exp(2 |x|) + 1) beyond (Cephes, tanhf).
+inline Vector tanh_of(Vector x) {
+  const Vector square = x * x;
+  Vector p = splat(-5.70498872745e-3f);
+  p = p * square + 2.06390887954e-2f;
+  p = p * square - 5.37397155531e-2f;
+  p = p * square + 1.33314422036e-1f;
+  p = p * square - 3.33332819422e-1f;
+  const Vector small = p * square * x + x;
+  const Vector e = exp_of(-2.0f * absolute(x));
+  const Vector large = with_sign((1.0f - e) / (1.0f + e), x);
+  return select(absolute(x) < 0.625f, small, large);
+}
+
+// The normal distribution's cumulative function, from the complementary error function of Press et
+// al. (Numerical Recipes, 6.2.2: relative error below 1.2e-7 everywhere), so that the tail of a
+// very negative x keeps its digits.
+inline Vector normal_cdf(Vector x) {
+  const Vector z = absolute(x) * kInverseSqrt2;
+  const Vector t = 1.0f / (1.0f + 0.5f * z);
+  Vector p = splat(0.17087277f);
+  p = p * t - 0.82215223f;
+  p = p * t + 1.48851587f;
+  p = p * t - 1.13520398f;
+  p = p * t + 0.27886807f;
+  p = p * t - 0.18628806f;
+  p = p * t + 0.09678418f;
+  p = p * t + 0.37409196f;
+  p = p * t + 1.00002368f;
+  p = p * t - 1.26551223f;
+  const Vector tail = 0.5f * t * exp_of(p - z * z);
+  return select(x < 0.0f, tail, 1.0f - tail);
+}
+
+inline Vector silu_slope(Vector x) {
+  const Vector s = sigmoid_of(x);
+  return s * (1.0f + x * (1.0f - s));
+}
+
+inline Vector value_of(Activation kind, Vector x) {
+  switch (kind) {
+    case Activation::kNone:
+      return x;
+    case Activation::kRelu:
+      return select(x < 0.0f, Vector{}, x);
+    case Activation::kGelu:
+      return x * normal_cdf(x);
+    case Activation::kSilu:
+      return x * sigmoid_of(x);
+    case Activation::kTanh:
+      return tanh_of(x);
+  }
+  return x;
+}
+
+inline Vector slope_of(Activation kind, Vector x) {
+  switch (kind) {
+    case Activation::kNone:
+      return splat(1.0f);
+    case Activation::kRelu:
+      return select(x > 0.0f, splat(1.0f), Vector{});
+    case Activation::kGelu:
+      return normal_cdf(x) + x * kInverseSqrt2Pi * exp_of(-0.5f * x * x);
+    case Activation::kSilu:
+      return silu_slope(x);
+    case Activation::kTanh: {
+      // 1 - tanh(x)^2 without the difference.
+      const Vector e = exp_of(-2.0f * absolute(x));
+      return 4.0f * e / ((1.0f + e) * (1.0f + e));
+    }
+  }
+  return splat(1.0f);
+}
+
+}  // namespace
+
+void add(const float* a, const float* b, float* out, std::int64_t count) {
+  sweep(count, [=](auto part) { store(out, part, load(a, part) + load(b, part)); });
+}
+
+void scale(float* x, float factor, std::int64_t count) {
+  sweep(count, [=](auto part) { store(x, part, load(x, part) * factor); });
+}
+
+double sum_squares(const float* x, std::int64_t count) {
+  Double sums{};
+  sweep(count, [&](auto part) {
+    const Double wide = __builtin_convertvector(load(x, part), Double);
+    sums += wide * wide;
+  });
+  double sum = 0.0;
+  for (std::int64_t i = 0; i < kLanes; ++i) {
+    sum += sums[i];
+  }
+  return sum;
+}
+
+void activation_forward(Activation kind, const float* x, float* y, std::int64_t count) {
+  sweep(count, [=](auto part) { store(y, part, value_of(kind, load(x, part))); });
+}
+
+void activation_backward(Activation kind, const float* x, const float* dy, float* dx,
+                         std::int64_t count) {
+  sweep(count, [=](auto part) { store(dx, part, load(dy, part) * slope_of(kind, load(x, part))); });
+}
+
+void swiglu_forward(const float* gate, const float* up, float* h, std::int64_t count) {
+  sweep(count, [=](auto part) {
+    const Vector g = load(gate, part);
+    store(h, part, g * sigmoid_of(g) * load(up, part));
+  });
+}
+
+void swiglu_backward(const SwigluBackwardRange& range) {
+  sweep(range.count, [=](auto part) {
+    const Vector gate = load(range.gate, part);
+    const Vector up = load(range.up, part);
+    const Vector dh = load(range.dh, part);
+    const Vector s = sigmoid_of(gate);
+    const Vector silu = gate * s;
+    store(range.dgate, part, dh * up * (s * (1.0f + gate * (1.0f - s))));
+    store(range.dup, part, dh * silu);
+    if (range.h != nullptr) {
+      store(range.h, part, silu * up);
+    }
+  });
+}
+
+void adamw(const AdamwRange& range) {
+  const float keep1 = range.beta1;
+  const float keep2 = range.beta2;
+  sweep(range.count, [=](auto part) {
+    const Vector weight = load(range.weight, part);
+    const Vector g = load(range.gradient, part) * range.grad_scale;
+    const Vector m = load(range.m, part) * keep1 + g * (1.0f - keep1);
+    const Vector v = load(range.v, part) * keep2 + g * g * (1.0f - keep2);
+    const Vector update = m * range.correction1 / (sqrt_of(v * range.correction2) + range.eps);
+    store(range.m, part, m);
+    store(range.v, part, v);
+    store(range.weight, part, weight - range.lr * (update + range.weight_decay * weight));
+  });
+}
+
+}  // namespace lathe::cpu::LATHE_ISA

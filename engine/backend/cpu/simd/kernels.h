@@ -1,0 +1,107 @@
+// The inner loops of the cpu back end as a table of functions on plain pointers. The same sources
+// are compiled once per instruction set (CMakeLists.txt); the best table that the processor can run
+// is chosen when the program runs. Nothing here starts threads.
+#pragma once
+
+#include <cstdint>
+
+#include "engine/ops/activation_kind.h"
+
+namespace lathe::cpu {
+
+// One range of AdamW; the corrections are 1 / (1 - beta^step).
+struct AdamwRange {
+  float* weight;
+  const float* gradient;
+  float* m;
+  float* v;
+  std::int64_t count;
+  float lr, beta1, beta2, eps, weight_decay, grad_scale, correction1, correction2;
+};
+
+struct RmsnormBackwardRow {
+  const float* dy;
+  const float* x;
+  const float* gain;
+  const float* dx_add;  // or null
+  float* dx;
+  float* dgain_sums;  // added to
+  std::int64_t width;
+  float rstd;
+};
+
+// One position: the pairs of every head are turned by the angles whose cosines and sines are given;
+// sign is -1 to turn back.
+struct RopeRow {
+  float* x;
+  const float* cosines;
+  const float* sines;
+  std::int64_t heads, head_dim;
+  float sign;
+};
+
+struct SwigluBackwardRange {
+  const float* dh;
+  const float* gate;
+  const float* up;
+  float* dgate;
+  float* dup;
+  float* h;  // or null
+  std::int64_t count;
+};
+
+// One head of one sequence; strides are those between rows (positions).
+struct HeadRows {
+  float* data;
+  std::int64_t stride;
+};
+
+// Queries [first_query, first_query + tile) of one head.
+struct AttentionForwardTile {
+  HeadRows q, k, v, out;
+  float* lse;  // [seq_len] or null
+  float* scratch;
+  std::int64_t seq_len, head_dim, first_query;
+  float scale;
+};
+
+// All queries of one head against its keys and values. dk and dv are overwritten if `first`, else
+// added to (further heads of the group).
+struct AttentionBackwardHead {
+  HeadRows q, k, v, out, dout, dq, dk, dv;
+  const float* lse;
+  float* scratch;
+  std::int64_t seq_len, head_dim;
+  float scale;
+  bool first;
+};
+
+struct Kernels {
+  const char* name;
+  void (*add)(const float* a, const float* b, float* out, std::int64_t count);
+  void (*scale)(float* x, float factor, std::int64_t count);
+  double (*sum_squares)(const float* x, std::int64_t count);
+  void (*activation_forward)(Activation kind, const float* x, float* y, std::int64_t count);
+  void (*activation_backward)(Activation kind, const float* x, const float* dy, float* dx,
+                              std::int64_t count);
+  void (*swiglu_forward)(const float* gate, const float* up, float* h, std::int64_t count);
+  void (*swiglu_backward)(const SwigluBackwardRange& range);
+  // Returns 1 / rms.
+  float (*rmsnorm_forward)(const float* x, const float* gain, float* y, std::int64_t width,
+                           float eps);
+  void (*rmsnorm_backward)(const RmsnormBackwardRow& row);
+  void (*rope)(const RopeRow& row);
+  float (*row_max)(const float* x, std::int64_t count);
+  // Sum of exp(x - offset).
+  double (*exp_sum)(const float* x, float offset, std::int64_t count);
+  // The same, and x becomes exp(x - offset).
+  double (*exp_sum_in_place)(float* x, float offset, std::int64_t count);
+  void (*adamw)(const AdamwRange& range);
+  void (*attention_forward)(const AttentionForwardTile& tile);
+  void (*attention_backward)(const AttentionBackwardHead& head);
+};
+
+// The best table for this processor.
+const Kernels& kernels();
+
+}  // namespace lathe::cpu

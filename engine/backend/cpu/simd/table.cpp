@@ -1,0 +1,25 @@
+// The table of one compiled copy.
+#include "engine/backend/cpu/simd/copies.h"
+
+namespace lathe::cpu::LATHE_ISA {
+
+extern const Kernels kKernels;
+const Kernels kKernels{.name = LATHE_ISA_NAME,
+                       .add = add,
+                       .scale = scale,
+                       .sum_squares = sum_squares,
+                       .activation_forward = activation_forward,
+                       .activation_backward = activation_backward,
+                       .swiglu_forward = swiglu_forward,
+                       .swiglu_backward = swiglu_backward,
+                       .rmsnorm_forward = rmsnorm_forward,
+                       .rmsnorm_backward = rmsnorm_backward,
+                       .rope = rope,
+                       .row_max = row_max,
+                       .exp_sum = exp_sum,
+                       .exp_sum_in_place = exp_sum_in_place,
+                       .adamw = adamw,
+                       .attention_forward = attention_forward,
+                       .attention_backward = attention_backward};
+
+}  // namespace lathe::cpu::LATHE_ISA

@@ -1,0 +1,30 @@
+// What the cases of attention's two directions share: their shapes and the plain formula, with the
+// whole matrix of weights.
+#pragma once
+
+#include "tests/conformance/case.h"
+
+namespace lathe::conformance {
+
+struct AttentionShape {
+  std::int64_t batch, length, heads, kv_heads, head_dim;
+  Parameters parameters() const;
+  Shape q() const { return Shape{batch, length, heads * head_dim}; }
+  Shape kv() const { return Shape{batch, length, kv_heads * head_dim}; }
+  Shape lse() const { return Shape{batch, heads, length}; }
+  // For four threads.
+  Shape workspace() const { return Shape{attention_workspace_elements(head_dim, 4)}; }
+  // Indices of channel 0 of a query head and of the key head it looks at.
+  std::size_t query(std::int64_t b, std::int64_t t, std::int64_t head) const;
+  std::size_t key(std::int64_t b, std::int64_t t, std::int64_t head) const;
+};
+
+// Shapes of both directions: one token, primes, beside and beyond a tile, groups.
+std::vector<AttentionShape> attention_shapes();
+
+struct PlainAttention {
+  std::vector<double> out, lse, weights;  // weights: [B, heads, T, T]
+};
+PlainAttention plain_attention(const AttentionShape& shape, const Wide& in);
+
+}  // namespace lathe::conformance

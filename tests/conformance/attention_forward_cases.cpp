@@ -1,0 +1,111 @@
+// Attention forward against the plain formula.
+#include <cmath>
+
+#include "tests/conformance/attention_cases.h"
+
+namespace lathe::conformance {
+
+Parameters AttentionShape::parameters() const {
+  return {param("batch", batch), param("length", length), param("heads", heads),
+          param("kv_heads", kv_heads), param("head_dim", head_dim)};
+}
+
+std::size_t AttentionShape::query(std::int64_t b, std::int64_t t, std::int64_t head) const {
+  return static_cast<std::size_t>(((b * length + t) * heads + head) * head_dim);
+}
+
+std::size_t AttentionShape::key(std::int64_t b, std::int64_t t, std::int64_t head) const {
+  const std::int64_t kv_head = head * kv_heads / heads;
+  return static_cast<std::size_t>(((b * length + t) * kv_heads + kv_head) * head_dim);
+}
+
+std::vector<AttentionShape> attention_shapes() {
+  return {{1, 1, 1, 1, 2},   {1, 7, 2, 2, 6},   {2, 13, 4, 2, 16},  {1, 63, 1, 1, 33},
+          {1, 64, 2, 1, 48}, {2, 65, 3, 1, 48}, {1, 129, 2, 2, 64}, {1, 200, 1, 1, 18}};
+}
+
+PlainAttention plain_attention(const AttentionShape& s, const Wide& in) {
+  const auto square = static_cast<std::size_t>(s.batch * s.heads * s.length * s.length);
+  PlainAttention result{std::vector<double>(in.at("q").size(), 0.0),
+                        std::vector<double>(static_cast<std::size_t>(s.lse().elements())),
+                        std::vector<double>(square, 0.0)};
+  const auto width = static_cast<std::size_t>(s.head_dim);
+  for (std::int64_t row = 0; row < s.lse().elements(); ++row) {
+    const std::int64_t b = row / (s.heads * s.length);
+    const std::int64_t head = row / s.length % s.heads;
+    const std::int64_t t = row % s.length;
+    double* weights = result.weights.data() + row * s.length;
+    const std::size_t query = s.query(b, t, head);
+    double top = -1e300;
+    for (std::int64_t j = 0; j <= t; ++j) {
+      for (std::size_t i = 0; i < width; ++i) {
+        weights[j] += in.at("q")[query + i] * in.at("k")[s.key(b, j, head) + i];
+      }
+      weights[j] /= std::sqrt(double(s.head_dim));
+      top = std::fmax(top, weights[j]);
+    }
+    double sum = 0;
+    for (std::int64_t j = 0; j <= t; ++j) {
+      weights[j] = std::exp(weights[j] - top);
+      sum += weights[j];
+    }
+    for (std::int64_t j = 0; j <= t; ++j) {
+      weights[j] /= sum;
+      for (std::size_t i = 0; i < width; ++i) {
+        result.out[query + i] += weights[j] * in.at("v")[s.key(b, j, head) + i];
+      }
+    }
+    result.lse[static_cast<std::size_t>(row)] = top + std::log(sum);
+  }
+  return result;
+}
+
+namespace {
+
+Case forward_case(const AttentionShape& shape, Fill fill, bool with_lse) {
+  Parameters parameters = shape.parameters();
+  parameters.push_back(param("fill", fill));
+  parameters.push_back(param("lse", int{with_lse}));
+  Case test = make_case("attention_forward", parameters);
+  test.input("q", shape.q(), fill == Fill::kLarge ? Fill::kUniform : fill);
+  test.input("k", shape.kv(), fill == Fill::kLarge ? Fill::kUniform : fill);
+  test.input("v", shape.kv(), fill);
+  test.output("out", shape.q());
+  if (with_lse) {
+    test.output("lse", shape.lse());
+  }
+  test.length = shape.length + shape.head_dim;
+  test.call = [shape, with_lse](Backend& backend, const Refs& t) -> std::vector<double> {
+    const Tensor workspace(backend.allocator(), DType::kF32, shape.workspace(), {});
+    ops::attention_forward(backend, {.q = t.at("q"),
+                                     .k = t.at("k"),
+                                     .v = t.at("v"),
+                                     .out = t.at("out"),
+                                     .lse = with_lse ? t.at("lse") : TensorRef{},
+                                     .workspace = workspace,
+                                     .heads = shape.heads,
+                                     .kv_heads = shape.kv_heads});
+    return {};
+  };
+  test.expect = [shape](const Wide& in) {
+    const PlainAttention plain = plain_attention(shape, in);
+    return Wide{{"out", plain.out}, {"lse", plain.lse}};
+  };
+  return test;
+}
+
+}  // namespace
+
+std::vector<Case> attention_forward_cases() {
+  std::vector<Case> cases;
+  for (const AttentionShape& shape : attention_shapes()) {
+    cases.push_back(forward_case(shape, Fill::kUniform, true));
+  }
+  cases.push_back(forward_case({1, 17, 2, 2, 16}, Fill::kUniform, false));
+  for (const Fill fill : {Fill::kLarge, Fill::kDenormal, Fill::kEqual}) {
+    cases.push_back(forward_case({1, 70, 2, 1, 8}, fill, true));
+  }
+  return cases;
+}
+
+}  // namespace lathe::conformance

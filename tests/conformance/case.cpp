@@ -1,0 +1,108 @@
+// Names and values of cases.
+#include "tests/conformance/case.h"
+
+#include <limits>
+
+#include "engine/base/rng.h"
+
+namespace lathe::conformance {
+namespace {
+
+// A stream of its own for each operand of a case, from its name.
+std::uint64_t stream_of(const std::string& text) {
+  std::uint64_t hash = 1469598103934665603u;
+  for (const char c : text) {
+    hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211u;
+  }
+  return hash;
+}
+
+}  // namespace
+
+std::string fill_name(Fill fill) {
+  static constexpr std::array kNames{"uniform", "large", "denormal", "equal", "special"};
+  return kNames[static_cast<std::size_t>(fill)];
+}
+
+std::vector<float> filled(Fill fill, std::int64_t count, std::uint64_t stream) {
+  Rng rng(7, stream);
+  std::vector<float> values(static_cast<std::size_t>(count));
+  for (float& value : values) {
+    const double unit = 2.0 * rng.next_unit() - 1.0;
+    switch (fill) {
+      case Fill::kUniform:
+      case Fill::kSpecial:
+        value = static_cast<float>(unit);
+        break;
+      case Fill::kLarge:
+        value = static_cast<float>(unit * 3e3);
+        break;
+      case Fill::kDenormal:
+        value = static_cast<float>(unit * 1e-39);
+        break;
+      case Fill::kEqual:
+        value = 0.75f;
+        break;
+    }
+  }
+  if (fill == Fill::kSpecial && !values.empty()) {
+    values[rng.next_below(values.size())] = std::numeric_limits<float>::infinity();
+    values[rng.next_below(values.size())] = std::numeric_limits<float>::quiet_NaN();
+  }
+  return values;
+}
+
+void Case::input(const std::string& operand, Shape shape, Fill fill) {
+  operands[operand] = {.role = Role::kInput,
+                       .dtype = DType::kF32,
+                       .shape = shape,
+                       .values = filled(fill, shape.elements(), stream_of(name + operand)),
+                       .ids = {}};
+}
+
+void Case::in_out(const std::string& operand, Shape shape, Fill fill) {
+  input(operand, shape, fill);
+  operands[operand].role = Role::kInOut;
+}
+
+void Case::output(const std::string& operand, Shape shape) {
+  operands[operand] = {
+      .role = Role::kOutput, .dtype = DType::kF32, .shape = shape, .values = {}, .ids = {}};
+}
+
+void Case::ids(const std::string& operand, Shape shape, std::int64_t bound, bool with_ignored) {
+  Rng rng(11, stream_of(name + operand));
+  std::vector<std::int32_t> ids(static_cast<std::size_t>(shape.elements()));
+  for (std::int32_t& id : ids) {
+    id = static_cast<std::int32_t>(rng.next_below(static_cast<std::uint64_t>(bound)));
+    if (with_ignored && rng.next_below(4) == 0) {
+      id = -1;
+    }
+  }
+  operands[operand] = {.role = Role::kInput,
+                       .dtype = DType::kI32,
+                       .shape = shape,
+                       .values = {},
+                       .ids = std::move(ids)};
+}
+
+Case make_case(const std::string& op, const Parameters& parameters) {
+  Case made;
+  made.op = op;
+  made.name = op + "(";
+  for (const auto& [name, value] : parameters) {
+    made.name += (made.name.back() == '(' ? "" : ",") + name + "=" + value;
+  }
+  made.name += ")";
+  return made;
+}
+
+std::vector<std::pair<std::string, std::vector<Case>>> all_cases() {
+  return {
+#define OP(name, Args) {#name, name##_cases()},
+#include "engine/ops/op_list.inl"
+#undef OP
+  };
+}
+
+}  // namespace lathe::conformance

@@ -1,0 +1,81 @@
+// Softmax cross-entropy with ignored targets, with and without the gradient.
+#include <algorithm>
+#include <cmath>
+
+#include "tests/conformance/case.h"
+
+namespace lathe::conformance {
+namespace {
+
+constexpr float kGradScale = 0.125f;
+
+Wide plain(std::int64_t rows, std::int64_t classes, bool gradient, const Wide& in) {
+  std::vector<double> logits = in.at("logits");
+  std::vector<double> sums{0, 0, 0};
+  for (std::int64_t row = 0; row < rows; ++row) {
+    const auto begin = logits.begin() + row * classes;
+    const auto end = begin + classes;
+    const double target = in.at("targets")[static_cast<std::size_t>(row)];
+    if (target >= 0) {
+      const auto chosen = static_cast<std::int64_t>(target);
+      const auto top = std::max_element(begin, end);
+      const double offset = *top;
+      double sum = 0;
+      std::for_each(begin, end, [&](double x) { sum += std::exp(x - offset); });
+      const double lse = std::log(sum) + offset;
+      sums[0] += lse - begin[chosen];
+      sums[1] += top == begin + chosen ? 1 : 0;
+      sums[2] += 1;
+      if (gradient) {
+        std::for_each(begin, end, [&](double& x) { x = std::exp(x - lse) * double(kGradScale); });
+        begin[chosen] -= double(kGradScale);
+      }
+    } else if (gradient) {
+      std::fill(begin, end, 0.0);
+    }
+  }
+  return {{"logits", logits}, {"host", sums}};
+}
+
+Case entropy_case(std::int64_t rows, std::int64_t classes, bool gradient, Fill fill) {
+  Case test = make_case("cross_entropy", {param("rows", rows), param("classes", classes),
+                                          param("gradient", int{gradient}), param("fill", fill)});
+  if (gradient) {
+    test.in_out("logits", Shape{rows, classes}, fill);
+  } else {
+    test.input("logits", Shape{rows, classes}, fill);
+  }
+  test.ids("targets", Shape{rows}, classes, true);
+  test.length = 64;
+  test.call = [gradient](Backend& backend, const Refs& t) -> std::vector<double> {
+    CrossEntropySums sums;
+    ops::cross_entropy(backend, {.logits = t.at("logits"),
+                                 .targets = t.at("targets"),
+                                 .grad_scale = kGradScale,
+                                 .write_gradient = gradient,
+                                 .sums = &sums});
+    return {sums.loss, double(sums.correct), double(sums.counted)};
+  };
+  test.expect = [rows, classes, gradient](const Wide& in) {
+    return plain(rows, classes, gradient, in);
+  };
+  return test;
+}
+
+}  // namespace
+
+std::vector<Case> cross_entropy_cases() {
+  std::vector<Case> cases;
+  for (const bool gradient : {false, true}) {
+    for (const auto& [rows, classes] : std::vector<std::array<std::int64_t, 2>>{
+             {1, 1}, {0, 7}, {7, 13}, {33, 65}, {5, 4097}, {3, 32000}}) {
+      cases.push_back(entropy_case(rows, classes, gradient, Fill::kUniform));
+    }
+    for (const Fill fill : {Fill::kLarge, Fill::kDenormal, Fill::kEqual}) {
+      cases.push_back(entropy_case(6, 37, gradient, fill));
+    }
+  }
+  return cases;
+}
+
+}  // namespace lathe::conformance

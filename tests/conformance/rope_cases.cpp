@@ -1,0 +1,74 @@
+// Rotary embedding as a complex product: (a + ib) e^(i angle).
+#include <cmath>
+#include <complex>
+
+#include "tests/conformance/case.h"
+
+namespace lathe::conformance {
+namespace {
+
+struct Rotation {
+  std::int64_t batch, length, heads, head_dim;
+  std::int64_t first_position = 0;
+  float theta = 10000.0f;
+  bool inverse = false;
+};
+
+Wide rotated(const Rotation& r, const Wide& in) {
+  std::vector<double> x = in.at("x");
+  const auto half = static_cast<std::size_t>(r.head_dim / 2);
+  for (std::size_t start = 0; start < x.size(); start += 2 * half) {
+    const std::int64_t row = static_cast<std::int64_t>(start) / (r.heads * r.head_dim);
+    const double position = double(r.first_position + row % r.length);
+    for (std::size_t i = 0; i < half; ++i) {
+      const double angle =
+          position / std::pow(double(r.theta), double(i) / double(half)) * (r.inverse ? -1 : 1);
+      const auto turned =
+          std::complex<double>(x[start + i], x[start + i + half]) * std::polar(1.0, angle);
+      x[start + i] = turned.real();
+      x[start + i + half] = turned.imag();
+    }
+  }
+  return {{"x", x}};
+}
+
+Case rotation_case(const Rotation& r, Fill fill) {
+  Case test = make_case(
+      "rope", {param("batch", r.batch), param("length", r.length), param("heads", r.heads),
+               param("head_dim", r.head_dim), param("first", r.first_position),
+               param("theta", r.theta), param("inverse", int{r.inverse}), param("fill", fill)});
+  test.in_out("x", Shape{r.batch, r.length, r.heads * r.head_dim}, fill);
+  test.call = [r](Backend& backend, const Refs& t) -> std::vector<double> {
+    ops::rope(backend, {.x = t.at("x"),
+                        .heads = r.heads,
+                        .theta = r.theta,
+                        .first_position = r.first_position,
+                        .inverse = r.inverse});
+    return {};
+  };
+  test.expect = [r](const Wide& in) { return rotated(r, in); };
+  return test;
+}
+
+}  // namespace
+
+std::vector<Case> rope_cases() {
+  std::vector<Case> cases;
+  for (const bool inverse : {false, true}) {
+    for (const Rotation& r : std::vector<Rotation>{{1, 1, 1, 2},
+                                                   {2, 7, 3, 10},
+                                                   {2, 65, 4, 48, 3},
+                                                   {1, 33, 2, 64, 1000, 500000.0f},
+                                                   {1, 5, 1, 34}}) {
+      Rotation turn = r;
+      turn.inverse = inverse;
+      cases.push_back(rotation_case(turn, Fill::kUniform));
+    }
+  }
+  for (const Fill fill : {Fill::kLarge, Fill::kDenormal, Fill::kEqual}) {
+    cases.push_back(rotation_case({2, 3, 2, 6}, fill));
+  }
+  return cases;
+}
+
+}  // namespace lathe::conformance

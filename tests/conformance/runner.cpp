@@ -1,0 +1,158 @@
+// Guarded execution and comparison.
+#include "tests/conformance/runner.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <sstream>
+
+namespace lathe::conformance {
+namespace {
+
+// Elements before and behind each tensor, and what they hold.
+constexpr std::int64_t kGuard = 64;
+constexpr std::uint32_t kGuardBits = 0x7fc0dead;
+
+using Words = std::vector<std::uint32_t>;
+
+Words initial_words(const Operand& operand) {
+  const auto count = static_cast<std::size_t>(operand.shape.elements());
+  Words words(count + 2 * kGuard, kGuardBits);
+  for (std::size_t i = 0; i < count; ++i) {
+    float value = std::numeric_limits<float>::quiet_NaN();
+    if (operand.dtype == DType::kI32) {
+      std::memcpy(&words[kGuard + i], &operand.ids[i], 4);
+      continue;
+    }
+    if (operand.role != Role::kOutput) {
+      value = operand.values[i];
+    }
+    std::memcpy(&words[kGuard + i], &value, 4);
+  }
+  return words;
+}
+
+bool guards_hold(const Words& words) {
+  const auto is_guard = [](std::uint32_t word) { return word == kGuardBits; };
+  return std::all_of(words.begin(), words.begin() + kGuard, is_guard) &&
+         std::all_of(words.end() - kGuard, words.end(), is_guard);
+}
+
+std::string class_name(double x) {
+  return std::isnan(x) ? "NaN" : std::isinf(x) ? (x > 0 ? "inf" : "-inf") : "finite";
+}
+
+}  // namespace
+
+Outcome run_case(const Case& test, Backend& backend) {
+  std::map<std::string, Tensor> tensors;
+  std::map<std::string, Words> before;
+  Refs refs;
+  for (const auto& [name, operand] : test.operands) {
+    before[name] = initial_words(operand);
+    const auto words = static_cast<std::int64_t>(before[name].size());
+    Tensor tensor(backend.allocator(), operand.dtype, Shape{words},
+                  {.category = Category::kWorkspace, .layer = "conformance", .name = name});
+    backend.write(tensor, before[name].data(), words * 4);
+    TensorRef inner = tensor.ref().row_range(0, 1);
+    inner.data =
+        tensor.ref().data == nullptr ? nullptr : static_cast<char*>(tensor.ref().data) + 4 * kGuard;
+    inner.shape = operand.shape;
+    refs[name] = inner;
+    tensors[name] = std::move(tensor);
+  }
+  Outcome outcome;
+  outcome.host = test.call(backend, refs);
+  backend.synchronize();
+  for (const auto& [name, operand] : test.operands) {
+    Words after(before[name].size());
+    backend.read(tensors[name], after.data(), static_cast<std::int64_t>(after.size()) * 4);
+    if (!guards_hold(after)) {
+      outcome.violations.push_back("wrote outside " + name);
+    }
+    if (operand.role == Role::kInput) {
+      if (after != before[name]) {
+        outcome.violations.push_back("changed its input " + name);
+      }
+      continue;
+    }
+    std::vector<float>& values = outcome.outputs[name];
+    values.resize(static_cast<std::size_t>(operand.shape.elements()));
+    if (!values.empty()) {
+      std::memcpy(values.data(), after.data() + kGuard, values.size() * 4);
+    }
+  }
+  return outcome;
+}
+
+std::string difference(const std::vector<float>& got, const std::vector<double>& want,
+                       const Tolerance& tolerance, double scale) {
+  std::ostringstream text;
+  if (got.size() != want.size()) {
+    text << "has " << got.size() << " elements, not " << want.size();
+    return text.str();
+  }
+  double error_squares = 0;
+  double want_squares = 0;
+  double worst = 0;
+  std::size_t worst_at = 0;
+  double largest = scale;
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    const double g = got[i];
+    // What the reference gives in double may lie beyond f32.
+    const double w = static_cast<double>(static_cast<float>(want[i]));
+    if (class_name(g) != class_name(w)) {
+      text << "[" << i << "] is " << class_name(g) << ", not " << class_name(w);
+      return text.str();
+    }
+    if (!std::isfinite(w)) {
+      continue;
+    }
+    const double error = std::fabs(g - want[i]);
+    error_squares += error * error;
+    want_squares += want[i] * want[i];
+    largest = std::max(largest, std::fabs(want[i]));
+    if (error > worst) {
+      worst = error;
+      worst_at = i;
+    }
+  }
+  // Below the smallest normal number, precision is absolute.
+  const double floor = 8.0 * static_cast<double>(std::numeric_limits<float>::min());
+  const double count = std::sqrt(static_cast<double>(std::max<std::size_t>(got.size(), 1)));
+  const double norm = std::max(std::sqrt(want_squares), scale * count);
+  if (worst > tolerance.worst * largest + floor) {
+    text << "[" << worst_at << "] is " << got[worst_at] << ", not " << want[worst_at] << ": off by "
+         << worst / largest / kEpsilon << " eps of the largest, " << tolerance.worst / kEpsilon
+         << " allowed";
+  } else if (std::sqrt(error_squares) > tolerance.norm * norm + floor * count) {
+    text << "is off by " << std::sqrt(error_squares) / norm / kEpsilon << " eps in norm, "
+         << tolerance.norm / kEpsilon << " allowed";
+  }
+  return text.str();
+}
+
+bool same_bits(const Outcome& a, const Outcome& b) {
+  const auto same = [](const auto& x, const auto& y) {
+    return x.size() == y.size() &&
+           (x.empty() || std::memcmp(x.data(), y.data(), x.size() * sizeof(x[0])) == 0);
+  };
+  return same(a.host, b.host) &&
+         std::equal(a.outputs.begin(), a.outputs.end(), b.outputs.begin(), b.outputs.end(),
+                    [&](const auto& x, const auto& y) { return same(x.second, y.second); });
+}
+
+Wide wide_inputs(const Case& test) {
+  Wide wide;
+  for (const auto& [name, operand] : test.operands) {
+    if (operand.dtype == DType::kI32) {
+      wide[name] = std::vector<double>(operand.ids.begin(), operand.ids.end());
+    } else if (operand.role != Role::kOutput) {
+      wide[name] = std::vector<double>(operand.values.begin(), operand.values.end());
+    }
+  }
+  return wide;
+}
+
+}  // namespace lathe::conformance
