@@ -19,6 +19,7 @@ Sha256::Sha256() : state_(std::make_unique<State>()) {
   CHECK(EVP_DigestInit_ex(state_->context, EVP_sha256(), nullptr) == 1, "SHA-256 is available");
 }
 
+Sha256::Sha256(Sha256&&) noexcept = default;
 Sha256::~Sha256() = default;
 
 void Sha256::update(const void* data, std::size_t bytes) {

@@ -16,6 +16,7 @@ std::string sha256_hex(std::string_view data);
 class Sha256 {
  public:
   Sha256();
+  Sha256(Sha256&&) noexcept;
   ~Sha256();
   void update(const void* data, std::size_t bytes);
   std::string hex();  // ends the digest

@@ -59,6 +59,7 @@ struct WordSplitter::Matcher {
 };
 
 WordSplitter::WordSplitter() : matcher_(std::make_unique<Matcher>()) {}
+WordSplitter::WordSplitter(WordSplitter&&) noexcept = default;
 WordSplitter::~WordSplitter() = default;
 
 void WordSplitter::start(std::string_view text) {

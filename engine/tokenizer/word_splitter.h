@@ -19,6 +19,7 @@ bool is_utf8(std::string_view text);
 class WordSplitter {
  public:
   WordSplitter();
+  WordSplitter(WordSplitter&&) noexcept;
   ~WordSplitter();
 
   // Begins with `text`, which must outlive the calls of next().
