@@ -1,0 +1,201 @@
+// The desk's thread: edits first, then lists, specs and curves, and one snapshot if anything changed.
+#include "ui/model/store_desk.h"
+
+#include <chrono>
+#include <limits>
+#include <utility>
+
+namespace lathe::ui {
+
+namespace {
+
+constexpr auto kPollInterval = std::chrono::milliseconds(250);
+constexpr std::size_t kSpecsPerRound = 200;
+
+bool may_still_grow(experiments::RunState state) {
+  return state == experiments::RunState::kRunning || state == experiments::RunState::kPaused ||
+         state == experiments::RunState::kQueued;
+}
+
+}  // namespace
+
+StoreDesk::StoreDesk(StorePort port, std::function<void()> wake)
+    : port_(std::move(port)),
+      wake_(std::move(wake)),
+      published_(std::make_shared<const StoreSnapshot>()),
+      thread_([this] { work(); }) {}
+
+StoreDesk::~StoreDesk() {
+  {
+    const std::lock_guard lock(mutex_);
+    stop_ = true;
+  }
+  news_.notify_all();
+  thread_.join();
+}
+
+std::shared_ptr<const StoreSnapshot> StoreDesk::snapshot() const {
+  const std::lock_guard lock(mutex_);
+  return published_;
+}
+
+void StoreDesk::want(const std::set<std::string>& runs) {
+  const std::lock_guard lock(mutex_);
+  if (runs != wanted_) {
+    wanted_ = runs;
+    news_.notify_all();
+  }
+}
+
+void StoreDesk::edit(StoreEdit edit) {
+  const std::lock_guard lock(mutex_);
+  edits_.push_back(std::move(edit));
+  news_.notify_all();
+}
+
+void StoreDesk::work() {
+  StoreSnapshot next;
+  std::set<std::string> wanted;
+  while (true) {
+    std::vector<StoreEdit> edits;
+    {
+      std::unique_lock lock(mutex_);
+      news_.wait_for(lock, kPollInterval,
+                     [&] { return stop_ || !edits_.empty() || wanted_ != wanted || !next.loaded; });
+      // Edits given before the end are still carried out.
+      if (stop_ && edits_.empty()) {
+        return;
+      }
+      edits = std::exchange(edits_, {});
+      wanted = wanted_;
+    }
+    bool changed = !edits.empty() || !next.loaded;
+    apply_edits(std::move(edits), next);
+    read_lists(next, changed);
+    read_specs(next, changed);
+    read_records(next, wanted, changed);
+    next.loaded = true;
+    if (changed) {
+      next.revision += 1;
+      {
+        const std::lock_guard lock(mutex_);
+        published_ = std::make_shared<const StoreSnapshot>(next);
+      }
+      wake_();
+    }
+  }
+}
+
+void StoreDesk::apply_edits(std::vector<StoreEdit> edits, StoreSnapshot& next) {
+  for (const StoreEdit& edit : edits) {
+    const Result<void> done = port_.edit(edit);
+    next.edit_error = done ? std::string() : done.error().text();
+    version_ = -1;
+  }
+}
+
+void StoreDesk::read_lists(StoreSnapshot& next, bool& changed) {
+  if (!catalog_) {
+    Result<std::unique_ptr<storage::RunCatalog>> opened = port_.open();
+    if (!opened) {
+      changed = changed || next.error != opened.error().text();
+      next.error = opened.error().text();
+      return;
+    }
+    catalog_ = std::move(opened).value();
+  }
+  const std::int64_t version = catalog_->version();
+  if (version == version_) {
+    return;
+  }
+  Result<std::vector<storage::RunSummary>> runs = catalog_->runs(true);
+  Result<std::vector<storage::SweepSummary>> sweeps = catalog_->sweeps();
+  changed = true;
+  if (!runs || !sweeps) {
+    next.error = runs ? sweeps.error().text() : runs.error().text();
+    return;
+  }
+  next.error.clear();
+  next.runs = std::move(runs).value();
+  next.sweeps = std::move(sweeps).value();
+  version_ = version;
+}
+
+// Specs never change once written: each is read once, the newest runs first.
+void StoreDesk::read_specs(StoreSnapshot& next, bool& changed) {
+  std::size_t read = 0;
+  for (const storage::RunSummary& run : next.runs) {
+    if (read >= kSpecsPerRound || !catalog_) {
+      return;
+    }
+    if (next.specs.count(run.id) > 0) {
+      continue;
+    }
+    const Result<storage::RunDetail> detail = catalog_->run(run.id);
+    next.specs[run.id] = std::make_shared<const Json>(detail ? detail->spec : Json(Json::object()));
+    ++read;
+    changed = true;
+  }
+}
+
+void StoreDesk::read_records(StoreSnapshot& next, const std::set<std::string>& wanted,
+                             bool& changed) {
+  for (auto record = next.records.begin(); record != next.records.end();) {
+    record = wanted.count(record->first) > 0 ? std::next(record) : next.records.erase(record);
+  }
+  for (const storage::RunSummary& run : next.runs) {
+    if (wanted.count(run.id) == 0 || !catalog_) {
+      continue;
+    }
+    const auto have = next.records.find(run.id);
+    const bool fresh =
+        have != next.records.end() &&
+        (record_version_[run.id] == version_ ||
+         (!may_still_grow(run.state) && !may_still_grow(have->second->detail.summary.state)));
+    if (fresh) {
+      continue;
+    }
+    const Result<std::shared_ptr<const RunRecord>> record = read_record(run.id);
+    if (record) {
+      next.records[run.id] = *record;
+      record_version_[run.id] = version_;
+    } else {
+      next.error = record.error().text();
+    }
+    changed = true;
+  }
+}
+
+Result<std::shared_ptr<const RunRecord>> StoreDesk::read_record(const std::string& run) {
+  auto record = std::make_shared<RunRecord>();
+  Result<storage::RunDetail> detail = catalog_->run(run);
+  if (!detail) {
+    return detail.error();
+  }
+  record->detail = std::move(detail).value();
+  for (const std::string& metric : record->detail.metrics) {
+    const Result<std::vector<storage::CurvePoint>> points =
+        catalog_->curve(run, metric, 0, std::numeric_limits<std::int64_t>::max(), kCurvePoints);
+    if (!points) {
+      return points.error();
+    }
+    Series series;
+    for (const storage::CurvePoint& point : *points) {
+      series.append(Bucket{.x = static_cast<double>(point.step),
+                           .min = point.min,
+                           .max = point.max,
+                           .last = point.last});
+    }
+    record->series[metric] = std::make_shared<const Series>(std::move(series));
+  }
+  Result<std::vector<experiments::MemorySample>> memory =
+      catalog_->memory_samples(run, kCurvePoints / 2);
+  if (!memory) {
+    return memory.error();
+  }
+  record->memory =
+      std::make_shared<const std::vector<experiments::MemorySample>>(std::move(memory).value());
+  return std::shared_ptr<const RunRecord>(std::move(record));
+}
+
+}  // namespace lathe::ui

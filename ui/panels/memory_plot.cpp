@@ -1,0 +1,180 @@
+// The memory of the run in focus by category, stacked, with its predicted and its measured peak.
+#include <fmt/format.h>
+#include <imgui.h>
+#include <implot.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "engine/base/format.h"
+#include "ui/panels/panel.h"
+#include "ui/widgets/common.h"
+
+namespace lathe::ui {
+
+namespace {
+
+using Samples = std::vector<experiments::MemorySample>;
+
+const LedgerSnapshot& snapshot_of(const experiments::MemorySample& sample, MemoryView view) {
+  return view == MemoryView::kPeak ? sample.peak : sample.live;
+}
+
+int bytes_axis(double value, char* out, int size, void*) {
+  return std::snprintf(out, static_cast<std::size_t>(size), "%s",
+                       bytes_text(static_cast<std::int64_t>(value)).c_str());
+}
+
+// The samples to draw, at most one per two pixels; of each group the one with the highest peak.
+std::vector<const experiments::MemorySample*> thinned(const Samples& samples, std::size_t columns) {
+  std::vector<const experiments::MemorySample*> out;
+  const std::size_t width =
+      std::max<std::size_t>(1, samples.size() * 2 / std::max<std::size_t>(columns, 16));
+  for (std::size_t i = 0; i < samples.size(); i += width) {
+    const std::size_t end = std::min(samples.size(), i + width);
+    const auto highest = std::max_element(
+        samples.begin() + static_cast<std::ptrdiff_t>(i),
+        samples.begin() + static_cast<std::ptrdiff_t>(end),
+        [](const auto& a, const auto& b) { return a.peak.live_bytes < b.peak.live_bytes; });
+    out.push_back(&*highest);
+  }
+  return out;
+}
+
+void draw_bands(PanelContext& context, const Samples& samples) {
+  const auto drawn =
+      thinned(samples, static_cast<std::size_t>(std::max(16.0f, ImPlot::GetPlotSize().x)));
+  std::vector<double> x;
+  for (const auto* sample : drawn) {
+    x.push_back(static_cast<double>(sample->step));
+  }
+  std::vector<double> low(drawn.size(), 0.0);
+  std::vector<double> high(drawn.size(), 0.0);
+  for (std::size_t category = 0; category < kCategoryCount; ++category) {
+    bool any = false;
+    for (std::size_t i = 0; i < drawn.size(); ++i) {
+      const std::int64_t bytes =
+          snapshot_of(*drawn[i], context.state.memory_view).by_category[category];
+      high[i] = low[i] + static_cast<double>(bytes);
+      any = any || bytes > 0;
+    }
+    if (any) {
+      ImPlotSpec spec;
+      spec.FillColor = context.theme.categories[category];
+      spec.FillAlpha = 0.78f;
+      spec.LineColor = context.theme.categories[category];
+      ImPlot::PlotShaded(std::string(kCategoryNames[category]).c_str(), x.data(), low.data(),
+                         high.data(), static_cast<int>(x.size()), spec);
+    }
+    low = high;
+  }
+}
+
+void draw_level(PanelContext& context, const char* id, std::int64_t bytes, const ImVec4& color) {
+  if (bytes <= 0) {
+    return;
+  }
+  const auto y = static_cast<double>(bytes);
+  ImPlotSpec spec;
+  spec.LineColor = color;
+  spec.LineWeight = 1.4f * context.scale;
+  spec.Flags =
+      static_cast<ImPlotItemFlags>(ImPlotInfLinesFlags_Horizontal) | ImPlotItemFlags_NoLegend;
+  ImPlot::PlotInfLines(id, &y, 1, spec);
+  // A point makes the axis include the level.
+  const double x = 0;
+  ImPlotSpec hidden;
+  hidden.Flags = ImPlotItemFlags_NoLegend;
+  hidden.Marker = ImPlotMarker_None;
+  ImPlot::PlotScatter(id, &x, &y, 1, hidden);
+}
+
+void draw_tooltip(PanelContext& context, const Samples& samples) {
+  const double step = std::round(ImPlot::GetPlotMousePos().x);
+  context.view.next_hover_step = std::max(0.0, step);
+  const auto after = std::upper_bound(
+      samples.begin(), samples.end(), step,
+      [](double value, const auto& sample) { return value < static_cast<double>(sample.step); });
+  const auto& sample = after == samples.begin() ? *after : *(after - 1);
+  const LedgerSnapshot& bytes = snapshot_of(sample, context.state.memory_view);
+  ImGui::BeginTooltip();
+  muted_text(context.theme,
+             fmt::format("step {}, {} in all", sample.step, bytes_text(bytes.live_bytes)));
+  for (std::size_t i = kCategoryCount; i-- > 0;) {
+    if (bytes.by_category[i] > 0) {
+      swatch(context.theme.categories[i], 9 * context.scale);
+      ImGui::SameLine();
+      ImGui::TextUnformatted(
+          fmt::format("{:<11} {}", bytes_text(bytes.by_category[i]), kCategoryNames[i]).c_str());
+    }
+  }
+  ImGui::EndTooltip();
+}
+
+void draw_head(PanelContext& context, const RunRow* row) {
+  ImGui::AlignTextToFramePadding();
+  ImGui::TextUnformatted("memory by category");
+  ImGui::SameLine();
+  if (row != nullptr) {
+    std::string text = row->name;
+    if (row->peak_bytes > 0) {
+      text += "   peak " + bytes_text(row->peak_bytes);
+    }
+    if (row->predicted_peak_bytes > 0) {
+      text += "   predicted " + bytes_text(row->predicted_peak_bytes);
+    }
+    muted_text(context.theme, text);
+  }
+  ImGui::SameLine();
+  align_right(150 * context.scale);
+  ImGui::SetNextItemWidth(150 * context.scale);
+  int view = static_cast<int>(context.state.memory_view);
+  if (ImGui::Combo("##memory_view", &view, "peak within a step\0after a step\0")) {
+    context.state.memory_view = static_cast<MemoryView>(view);
+  }
+}
+
+}  // namespace
+
+void draw_memory_plot(PanelContext& context, float height) {
+  ImGui::BeginChild("memory", {0, height}, ImGuiChildFlags_None);
+  const RunRow* row = context.find_row(context.state.focus);
+  draw_head(context, row);
+  const auto samples = memory_of(context.store, context.live, context.state.focus);
+  if (!samples || samples->empty()) {
+    empty_state(context, "no samples yet",
+                row != nullptr && row->predicted_peak_bytes > 0
+                    ? "Predicted peak: " + bytes_text(row->predicted_peak_bytes) + "."
+                    : "Bytes appear with the first step of the run in focus.");
+    ImGui::EndChild();
+    return;
+  }
+  const bool free = context.view.free_plots["memory"];
+  if (ImPlot::BeginPlot("##memory", {-1, -1}, ImPlotFlags_NoTitle | ImPlotFlags_NoMouseText)) {
+    const ImPlotAxisFlags follow = free ? ImPlotAxisFlags_None : ImPlotAxisFlags_AutoFit;
+    ImPlot::SetupAxes(nullptr, nullptr, follow | ImPlotAxisFlags_NoHighlight,
+                      follow | ImPlotAxisFlags_NoHighlight);
+    ImPlot::SetupAxisFormat(ImAxis_Y1, bytes_axis, nullptr);
+    ImPlot::SetupLegend(ImPlotLocation_East, ImPlotLegendFlags_Outside | ImPlotLegendFlags_Reverse);
+    draw_bands(context, *samples);
+    draw_level(context, "##predicted", row != nullptr ? row->predicted_peak_bytes : 0,
+               context.theme.text);
+    if (!context.scrubber.live()) {
+      const double x = context.scrubber.step();
+      ImPlotSpec cursor;
+      cursor.LineColor = context.theme.warning;
+      cursor.Flags = ImPlotItemFlags_NoFit | ImPlotItemFlags_NoLegend;
+      ImPlot::PlotInfLines("##cursor", &x, 1, cursor);
+    }
+    if (ImPlot::IsPlotHovered()) {
+      draw_tooltip(context, *samples);
+      const bool moved = ImGui::GetIO().MouseWheel != 0 || ImGui::IsMouseDragging(0);
+      context.view.free_plots["memory"] = !ImGui::IsMouseDoubleClicked(0) && (free || moved);
+    }
+    ImPlot::EndPlot();
+  }
+  ImGui::EndChild();
+}
+
+}  // namespace lathe::ui

@@ -1,0 +1,390 @@
+// A frame: take snapshots, draw, then carry out the wishes. No lock is held while drawing.
+#include "ui/workbench.h"
+
+#include <imgui.h>
+#include <imgui_internal.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <utility>
+
+#include "ui/layout.h"
+#include "ui/widgets/common.h"
+#include "ui/widgets/icons.h"
+
+namespace lathe::ui {
+
+namespace ex = lathe::experiments;
+
+namespace {
+
+constexpr const char* kDockSpace = "workspace";
+constexpr std::size_t kMaxShown = 32;
+constexpr double kToastSecs = 6;
+
+float scale_of(const UiState& state, float screen_scale) {
+  return std::clamp(static_cast<float>(state.scale) * screen_scale, 0.5f, 6.0f);
+}
+
+}  // namespace
+
+Workbench::Workbench(WorkbenchPorts ports, UiState state, float screen_scale)
+    : ports_(std::move(ports)), state_(std::move(state)), screen_scale_(screen_scale) {
+  ImGuiIO& io = ImGui::GetIO();
+  io.ConfigFlags |= ImGuiConfigFlags_DockingEnable | ImGuiConfigFlags_NavEnableKeyboard;
+  io.IniFilename = nullptr;  // the layout travels in UiState
+  io.ConfigWindowsMoveFromTitleBarOnly = true;
+  fonts_ = load_fonts();
+  theme_ = make_theme(state_.theme);
+  apply_theme(theme_, scale_of(state_, screen_scale_));
+  if (!state_.layout.empty()) {
+    ImGui::LoadIniSettingsFromMemory(state_.layout.c_str(), state_.layout.size());
+    show_panel_.clear();
+  } else {
+    relayout_ = true;
+  }
+  if (!state_.sweep_draft.empty()) {
+    draft_.restore(state_.sweep_draft);
+  }
+  take_snapshots();
+}
+
+void Workbench::take_snapshots() {
+  std::shared_ptr<const LiveState> live = ports_.live->snapshot();
+  std::shared_ptr<const StoreSnapshot> store = ports_.desk->snapshot();
+  preview_ = ports_.preview->latest();
+  if (live == live_ && store == store_) {
+    return;
+  }
+  live_ = std::move(live);
+  store_ = std::move(store);
+  rows_ = merge_runs(*store_, *live_);
+  row_index_.clear();
+  for (std::size_t i = 0; i < rows_.size(); ++i) {
+    row_index_[rows_[i].id] = i;
+  }
+  ++rows_revision_;
+}
+
+// The focus follows the run that trains until the person chooses another.
+void Workbench::follow_focus() {
+  if (live_->active.empty()) {
+    if (row_index_.count(state_.focus) == 0) {
+      const auto first =
+          std::find_if(rows_.begin(), rows_.end(), [](const RunRow& row) { return !row.trashed; });
+      if (first != rows_.end()) {
+        state_.focus = first->id;
+      }
+    }
+    return;
+  }
+  if (state_.follow_newest && row_index_.count(live_->active) > 0) {
+    state_.focus = live_->active;
+  }
+}
+
+// What the plots draw: the ticked runs and the one that trains; with none ticked, the sweep of the
+// run in focus.
+void Workbench::choose_shown() {
+  shown_.clear();
+  const auto add = [&](const std::string& run) {
+    if (!run.empty() && shown_.size() < kMaxShown && !contains(shown_, run)) {
+      shown_.push_back(run);
+    }
+  };
+  const auto focus = row_index_.find(state_.focus);
+  if (!state_.compared.empty()) {
+    for (const std::string& run : state_.compared) {
+      add(run);
+    }
+    add(live_->active);
+  } else if (focus != row_index_.end()) {
+    const RunRow& focused = rows_[focus->second];
+    std::vector<const RunRow*> siblings;
+    for (const RunRow& row : rows_) {
+      if (!focused.sweep.empty() && row.sweep == focused.sweep && !row.trashed) {
+        siblings.push_back(&row);
+      }
+    }
+    std::stable_sort(siblings.begin(), siblings.end(),
+                     [](const RunRow* a, const RunRow* b) { return a->point < b->point; });
+    for (const RunRow* row : siblings) {
+      add(row->id);
+    }
+  }
+  add(state_.focus);
+  std::erase_if(shown_, [&](const std::string& run) { return row_index_.count(run) == 0; });
+  std::set<std::string> wanted(shown_.begin(), shown_.end());
+  ports_.desk->want(wanted);
+}
+
+void Workbench::update_scrubber(double secs) {
+  const auto focus = row_index_.find(state_.focus);
+  if (scrubbed_run_ != state_.focus) {
+    scrubbed_run_ = state_.focus;
+    scrubber_.go_live();
+  }
+  if (focus == row_index_.end()) {
+    scrubber_.set_extent(0, 0);
+    scrubber_.set_flags({});
+    return;
+  }
+  scrubber_.set_extent(0, static_cast<double>(rows_[focus->second].step));
+  std::vector<TimeFlag> flags;
+  const auto add = [&](std::int64_t step, FlagKind kind) {
+    flags.push_back({static_cast<double>(step), kind});
+  };
+  const auto record = store_->records.find(state_.focus);
+  if (const LiveRun* live = live_->find(state_.focus)) {
+    for (const std::int64_t step : live->checkpoint_steps) {
+      add(step, FlagKind::kCheckpoint);
+    }
+    for (const ex::LiveChanged& change : live->changes) {
+      add(change.step, FlagKind::kChange);
+    }
+  } else if (record != store_->records.end()) {
+    for (const storage::CheckpointRow& checkpoint : record->second->detail.checkpoints) {
+      add(checkpoint.step, FlagKind::kCheckpoint);
+    }
+    for (const storage::LiveChangeRow& change : record->second->detail.live_changes) {
+      add(change.step, FlagKind::kChange);
+    }
+  }
+  const auto evaluations = series_of(*store_, *live_, state_.focus, "eval/loss");
+  if (evaluations) {
+    for (const Bucket& bucket : evaluations->sample(0, scrubber_.last(), 100)) {
+      flags.push_back({bucket.x, FlagKind::kEvaluation});
+    }
+  }
+  scrubber_.set_flags(std::move(flags));
+  scrubber_.tick(secs);
+}
+
+void Workbench::update_preview() {
+  if (previewed_revision_ == draft_.revision()) {
+    return;
+  }
+  previewed_revision_ = draft_.revision();
+  Result<ex::SweepSpec> sweep = draft_.spec();
+  if (sweep) {
+    ports_.preview->request(draft_.revision(), std::move(sweep).value());
+  }
+}
+
+PanelContext Workbench::context_for(Wishes& wishes) {
+  return PanelContext{.live = *live_,
+                      .store = *store_,
+                      .rows = rows_,
+                      .rows_revision = rows_revision_,
+                      .row_index = row_index_,
+                      .shown = shown_,
+                      .preview = preview_.get(),
+                      .preview_pending = ports_.preview->pending(),
+                      .sample = sample_.get(),
+                      .machine = ports_.machine,
+                      .theme = theme_,
+                      .fonts = fonts_,
+                      .scale = scale_of(state_, screen_scale_),
+                      .state = state_,
+                      .draft = draft_,
+                      .scrubber = scrubber_,
+                      .view = view_,
+                      .wishes = wishes};
+}
+
+void Workbench::draw(double secs) {
+  const auto begin = std::chrono::steady_clock::now();
+  if (std::exchange(restyle_, false)) {
+    theme_ = make_theme(state_.theme);
+    apply_theme(theme_, scale_of(state_, screen_scale_));
+  }
+  take_snapshots();
+  follow_focus();
+  choose_shown();
+  update_scrubber(secs);
+  update_preview();
+  view_.hover_step = std::exchange(view_.next_hover_step, -1);
+  Wishes wishes;
+  PanelContext context = context_for(wishes);
+  ImGui::PushFont(fonts_.text, 0.0f);
+  read_keys(context);
+  draw_top_bar(context);
+  draw_time_strip(context);
+  draw_dock_space();
+  draw_panels(context);
+  draw_palette(context);
+  draw_toast(context, secs);
+  draw_close_question(context);
+  ImGui::PopFont();
+  carry_out(wishes);
+  const std::chrono::duration<double, std::milli> spent = std::chrono::steady_clock::now() - begin;
+  build_ms_ = build_ms_ == 0 ? spent.count() : 0.95 * build_ms_ + 0.05 * spent.count();
+}
+
+void Workbench::draw_dock_space() {
+  const ImGuiID id = ImGui::GetID(kDockSpace);
+  const ImGuiViewport* viewport = ImGui::GetMainViewport();
+  if (std::exchange(relayout_, false) || ImGui::DockBuilderGetNode(id) == nullptr) {
+    build_layout(id, viewport->WorkSize);
+    show_panel_ = "Live";
+  }
+  ImGui::DockSpaceOverViewport(id, viewport, ImGuiDockNodeFlags_NoWindowMenuButton);
+}
+
+void Workbench::draw_panels(PanelContext& context) {
+  for (const Panel& panel : panels()) {
+    if (show_panel_ == panel.title) {
+      ImGui::SetNextWindowFocus();
+      show_panel_.clear();
+    }
+    if (ImGui::Begin(panel.title, nullptr, ImGuiWindowFlags_NoCollapse)) {
+      panel.draw(context);
+    }
+    ImGui::End();
+  }
+}
+
+void Workbench::draw_toast(PanelContext& context, double secs) {
+  toast_left_ -= secs;
+  if (toast_left_ <= 0) {
+    return;
+  }
+  const ImGuiViewport* viewport = ImGui::GetMainViewport();
+  const ImVec2 at{viewport->WorkPos.x + viewport->WorkSize.x * 0.5f,
+                  viewport->WorkPos.y + viewport->WorkSize.y - 16 * context.scale};
+  ImGui::SetNextWindowPos(at, ImGuiCond_Always, {0.5f, 1.0f});
+  ImGui::Begin("##toast", nullptr,
+               ImGuiWindowFlags_NoDecoration | ImGuiWindowFlags_AlwaysAutoResize |
+                   ImGuiWindowFlags_NoSavedSettings | ImGuiWindowFlags_NoDocking |
+                   ImGuiWindowFlags_NoFocusOnAppearing | ImGuiWindowFlags_NoNav);
+  ImGui::BringWindowToDisplayFront(ImGui::GetCurrentWindow());
+  ImGui::AlignTextToFramePadding();
+  ImGui::TextUnformatted(toast_.c_str());
+  if (!toast_undo_.empty()) {
+    ImGui::SameLine();
+    if (ImGui::Button("Undo")) {
+      context.wishes.edits.emplace_back(RestoreRun{toast_undo_});
+      toast_left_ = 0;
+    }
+  }
+  ImGui::End();
+}
+
+void Workbench::draw_close_question(PanelContext& context) {
+  if (std::exchange(close_asked_, false)) {
+    ImGui::OpenPopup("Something is training");
+  }
+  if (closing_ && !live_->busy) {
+    may_close_ = true;
+  }
+  ImGui::SetNextWindowPos(ImGui::GetMainViewport()->GetCenter(), ImGuiCond_Appearing, {0.5f, 0.5f});
+  if (!ImGui::BeginPopupModal("Something is training", nullptr,
+                              ImGuiWindowFlags_AlwaysAutoResize)) {
+    return;
+  }
+  if (closing_) {
+    ImGui::TextUnformatted("Saving a checkpoint after this step, then closing.");
+  } else {
+    ImGui::TextUnformatted("All that is recorded so far is safe. What shall happen to the rest?");
+    if (primary_button(context.theme, "Stop with a checkpoint")) {
+      closing_ = true;
+      context.wishes.commands.emplace_back(ex::StopAll{});
+    }
+    if (ports_.detach) {
+      ImGui::SameLine();
+      if (ImGui::Button("Keep running without a window")) {
+        closing_ = true;
+        ports_.detach();
+      }
+    }
+    ImGui::SameLine();
+    if (ImGui::Button("Stay here") || ImGui::IsKeyPressed(ImGuiKey_Escape)) {
+      ImGui::CloseCurrentPopup();
+    }
+  }
+  ImGui::EndPopup();
+}
+
+void Workbench::carry_out(Wishes& wishes) {
+  if (wishes.run_sample) {
+    sample_wanted_ = true;
+  }
+  if (sample_wanted_ && sample_ && !live_->busy) {
+    start_sample();
+  }
+  for (ex::Command& command : wishes.commands) {
+    const bool starts = std::holds_alternative<ex::StartRun>(command) ||
+                        std::holds_alternative<ex::StartSweep>(command);
+    if (starts) {
+      ports_.live->expect_work();
+      state_.follow_newest = true;
+      state_.compared.clear();
+    }
+    ports_.commands->send(std::move(command));
+  }
+  for (StoreEdit& edit : wishes.edits) {
+    ports_.desk->edit(std::move(edit));
+  }
+  if (!wishes.toast.empty()) {
+    toast_ = wishes.toast;
+    toast_undo_ = wishes.undo_trash;
+    toast_left_ = kToastSecs;
+  }
+  if (!wishes.show_panel.empty()) {
+    show_panel_ = wishes.show_panel;
+  }
+  relayout_ = relayout_ || wishes.reset_layout;
+  restyle_ = restyle_ || wishes.restyle;
+  if (wishes.close) {
+    request_close();
+  }
+}
+
+void Workbench::start_sample() {
+  sample_wanted_ = false;
+  ports_.live->expect_work();
+  state_.follow_newest = true;
+  state_.compared.clear();
+  show_panel_ = "Live";
+  static_cast<void>(draft_.load(sample_->sweep));
+  ports_.commands->send(ex::StartSweep{sample_->sweep});
+}
+
+void Workbench::set_sample(SampleOffer offer) {
+  if (state_.sweep_draft.empty() && draft_.axes().empty()) {
+    // The editor opens with the sample, so that a first change has something to start from.
+    const Result<void> loaded = draft_.load(offer.sweep);
+    if (!loaded) {
+      ports_.live->note(ex::LogLevel::kWarning, loaded.error().text());
+    }
+  }
+  sample_ = std::make_unique<SampleOffer>(std::move(offer));
+}
+
+void Workbench::set_screen_scale(float scale) {
+  restyle_ = restyle_ || scale != screen_scale_;
+  screen_scale_ = scale;
+}
+
+void Workbench::request_close() {
+  if (live_->busy) {
+    close_asked_ = true;
+  } else {
+    may_close_ = true;
+  }
+}
+
+bool Workbench::animated() const {
+  return live_->busy || scrubber_.playing() || toast_left_ > 0 || closing_ ||
+         ports_.preview->pending();
+}
+
+UiState Workbench::state_to_save() const {
+  UiState state = state_;
+  state.layout = ImGui::SaveIniSettingsToMemory();
+  state.sweep_draft = draft_.to_text();
+  return state;
+}
+
+}  // namespace lathe::ui
