@@ -17,10 +17,12 @@ if(LATHE_MOLD)
   add_link_options(-fuse-ld=mold)
 endif()
 
-# Same bits in Debug and Release and on every machine of one instruction set: no contraction.
+# Same bits in Debug and Release and on every machine of one instruction set: no contraction, save in
+# targets that set LATHE_CONTRACT because they are compiled for one instruction set anyway.
 add_library(lathe_flags INTERFACE)
 target_compile_options(lathe_flags INTERFACE -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion
-                                             -Werror -ffp-contract=off)
+                                             -Werror
+                                             $<IF:$<BOOL:$<TARGET_PROPERTY:LATHE_CONTRACT>>,-ffp-contract=fast,-ffp-contract=off>)
 target_include_directories(lathe_flags INTERFACE ${CMAKE_SOURCE_DIR})
 if(LATHE_SANITIZE)
   target_compile_options(lathe_flags INTERFACE -fsanitize=${LATHE_SANITIZE} -fno-omit-frame-pointer)

@@ -23,68 +23,109 @@ void zero(float* x, std::int64_t count) {
   __builtin_memset(x, 0, static_cast<std::size_t>(count) * sizeof(float));
 }
 
-void copy(const float* from, float* to, std::int64_t count) {
-  __builtin_memcpy(to, from, static_cast<std::size_t>(count) * sizeof(float));
-}
-
 // Rows [first, first + count) of a head, padded with zeros to kTile rows of `width`.
 void pack(const HeadRows& rows, std::int64_t first, std::int64_t count, std::int64_t head_dim,
           std::int64_t width, float* to) {
   for (std::int64_t row = 0; row < count; ++row) {
-    copy(rows.data + (first + row) * rows.stride, to + row * width, head_dim);
-    zero(to + row * width + head_dim, width - head_dim);
+    const float* from = rows.data + (first + row) * rows.stride;
+    float* packed = to + row * width;
+    sweep(head_dim, [=](auto part) { store(packed, part, load(from, part)); });
+    for (std::int64_t i = head_dim; i < width; ++i) {
+      packed[i] = 0.0f;
+    }
   }
   zero(to + count * width, (kTile - count) * width);
 }
 
 // to[i][row] = from[row][i]
 void transpose(const float* from, std::int64_t width, float* to) {
-  for (std::int64_t i = 0; i < width; ++i) {
-    for (std::int64_t row = 0; row < kTile; ++row) {
-      to[i * kTile + row] = from[row * width + i];
-    }
-  }
-}
-
-void unpack(const float* from, std::int64_t width, const HeadRows& rows, std::int64_t first,
-            std::int64_t count, std::int64_t head_dim, bool add_to) {
-  for (std::int64_t row = 0; row < count; ++row) {
-    float* to = rows.data + (first + row) * rows.stride;
-    for (std::int64_t i = 0; i < head_dim; ++i) {
-      to[i] = add_to ? to[i] + from[row * width + i] : from[row * width + i];
-    }
-  }
-}
-
-// Scores of keys after the query get -inf; `first` are positions.
-void mask_future(float* scores, std::int64_t first_query, std::int64_t first_key) {
-  for (std::int64_t row = 0; row < kTile; ++row) {
-    for (std::int64_t column = 0; column < kTile; ++column) {
-      if (first_key + column > first_query + row) {
-        scores[row * kTile + column] = -__builtin_inff();
+  Vector square[kLanes];
+  for (std::int64_t row = 0; row < kTile; row += kLanes) {
+    for (std::int64_t column = 0; column < width; column += kLanes) {
+      for (std::int64_t i = 0; i < kLanes; ++i) {
+        square[i] = load(from + (row + i) * width, Full{column});
+      }
+      transpose_square(square);
+      for (std::int64_t i = 0; i < kLanes; ++i) {
+        store(to + (column + i) * kTile, Full{row}, square[i]);
       }
     }
   }
 }
 
-// One row of the online softmax: scores become weights; returns the factor for what was summed.
-float soften_row(float* scores, float scale, float* top, float* sum) {
-  Vector highest = splat(-__builtin_inff());
-  for (std::int64_t at = 0; at < kTile; at += kLanes) {
-    highest = larger(load(scores, Full{at}), highest);
+// The reverse of pack.
+void unpack(const float* from, std::int64_t width, const HeadRows& rows, std::int64_t first,
+            std::int64_t count, std::int64_t head_dim, bool add_to) {
+  for (std::int64_t row = 0; row < count; ++row) {
+    float* to = rows.data + (first + row) * rows.stride;
+    const float* packed = from + row * width;
+    sweep(head_dim, [=](auto part) {
+      const Vector value = load(packed, part);
+      store(to, part, add_to ? load(to, part) + value : value);
+    });
   }
-  const float row_top = max_of(highest) * scale;
-  const float new_top = row_top > *top ? row_top : *top;
-  Vector sums{};
-  for (std::int64_t at = 0; at < kTile; at += kLanes) {
-    const Vector weight = exp_of(load(scores, Full{at}) * scale - new_top);
-    store(scores, Full{at}, weight);
-    sums += weight;
+}
+
+// Scores of a row that are looked at: on the diagonal those up to the query, rounded up to 16.
+inline std::int64_t row_end(bool diagonal, std::int64_t row) {
+  return diagonal ? (row + 16) / 16 * 16 : kTile;
+}
+
+// On the diagonal, keys after the query get -inf, up to row_end.
+void mask_future(float* scores) {
+  for (std::int64_t row = 0; row < kTile; ++row) {
+    for (std::int64_t column = row + 1; column < row_end(true, row); ++column) {
+      scores[row * kTile + column] = -__builtin_inff();
+    }
   }
-  const float factor = exp_of(splat(*top - new_top))[0];
-  *sum = *sum * factor + sum_of(sums);
-  *top = new_top;
-  return factor;
+}
+
+// What the online softmax knows of each row: its greatest scaled score and the sum of exponentials
+// so far; and the factor by which both the sum and the output shrink when a greater score comes.
+struct RowState {
+  float* tops;
+  float* sums;
+  float* factors;
+};
+
+// Scores become weights, exp(score * scale - top).
+void soften(float* scores, float scale, bool diagonal, const RowState& state) {
+  float before[kTile];
+  __builtin_memcpy(before, state.tops, sizeof before);
+  for (std::int64_t row = 0; row < kTile; ++row) {
+    Vector highest = splat(-__builtin_inff());
+    for (std::int64_t at = 0; at < row_end(diagonal, row); at += kLanes) {
+      highest = larger(load(scores + row * kTile, Full{at}), highest);
+    }
+    const float top = max_of(highest) * scale;
+    state.tops[row] = top > before[row] ? top : before[row];
+  }
+  for (std::int64_t at = 0; at < kTile; at += kLanes) {
+    const Vector change = load(before, Full{at}) - load(state.tops, Full{at});
+    const Vector factor = exp_of(change);
+    store(state.factors, Full{at}, factor);
+    store(state.sums, Full{at}, load(state.sums, Full{at}) * factor);
+  }
+  for (std::int64_t row = 0; row < kTile; ++row) {
+    float* weights = scores + row * kTile;
+    const float top = state.tops[row];
+    Vector sums{};
+    for (std::int64_t at = 0; at < row_end(diagonal, row); at += kLanes) {
+      const Vector weight = exp_of(load(weights, Full{at}) * scale - top);
+      store(weights, Full{at}, weight);
+      sums += weight;
+    }
+    state.sums[row] += sum_of(sums);
+  }
+}
+
+// Each row of the output so far times its factor.
+void shrink(float* out, std::int64_t width, const float* factors) {
+  for (std::int64_t row = 0; row < kTile; ++row) {
+    for (std::int64_t at = 0; at < width; at += kLanes) {
+      store(out + row * width, Full{at}, load(out + row * width, Full{at}) * factors[row]);
+    }
+  }
 }
 
 }  // namespace
@@ -98,32 +139,46 @@ void attention_forward(const AttentionForwardTile& tile) {
   float* scores = out + kTile * width;
   float* tops = scores + kTile * kTile;
   float* sums = tops + kTile;
+  float factors[kTile];
+  const RowState state{tops, sums, factors};
   const std::int64_t queries = smaller(kTile, tile.seq_len - tile.first_query);
   pack(tile.q, tile.first_query, queries, tile.head_dim, width, q);
-  zero(out, kTile * width);
   for (std::int64_t row = 0; row < kTile; ++row) {
     tops[row] = -__builtin_inff();
     sums[row] = 0.0f;
   }
   for (std::int64_t key = 0; key <= tile.first_query; key += kTile) {
+    const bool diagonal = key == tile.first_query;
     const std::int64_t keys = smaller(kTile, tile.seq_len - key);
     pack(tile.k, key, keys, tile.head_dim, width, k);
     transpose(k, width, k_transposed);
-    zero(scores, kTile * kTile);
-    small_matmul({.a = q, .a_row = width, .a_step = 1}, k_transposed, scores,
-                 {.m = kTile, .n = kTile, .k = width});
-    if (key == tile.first_query) {
-      mask_future(scores, tile.first_query, key);
+    small_matmul({.a = q,
+                  .a_row = width,
+                  .a_step = 1,
+                  .b = k_transposed,
+                  .c = scores,
+                  .m = kTile,
+                  .n = kTile,
+                  .k = width,
+                  .part = diagonal ? Part::kResultLower : Part::kAll});
+    if (diagonal) {
+      mask_future(scores);
+    }
+    soften(scores, tile.scale, diagonal, state);
+    if (key > 0) {
+      shrink(out, width, state.factors);
     }
     pack(tile.v, key, keys, tile.head_dim, width, k);
-    for (std::int64_t row = 0; row < kTile; ++row) {
-      const float factor = soften_row(scores + row * kTile, tile.scale, tops + row, sums + row);
-      for (std::int64_t at = 0; at < width; at += kLanes) {
-        store(out + row * width, Full{at}, load(out + row * width, Full{at}) * factor);
-      }
-    }
-    small_matmul({.a = scores, .a_row = kTile, .a_step = 1}, k, out,
-                 {.m = kTile, .n = width, .k = kTile});
+    small_matmul({.a = scores,
+                  .a_row = kTile,
+                  .a_step = 1,
+                  .b = k,
+                  .c = out,
+                  .m = kTile,
+                  .n = width,
+                  .k = kTile,
+                  .add_to = key > 0,
+                  .part = diagonal ? Part::kLeftLower : Part::kAll});
   }
   for (std::int64_t row = 0; row < queries; ++row) {
     const float inverse = 1.0f / sums[row];
@@ -162,7 +217,8 @@ BackwardTiles split(float* scratch, std::int64_t width) {
 
 // weights: scores -> softmax weights; dweights -> gradient of the scaled scores.
 void soften_backward(const AttentionBackwardHead& head, const BackwardTiles& tiles,
-                     std::int64_t width, std::int64_t query, std::int64_t queries) {
+                     std::int64_t width, std::int64_t query, bool diagonal) {
+  const std::int64_t queries = smaller(kTile, head.seq_len - query);
   for (std::int64_t row = 0; row < kTile; ++row) {
     float* weights = tiles.weights + row * kTile;
     float* dweights = tiles.dweights + row * kTile;
@@ -177,7 +233,7 @@ void soften_backward(const AttentionBackwardHead& head, const BackwardTiles& til
     sweep(head.head_dim, [&](auto part) { products += load(dout, part) * load(out, part); });
     const float shared = sum_of(products);
     const float lse = head.lse[query + row];
-    for (std::int64_t at = 0; at < kTile; at += kLanes) {
+    for (std::int64_t at = 0; at < row_end(diagonal, row); at += kLanes) {
       const Vector p = exp_of(load(weights, Full{at}) * head.scale - lse);
       store(weights, Full{at}, p);
       store(dweights, Full{at}, p * (load(dweights, Full{at}) - shared) * head.scale);
@@ -185,28 +241,58 @@ void soften_backward(const AttentionBackwardHead& head, const BackwardTiles& til
   }
 }
 
+// to = rows times vectors: scores, or their gradient.
+void score_product(const float* rows, const float* transposed, float* to, std::int64_t width,
+                   bool diagonal) {
+  small_matmul({.a = rows,
+                .a_row = width,
+                .a_step = 1,
+                .b = transposed,
+                .c = to,
+                .m = kTile,
+                .n = kTile,
+                .k = width,
+                .part = diagonal ? Part::kResultLower : Part::kAll});
+}
+
+// sums += weights^T rows, the gradient of keys or values.
+void key_product(const float* weights, const float* rows, float* sums, std::int64_t width,
+                 bool diagonal) {
+  small_matmul({.a = weights,
+                .a_row = 1,
+                .a_step = kTile,
+                .b = rows,
+                .c = sums,
+                .m = kTile,
+                .n = width,
+                .k = kTile,
+                .add_to = true,
+                .part = diagonal ? Part::kLeftUpper : Part::kAll});
+}
+
 void backward_tile(const AttentionBackwardHead& head, const BackwardTiles& tiles,
                    std::int64_t width, std::int64_t key, std::int64_t query) {
+  const bool diagonal = key == query;
   const std::int64_t queries = smaller(kTile, head.seq_len - query);
   pack(head.q, query, queries, head.head_dim, width, tiles.q);
   pack(head.dout, query, queries, head.head_dim, width, tiles.dout);
-  zero(tiles.weights, kTile * kTile);
-  zero(tiles.dweights, kTile * kTile);
-  zero(tiles.dq, kTile * width);
-  small_matmul({.a = tiles.q, .a_row = width, .a_step = 1}, tiles.k_transposed, tiles.weights,
-               {.m = kTile, .n = kTile, .k = width});
-  small_matmul({.a = tiles.dout, .a_row = width, .a_step = 1}, tiles.v_transposed, tiles.dweights,
-               {.m = kTile, .n = kTile, .k = width});
-  if (key == query) {
-    mask_future(tiles.weights, query, key);
+  score_product(tiles.q, tiles.k_transposed, tiles.weights, width, diagonal);
+  score_product(tiles.dout, tiles.v_transposed, tiles.dweights, width, diagonal);
+  if (diagonal) {
+    mask_future(tiles.weights);
   }
-  soften_backward(head, tiles, width, query, queries);
-  small_matmul({.a = tiles.weights, .a_row = 1, .a_step = kTile}, tiles.dout, tiles.dv,
-               {.m = kTile, .n = width, .k = kTile});
-  small_matmul({.a = tiles.dweights, .a_row = 1, .a_step = kTile}, tiles.q, tiles.dk,
-               {.m = kTile, .n = width, .k = kTile});
-  small_matmul({.a = tiles.dweights, .a_row = kTile, .a_step = 1}, tiles.k, tiles.dq,
-               {.m = kTile, .n = width, .k = kTile});
+  soften_backward(head, tiles, width, query, diagonal);
+  key_product(tiles.weights, tiles.dout, tiles.dv, width, diagonal);
+  key_product(tiles.dweights, tiles.q, tiles.dk, width, diagonal);
+  small_matmul({.a = tiles.dweights,
+                .a_row = kTile,
+                .a_step = 1,
+                .b = tiles.k,
+                .c = tiles.dq,
+                .m = kTile,
+                .n = width,
+                .k = kTile,
+                .part = diagonal ? Part::kLeftLower : Part::kAll});
   unpack(tiles.dq, width, head.dq, query, queries, head.head_dim, key > 0);
 }
 

@@ -102,14 +102,26 @@ void scale(float* x, float factor, std::int64_t count) {
 }
 
 double sum_squares(const float* x, std::int64_t count) {
-  Double sums{};
-  sweep(count, [&](auto part) {
-    const Double wide = __builtin_convertvector(load(x, part), Double);
-    sums += wide * wide;
+  // Four sums hide the latency of addition.
+  constexpr std::int64_t kSums = 4;
+  Double sums[kSums] = {};
+  const std::int64_t blocks = count / (kSums * kLanes);
+  for (std::int64_t block = 0; block < blocks; ++block) {
+    for (std::int64_t i = 0; i < kSums; ++i) {
+      const Vector value = load(x, Full{(block * kSums + i) * kLanes});
+      const Double wide = __builtin_convertvector(value, Double);
+      sums[i] += wide * wide;
+    }
+  }
+  const std::int64_t done = blocks * kSums * kLanes;
+  sweep(count - done, [&](auto part) {
+    const Double wide = __builtin_convertvector(load(x + done, part), Double);
+    sums[0] += wide * wide;
   });
+  const Double total = (sums[0] + sums[1]) + (sums[2] + sums[3]);
   double sum = 0.0;
   for (std::int64_t i = 0; i < kLanes; ++i) {
-    sum += sums[i];
+    sum += total[i];
   }
   return sum;
 }

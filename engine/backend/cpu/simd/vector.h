@@ -31,11 +31,23 @@ inline Vector load(const float* data, Full part) {
   return x;
 }
 
+// Copies `count` < 2 * piece elements in pieces of halving size, each of a size known to the
+// compiler.
+template <std::int64_t piece = kLanes / 2>
+inline void copy_rest(const float* from, float* to, std::int64_t count) {
+  if ((count & piece) != 0) {
+    __builtin_memcpy(to, from, piece * sizeof(float));
+    from += piece;
+    to += piece;
+  }
+  if constexpr (piece > 1) {
+    copy_rest<piece / 2>(from, to, count);
+  }
+}
+
 inline Vector load(const float* data, Rest part) {
   Vector x{};
-  for (std::int64_t i = 0; i < part.count; ++i) {
-    x[i] = data[part.at + i];
-  }
+  copy_rest(data + part.at, reinterpret_cast<float*>(&x), part.count);
   return x;
 }
 
@@ -44,9 +56,7 @@ inline void store(float* data, Full part, Vector x) {
 }
 
 inline void store(float* data, Rest part, Vector x) {
-  for (std::int64_t i = 0; i < part.count; ++i) {
-    data[part.at + i] = x[i];
-  }
+  copy_rest(reinterpret_cast<const float*>(&x), data + part.at, part.count);
 }
 
 // Calls body(part) for each register of [0, count), the last one perhaps short.
@@ -87,24 +97,62 @@ inline Vector with_sign(Vector size, Vector x) {
                  (bits_of(x) & static_cast<std::int32_t>(0x80000000)));
 }
 
-// Lane sums in a fixed tree: halves are added until one is left.
-inline float sum_of(Vector x) {
-  float lanes[kLanes];
-  __builtin_memcpy(lanes, &x, sizeof x);
-  for (std::int64_t half = kLanes / 2; half > 0; half /= 2) {
-    for (std::int64_t i = 0; i < half; ++i) {
-      lanes[i] += lanes[i + half];
-    }
+// The lanes turned by `by` places.
+template <std::int64_t by>
+inline Vector rotated(Vector x) {
+  IntVector from{};
+  for (std::int64_t i = 0; i < kLanes; ++i) {
+    from[i] = static_cast<std::int32_t>((i + by) % kLanes);
   }
-  return lanes[0];
+  return __builtin_shuffle(x, from);
 }
 
-inline float max_of(Vector x) {
-  float top = x[0];
-  for (std::int64_t i = 1; i < kLanes; ++i) {
-    top = x[i] > top ? x[i] : top;
+// Lane sums in a fixed tree: halves are added until one is left.
+template <std::int64_t half = kLanes / 2>
+inline float sum_of(Vector x) {
+  x += rotated<half>(x);
+  if constexpr (half > 1) {
+    return sum_of<half / 2>(x);
   }
-  return top;
+  return x[0];
+}
+
+template <std::int64_t half = kLanes / 2>
+inline float max_of(Vector x) {
+  x = larger(rotated<half>(x), x);
+  if constexpr (half > 1) {
+    return max_of<half / 2>(x);
+  }
+  return x[0];
+}
+
+// Swaps, between rows `step` apart, the halves of each group of 2 * step lanes that lie across.
+template <std::int64_t step>
+inline void exchange(Vector (&rows)[kLanes]) {
+  IntVector low{};
+  IntVector high{};
+  for (std::int64_t i = 0; i < kLanes; ++i) {
+    const bool upper = (i & step) != 0;
+    low[i] = static_cast<std::int32_t>(upper ? i - step + kLanes : i);
+    high[i] = static_cast<std::int32_t>(upper ? i + kLanes : i + step);
+  }
+  for (std::int64_t row = 0; row < kLanes; ++row) {
+    if ((row & step) == 0) {
+      const Vector first = rows[row];
+      const Vector second = rows[row + step];
+      rows[row] = __builtin_shuffle(first, second, low);
+      rows[row + step] = __builtin_shuffle(first, second, high);
+    }
+  }
+}
+
+// Element (i, j) of the square becomes (j, i).
+template <std::int64_t step = 1>
+inline void transpose_square(Vector (&rows)[kLanes]) {
+  exchange<step>(rows);
+  if constexpr (2 * step < kLanes) {
+    transpose_square<2 * step>(rows);
+  }
 }
 
 // The lanes that a short register really has; the others become `other`.
