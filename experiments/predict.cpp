@@ -1,0 +1,72 @@
+// See predict.h.
+#include "experiments/predict.h"
+
+#include <fmt/core.h>
+
+#include "engine/backend/backend.h"
+
+namespace lathe::experiments {
+namespace {
+
+// 256 bytes and the end mark.
+constexpr std::int64_t kByteVocabulary = 257;
+
+}  // namespace
+
+Result<std::string> resolve_device(const std::string& device) {
+  if (device == "auto" || device == "cpu") {
+    return std::string("cpu");
+  }
+  if (device == "cpu_ref") {
+    return device;
+  }
+  return Error{ErrorKind::kDevice, fmt::format("device \"{}\" is not there", device),
+               "choose one of auto, cpu, cpu_ref"};
+}
+
+Result<TrainSpec> resolve_vocabulary(const TrainSpec& spec) {
+  const std::int64_t tokens =
+      spec.data.tokenizer == TokenizerKind::kByte ? kByteVocabulary : spec.data.vocab_size;
+  TrainSpec resolved = spec;
+  if (resolved.model.vocab_size == 0) {
+    resolved.model.vocab_size = tokens;
+  }
+  if (resolved.model.vocab_size < tokens) {
+    return Error{ErrorKind::kUsage,
+                 fmt::format("model.vocab_size={} is below the tokenizer's {} tokens",
+                             resolved.model.vocab_size, tokens),
+                 "set model.vocab_size=0 to take the tokenizer's"};
+  }
+  return resolved;
+}
+
+Result<PlanReport> plan_run(const RunSpec& spec, int threads) {
+  const auto device = resolve_device(spec.device);
+  if (!device) {
+    return device.error();
+  }
+  const auto resolved = resolve_vocabulary(spec.train);
+  if (!resolved) {
+    return resolved.error();
+  }
+  // Asked of the back end itself, so that the plan's workspaces are those of the run.
+  const auto backend =
+      make_backend(*device, threads > 0 ? threads : static_cast<int>(spec.threads));
+  if (!backend) {
+    return backend.error();
+  }
+  return plan_step(*resolved, (*backend)->parallelism());
+}
+
+Predictor make_predictor(int threads) {
+  return [threads](const RunSpec& spec) -> Result<Prediction> {
+    auto plan = plan_run(spec, threads);
+    if (!plan) {
+      return plan.error();
+    }
+    return Prediction{plan->peak.live_bytes, plan->parameters, plan->stored_bytes,
+                      plan->flops_per_step, std::move(plan->warnings)};
+  };
+}
+
+}  // namespace lathe::experiments

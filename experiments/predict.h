@@ -1,0 +1,26 @@
+// What a run will cost, before it runs: the engine's plan with what the engine leaves to its caller
+// (vocabulary and threads) filled in.
+#pragma once
+
+#include "engine/base/result.h"
+#include "engine/train/trainer.h"
+#include "experiments/run_spec.h"
+#include "experiments/sweep.h"
+
+namespace lathe::experiments {
+
+// The back end's name that a spec's device means: auto is cpu. kDevice for one that is not there.
+Result<std::string> resolve_device(const std::string& device);
+
+// The spec's model.vocab_size filled in from its tokenizer; kUsage if it is set but too small for
+// the tokenizer's ids.
+Result<TrainSpec> resolve_vocabulary(const TrainSpec& spec);
+
+// One step of the run on the meta back end, for `threads` engine threads: 0 means the spec's, and
+// if that is 0 too what the run itself would use.
+Result<PlanReport> plan_run(const RunSpec& spec, int threads);
+
+// plan_run as what `expand` asks of a point.
+Predictor make_predictor(int threads);
+
+}  // namespace lathe::experiments
