@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <numeric>
 
 namespace lathe {
 namespace {
@@ -95,6 +96,11 @@ void* Pool::take(std::int64_t bytes) {
     insert(at + bytes, size - bytes);
   }
   return at;
+}
+
+std::int64_t Pool::free_bytes() const {
+  return std::accumulate(by_address_.begin(), by_address_.end(), std::int64_t{0},
+                         [](std::int64_t sum, const auto& block) { return sum + block.second; });
 }
 
 void Pool::give_back(void* data, std::int64_t bytes) noexcept {

@@ -24,8 +24,9 @@ class Pool final : public MemorySource {
   void give_back(void* data, std::int64_t bytes) noexcept override;
   // Sum of the slabs.
   std::int64_t pool_bytes() const override { return pool_bytes_; }
-  // Free blocks after merging; for tests.
+  std::size_t slabs() const { return slabs_.size(); }
   std::size_t free_blocks() const { return by_address_.size(); }
+  std::int64_t free_bytes() const;
 
  private:
   bool grow(std::int64_t bytes);
