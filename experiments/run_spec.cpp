@@ -92,14 +92,6 @@ Error usage(std::string message, std::string remedy) {
   return {ErrorKind::kUsage, std::move(message), std::move(remedy)};
 }
 
-const ParamInfo* find_param(std::string_view path) {
-  const std::vector<ParamInfo>& params = run_spec_params();
-  const auto found = std::find_if(params.begin(), params.end(), [&](const ParamInfo& param) {
-    return param.path == path || (!param.was.empty() && param.was == path);
-  });
-  return found == params.end() ? nullptr : &*found;
-}
-
 template <typename Number>
 bool parse_number(std::string_view text, Number& out) {
   const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), out);
@@ -188,6 +180,14 @@ std::string shown(const Json& value) {
 const std::vector<ParamInfo>& run_spec_params() {
   static const std::vector<ParamInfo> kParams = collect_params();
   return kParams;
+}
+
+const ParamInfo* find_param(std::string_view path) {
+  const std::vector<ParamInfo>& params = run_spec_params();
+  const auto found = std::find_if(params.begin(), params.end(), [&](const ParamInfo& param) {
+    return param.path == path || (!param.was.empty() && param.was == path);
+  });
+  return found == params.end() ? nullptr : &*found;
 }
 
 Result<RunSpec> run_spec_from_json(const Json& document) {

@@ -24,6 +24,9 @@ struct RunSpec {
 // Every parameter of a spec with its dotted path, the registered methods' under "method.<id>.".
 const std::vector<ParamInfo>& run_spec_params();
 
+// By full or former path; nullptr if there is none.
+const ParamInfo* find_param(std::string_view path);
+
 // Reads a spec over the defaults; all errors of the document in one Error (kUsage), one per line.
 Result<RunSpec> run_spec_from_json(const Json& document);
 

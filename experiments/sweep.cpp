@@ -45,12 +45,6 @@ Error usage(std::string message, std::string remedy = "") {
   return {ErrorKind::kUsage, std::move(message), std::move(remedy)};
 }
 
-const ParamInfo& param_at(const std::string& path) {
-  const std::vector<ParamInfo>& params = run_spec_params();
-  return *std::find_if(params.begin(), params.end(),
-                       [&](const ParamInfo& param) { return param.path == path; });
-}
-
 bool is_number(const ParamInfo& param) {
   return param.type == ParamType::kInt || param.type == ParamType::kReal;
 }
@@ -120,7 +114,7 @@ Result<std::vector<double>> read_numbers(const Form& form, std::string_view text
 
 // Checks an axis that spans numbers against its parameter's range.
 Result<void> check_span(const Axis& axis, std::string_view text) {
-  const ParamInfo& param = param_at(axis.path);
+  const ParamInfo& param = *find_param(axis.path);
   const auto illegal = [&](std::string_view why) {
     return usage(fmt::format("{}={} is not a legal axis: {}", axis.path, text, why), param.help);
   };
@@ -169,7 +163,7 @@ Result<Axis> parse_span(const std::string& path, const Form& form, std::string_v
 // The full path, if a sweep may vary it.
 Result<std::string> sweepable(std::string_view key) {
   auto path = resolve_param(key);
-  if (path && !param_at(*path).sweep) {
+  if (path && !find_param(*path)->sweep) {
     return usage(*path + " cannot be an axis of a sweep",
                  "`lathe describe` marks the parameters that can");
   }
@@ -181,7 +175,7 @@ Result<Axis> axis_from_list(const std::string& path, const Json& list) {
   axis.path = path;
   for (const Json& element : list) {
     const std::string text = element.is_string() ? element.get<std::string>() : element.dump();
-    auto value = parse_param_value(param_at(path), text);
+    auto value = parse_param_value(*find_param(path), text);
     if (!value) {
       return value.error();
     }
@@ -327,8 +321,8 @@ Result<void> apply_axis(std::string_view assignment, SweepSpec& sweep) {
   }
   const std::string_view text = assignment.substr(equals + 1);
   const Form* form = form_of(text);
-  const bool is_text =
-      param_at(*path).type == ParamType::kText || param_at(*path).type == ParamType::kTextList;
+  const bool is_text = find_param(*path)->type == ParamType::kText ||
+                       find_param(*path)->type == ParamType::kTextList;
   const bool is_list = !is_text && text.find(',') != std::string_view::npos;
   if (form == nullptr && !is_list) {
     const Result<void> applied = apply_override(assignment, sweep.base);

@@ -18,12 +18,6 @@ constexpr std::uint64_t kRandomSearchStream = 0x5eed'5ea7c4;
 
 using Values = std::vector<Json>;  // one per axis
 
-const ParamInfo& param_of(const Axis& axis) {
-  const std::vector<ParamInfo>& params = run_spec_params();
-  return *std::find_if(params.begin(), params.end(),
-                       [&](const ParamInfo& param) { return param.path == axis.path; });
-}
-
 Json number_for(const ParamInfo& param, double value) {
   return param.type == ParamType::kInt ? Json(static_cast<std::int64_t>(std::llround(value)))
                                        : Json(value);
@@ -46,7 +40,7 @@ Result<Values> grid_values(const Axis& axis) {
     return Error{ErrorKind::kUsage, axis.path + "=uniform(...) is drawn at random",
                  "choose random search and a number of trials, or write range or log"};
   }
-  const ParamInfo& param = param_of(axis);
+  const ParamInfo& param = *find_param(axis.path);
   const bool is_range = axis.kind == AxisKind::kRange;
   const std::int64_t count = is_range ? range_count(axis) : axis.count;
   Values values;
@@ -72,12 +66,13 @@ Json draw(const Axis& axis, Rng& rng) {
     case AxisKind::kRange: {
       const auto count = static_cast<std::uint64_t>(range_count(axis));
       const auto at = static_cast<double>(rng.next_below(count));
-      return number_for(param_of(axis), rounded(axis.lo + at * axis.step));
+      return number_for(*find_param(axis.path), rounded(axis.lo + at * axis.step));
     }
     case AxisKind::kLog:
-      return number_for(param_of(axis), axis.lo * std::pow(axis.hi / axis.lo, rng.next_unit()));
+      return number_for(*find_param(axis.path),
+                        axis.lo * std::pow(axis.hi / axis.lo, rng.next_unit()));
     case AxisKind::kUniform:
-      return number_for(param_of(axis), axis.lo + (axis.hi - axis.lo) * rng.next_unit());
+      return number_for(*find_param(axis.path), axis.lo + (axis.hi - axis.lo) * rng.next_unit());
   }
   return nullptr;
 }
@@ -133,7 +128,7 @@ std::string short_value(const Json& value) {
 
 // "r16", "lr0.001", "bpe": what tells this value from its neighbours, as short as it stays clear.
 std::string label_part(const Axis& axis, const Json& value) {
-  const ParamInfo& param = param_of(axis);
+  const ParamInfo& param = *find_param(axis.path);
   if (param.type == ParamType::kEnum) {
     return short_value(value);
   }

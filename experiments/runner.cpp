@@ -1,0 +1,357 @@
+// See runner.h.
+#include "experiments/runner.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "engine/base/format.h"
+#include "engine/train/trainer.h"
+#include "experiments/clock.h"
+#include "experiments/host_memory.h"
+#include "experiments/predict.h"
+#include "experiments/step_events.h"
+
+namespace lathe::experiments {
+namespace {
+
+// The time line is kept of this step of an attempt: the first one also makes what stays.
+constexpr std::int64_t kProfiledStep = 2;
+
+// Size of all files of a folder.
+std::int64_t folder_bytes(const std::filesystem::path& folder) {
+  std::int64_t bytes = 0;
+  std::error_code failed;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, failed)) {
+    bytes += static_cast<std::int64_t>(entry.file_size(failed));
+  }
+  return bytes;
+}
+
+// One run on its way; each member function is a stage of it.
+class Run {
+ public:
+  Run(const RunRequest& request, const RunnerPorts& ports) : request_(request), ports_(ports) {}
+
+  RunOutcome run();
+
+ private:
+  Result<void> announce();
+  Result<void> prepare();
+  Result<void> begin();
+  Result<RunState> loop();
+  Result<void> one_step();
+  Result<void> change_live(const SetLive& change);
+  Result<void> apply_changes();
+  void pause();
+  Result<void> save();
+  void take_digest();
+  Result<RunState> end_early(StopKind kind);
+  Result<void> after_step(std::int64_t step);
+
+  void emit(Event event) { ports_.sink->on_event(event); }
+  void log(LogLevel level, std::string text) {
+    emit(LogLine{request_.run, level, std::move(text), unix_ms()});
+  }
+  std::int64_t last_step() const {
+    const std::int64_t steps = request_.spec.train.train.steps;
+    return request_.last_step > 0 ? std::min(request_.last_step, steps) : steps;
+  }
+  bool at_full_length() const { return trainer_->steps_done() == request_.spec.train.train.steps; }
+  std::int64_t steps_done() const {
+    return trainer_ == nullptr ? request_.from_step : trainer_->steps_done();
+  }
+
+  const RunRequest& request_;
+  const RunnerPorts& ports_;
+  TrainSpec train_;
+  PlanReport plan_;
+  std::unique_ptr<Backend> backend_;
+  std::shared_ptr<const TokenSource> data_;
+  std::unique_ptr<Trainer> trainer_;
+  std::unique_ptr<StepEvents> events_;
+  std::size_t next_change_ = 0;
+  std::int64_t saved_step_ = -1;
+};
+
+// What is known before anything is built: is the spec legal, does it fit?
+Result<void> Run::announce() {
+  auto plan = plan_run(request_.spec, 0);
+  if (!plan) {
+    return plan.error();
+  }
+  plan_ = std::move(*plan);
+  auto resolved = resolve_vocabulary(request_.spec.train);
+  if (!resolved) {
+    return resolved.error();
+  }
+  train_ = std::move(*resolved);
+  if (request_.attempt == 1) {
+    RunCreated created;
+    created.run = request_.run;
+    created.sweep = request_.sweep;
+    created.point = request_.point;
+    created.name = request_.spec.name;
+    created.spec = to_json(request_.spec);
+    created.predicted_peak_bytes = plan_.peak.live_bytes;
+    created.parent = request_.parent;
+    created.kind = request_.kind;
+    created.predicted_by_category = plan_.peak.by_category;
+    emit(created);
+  }
+  for (const std::string& warning : plan_.warnings) {
+    log(LogLevel::kWarning, warning);
+  }
+  return {};
+}
+
+Result<void> check_memory(const PlanReport& plan) {
+  const auto available = available_memory();
+  if (!available || plan.peak.live_bytes <= available->bytes) {
+    return {};
+  }
+  return Error{
+      ErrorKind::kOutOfMemory,
+      fmt::format("the run needs {} at its peak ({}), and {} has {} left",
+                  bytes_text(plan.peak.live_bytes), plan.peak_phase, available->limited_by,
+                  bytes_text(available->bytes)),
+      "lower train.batch_size, train.seq_len, model.dim or model.layers, or choose a rank; "
+      "`lathe plan` shows where the bytes go"};
+}
+
+// Back end, corpus, model.
+Result<void> Run::prepare() {
+  if (const Result<void> fits = check_memory(plan_); !fits) {
+    return fits;
+  }
+  const auto device = resolve_device(request_.spec.device);
+  if (!device) {
+    return device.error();
+  }
+  auto backend = make_backend(*device, static_cast<int>(request_.spec.threads));
+  if (!backend) {
+    return backend.error();
+  }
+  backend_ = std::move(*backend);
+  const CorpusProgress progress = [this](double share, const std::string& what) {
+    emit(Preparing{request_.run, share, what});
+  };
+  auto data = ports_.open_data ? ports_.open_data(train_, progress)
+                               : open_corpus(train_.data, train_.train.seq_len, progress);
+  if (!data) {
+    return data.error();
+  }
+  data_ = std::move(*data);
+  std::vector<std::string> warnings;  // those of the plan, told already
+  auto trainer = make_trainer(*backend_, train_, data_, warnings);
+  if (!trainer) {
+    return trainer.error();
+  }
+  trainer_ = std::move(*trainer);
+  return request_.checkpoint.empty() ? Result<void>() : trainer_->load(request_.checkpoint);
+}
+
+Result<void> Run::begin() {
+  if (const Result<void> prepared = prepare(); !prepared) {
+    return prepared;
+  }
+  RunStarted started;
+  started.run = request_.run;
+  started.attempt = request_.attempt;
+  started.from_step = trainer_->steps_done();
+  started.total_steps = last_step();
+  started.environment = ports_.environment;
+  started.environment["backend"] = backend_->info().name;
+  started.environment["device"] = backend_->info().device;
+  started.environment["threads"] = backend_->parallelism();
+  started.data_digest = data_->info().digest;
+  emit(started);
+  const TrainConfig& train = train_.train;
+  events_ = std::make_unique<StepEvents>(
+      request_.run, train.batch_size * train.seq_len * train.grad_accum, *ports_.sink);
+  if (started.from_step == 0) {
+    events_->model(*trainer_, plan_.dense_parameters);
+  }
+  saved_step_ = request_.checkpoint.empty() ? -1 : started.from_step;
+  // Changes up to the checkpoint are part of it.
+  while (next_change_ < request_.live_changes.size() &&
+         request_.live_changes[next_change_].step < started.from_step) {
+    ++next_change_;
+  }
+  return {};
+}
+
+Result<void> Run::change_live(const SetLive& change) {
+  LiveKnobs knobs = trainer_->live();
+  const auto path = resolve_param(change.param);
+  if (!path) {
+    return path.error();
+  }
+  if (*path == "optim.lr") {
+    knobs.lr = change.value;
+  } else if (*path == "optim.weight_decay") {
+    knobs.weight_decay = change.value;
+  } else if (*path == "optim.clip_norm") {
+    knobs.clip_norm = change.value;
+  } else {
+    return Error{ErrorKind::kUsage, *path + " cannot be changed while a run trains",
+                 "optim.lr, optim.weight_decay and optim.clip_norm can"};
+  }
+  const auto checked = parse_param_value(*find_param(*path), fmt::format("{}", change.value));
+  if (!checked) {
+    return checked.error();
+  }
+  trainer_->set_live(knobs);
+  emit(LiveChanged{request_.run, trainer_->steps_done(), *path, change.value});
+  return {};
+}
+
+// Recorded changes of this step first, then those asked for now. A wrong one is told, not fatal.
+Result<void> Run::apply_changes() {
+  const auto& recorded = request_.live_changes;
+  while (next_change_ < recorded.size() && recorded[next_change_].step <= trainer_->steps_done()) {
+    const LiveChanged& change = recorded[next_change_++];
+    if (const auto changed = change_live({change.param, change.value}); !changed) {
+      return changed;
+    }
+  }
+  for (const SetLive& change : ports_.control->take_live()) {
+    if (const auto changed = change_live(change); !changed) {
+      log(LogLevel::kError, changed.error().text());
+    }
+  }
+  return {};
+}
+
+void Run::pause() {
+  emit(RunPaused{request_.run, trainer_->steps_done()});
+  ports_.control->wait_while_paused();
+  emit(RunResumed{request_.run, trainer_->steps_done()});
+}
+
+void Run::take_digest() {
+  emit(DigestTaken{request_.run, trainer_->steps_done(), trainer_->parameter_digest()});
+}
+
+Result<void> Run::save() {
+  const std::int64_t step = trainer_->steps_done();
+  take_digest();
+  if (!request_.checkpoints || saved_step_ == step) {
+    return {};
+  }
+  const std::filesystem::path folder =
+      std::filesystem::path(ports_.checkpoint_root) / request_.run / fmt::format("step-{}", step);
+  const Result<void> saved = trainer_->save(folder.string());
+  if (!saved) {
+    return saved;
+  }
+  saved_step_ = step;
+  emit(CheckpointSaved{request_.run, step, folder.string(), folder_bytes(folder)});
+  return {};
+}
+
+Result<void> Run::one_step() {
+  Ledger& ledger = backend_->ledger();
+  const std::int64_t in_attempt = trainer_->steps_done() - request_.from_step + 1;
+  const bool profiled = in_attempt == std::min(kProfiledStep, last_step() - request_.from_step);
+  if (profiled) {
+    ledger.start_time_line();
+  }
+  const auto report = trainer_->step();
+  if (!report) {
+    return report.error();
+  }
+  if (profiled) {
+    ledger.stop_time_line();
+    events_->profile(report->step, ledger);
+  }
+  const std::int64_t every = train_.train.eval_every;
+  const bool evaluates = every > 0 && (report->step % every == 0 || at_full_length());
+  if (!evaluates) {
+    events_->step(*report, nullptr, *backend_);
+    return after_step(report->step);
+  }
+  const auto eval = trainer_->evaluate();
+  if (!eval) {
+    return eval.error();
+  }
+  events_->step(*report, &*eval, *backend_);
+  return after_step(report->step);
+}
+
+Result<void> Run::after_step(std::int64_t step) {
+  const std::int64_t every = train_.train.checkpoint_every;
+  if ((every > 0 && step % every == 0) || step == last_step()) {
+    return save();
+  }
+  if (request_.digest_steps.contains(step)) {
+    take_digest();
+  }
+  return {};
+}
+
+Result<RunState> Run::end_early(StopKind kind) {
+  if (const Result<void> saved = save(); !saved) {
+    return saved.error();
+  }
+  return kind == StopKind::kInterrupt ? RunState::kInterrupted : RunState::kStopped;
+}
+
+Result<RunState> Run::loop() {
+  RunControl& control = *ports_.control;
+  while (trainer_->steps_done() < last_step()) {
+    if (control.paused()) {
+      pause();
+    }
+    if (const StopKind kind = control.stop_kind(); kind != StopKind::kNone) {
+      return end_early(kind);
+    }
+    if (const Result<void> changed = apply_changes(); !changed) {
+      return changed.error();
+    }
+    if (const Result<void> stepped = one_step(); !stepped) {
+      return stepped.error();
+    }
+    if (const auto trouble = ports_.trouble ? ports_.trouble() : std::nullopt) {
+      const Result<void> saved = save();  // the training is worth keeping, whatever the store says
+      return saved ? *trouble : saved.error();
+    }
+  }
+  return RunState::kDone;
+}
+
+RunOutcome Run::run() {
+  if (const Result<void> announced = announce(); !announced) {
+    return {RunState::kFailed, 0, announced.error()};
+  }
+  std::optional<Error> error;
+  try {
+    const Result<void> begun = begin();
+    const Result<RunState> ended = begun ? loop() : Result<RunState>(begun.error());
+    if (ended) {
+      emit(RunFinished{request_.run, *ended, steps_done()});
+      return {*ended, steps_done(), std::nullopt};
+    }
+    error = ended.error();
+  } catch (const OutOfMemory& failure) {
+    error = Error{ErrorKind::kOutOfMemory, failure.what(),
+                  "lower train.batch_size, train.seq_len or the model's size"};
+  } catch (const std::bad_alloc&) {
+    error = Error{ErrorKind::kOutOfMemory, "the machine gives this process no more memory",
+                  "lower train.batch_size, train.seq_len or the model's size"};
+  } catch (const std::exception& failure) {
+    error = Error{ErrorKind::kFailed, failure.what(), ""};
+  }
+  emit(RunFailed{request_.run, steps_done(), *error});
+  return {RunState::kFailed, steps_done(), error};
+}
+
+}  // namespace
+
+RunOutcome run_one(const RunRequest& request, const RunnerPorts& ports) {
+  ports.control->begin_run();
+  return Run(request, ports).run();
+}
+
+}  // namespace lathe::experiments
