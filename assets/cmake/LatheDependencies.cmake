@@ -16,3 +16,9 @@ find_library(DNNL_LIBRARY dnnl REQUIRED)
 add_library(dnnl::cpu INTERFACE IMPORTED)
 target_include_directories(dnnl::cpu SYSTEM INTERFACE ${DNNL_INCLUDE_DIR})
 target_link_libraries(dnnl::cpu INTERFACE ${DNNL_LIBRARY})
+
+# Factorisations. OpenBLAS by name, so that the reference LAPACK is never picked up unseen.
+find_library(OPENBLAS_LIBRARY openblas REQUIRED)
+find_library(LAPACKE_LIBRARY lapacke REQUIRED)
+add_library(lapack::openblas INTERFACE IMPORTED)
+target_link_libraries(lapack::openblas INTERFACE ${LAPACKE_LIBRARY} ${OPENBLAS_LIBRARY})

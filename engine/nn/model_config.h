@@ -19,6 +19,11 @@ struct ModelConfig {
   double rope_theta = 10000.0;
   double init_std = 0.02;
 
+  // The fields with their "0 means" resolved.
+  std::int64_t kv_head_count() const { return kv_heads == 0 ? heads : kv_heads; }
+  std::int64_t ff_width() const { return ff_dim != 0 ? ff_dim : (dim * 8 / 3 + 31) / 32 * 32; }
+  std::int64_t head_dim() const { return dim / heads; }
+
   static constexpr auto fields() {
     using C = ModelConfig;
     return std::tuple{

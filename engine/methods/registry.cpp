@@ -1,0 +1,22 @@
+// All methods, one line each, sorted by id.
+#include <algorithm>
+#include <array>
+
+#include "engine/methods/low_rank/low_rank.h"
+#include "engine/methods/method.h"
+
+namespace lathe {
+
+std::span<const Method> methods() {
+  static const std::array kMethods{low_rank_method()};
+  return kMethods;
+}
+
+const Method* find_method(std::string_view id) {
+  const auto all = methods();
+  const auto found =
+      std::find_if(all.begin(), all.end(), [&](const Method& method) { return method.id == id; });
+  return found == all.end() ? nullptr : &*found;
+}
+
+}  // namespace lathe

@@ -1,0 +1,60 @@
+// One decoder block: x + attention(norm(x)), then + mlp(norm(.)), with its backward. Between the
+// two passes it keeps block input, q, k, v, attention output, mid residual, gate and up; what is
+// cheap (normalised inputs, the SwiGLU product) is computed again.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "engine/nn/linear.h"
+#include "engine/nn/model_config.h"
+
+namespace lathe {
+
+// Extents of a batch.
+struct BatchShape {
+  std::int64_t batch = 1;
+  std::int64_t seq_len = 1;
+  std::int64_t tokens() const { return batch * seq_len; }
+};
+
+// What one block keeps for backward; every tensor is freed as soon as backward has used it.
+struct BlockSaved {
+  Tensor x, rstd_attention, q, k, v, attended, lse;
+  Tensor mid, rstd_mlp, gate, up;
+  LinearSaved q_in, k_in, v_in, o_in, gate_in, up_in, down_in;
+};
+
+class Block {
+ public:
+  // `plans`: the seven slots of the block in the order of dense_plan().
+  Block(Backend& backend, const ModelConfig& model, std::int64_t index, const LinearPlan* plans);
+
+  void initialise(std::uint64_t seed, std::uint64_t first_stream);
+
+  // x [N, D] -> the block's output. With `saved` null nothing is kept.
+  Tensor forward(Tensor x, const BatchShape& shape, BlockSaved* saved);
+
+  // dy [N, D], the gradient of the output, becomes that of the input, in place.
+  void backward(TensorRef dy, const BatchShape& shape, BlockSaved saved);
+
+  void append_parameters(std::vector<Parameter*>& out);
+
+ private:
+  Tensor attention_forward(TensorRef x, const BatchShape& shape, BlockSaved& saved, bool keep);
+  Tensor mlp_forward(TensorRef mid, const BatchShape& shape, BlockSaved& saved, bool keep);
+  void mlp_backward(TensorRef dy, const BatchShape& shape, BlockSaved& saved);
+  void attention_backward(TensorRef dy, const BatchShape& shape, BlockSaved& saved);
+  Tensor normed(TensorRef x, Parameter& gain, Tensor* rstd);
+  Tensor attention_scratch();
+
+  Backend* backend_;
+  std::string name_;
+  std::int64_t dim_, heads_, kv_heads_, kv_dim_, ff_;
+  float eps_, theta_;
+  Parameter attention_gain_, mlp_gain_;
+  Linear q_, k_, v_, o_, gate_, up_, down_;
+};
+
+}  // namespace lathe

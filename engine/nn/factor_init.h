@@ -1,0 +1,22 @@
+// Initial factors of a low-rank slot.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace lathe {
+
+struct FactorPair {
+  std::vector<float> a;  // [rank, in]
+  std::vector<float> b;  // [out, rank]
+};
+
+// Spectral initialisation (Khodak et al. 2021, "Initialization and Regularization of Factorized
+// Neural Layers", section 3.1): the best rank-r approximation U S V^T of W ~ N(0, init_std^2), its
+// singular values shared between the factors, B = U S^1/2 and A = S^1/2 V^T. The same W as a dense
+// slot of that seed and stream would start from. Found from the eigenvectors of the smaller Gram
+// matrix of W (LAPACK ssyevr, the leading `rank` only), which costs a tenth of a full SVD.
+FactorPair spectral_factors(std::int64_t out, std::int64_t in, std::int64_t rank, double init_std,
+                            std::uint64_t seed, std::uint64_t stream);
+
+}  // namespace lathe

@@ -1,0 +1,46 @@
+// A linear slot: y = W x with the weight stored as its plan says. Dense, or two factors
+// y = B f(A x) (FinGPT-HPC, arXiv 2402.13533, section III: two narrow layers for one).
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "engine/nn/linear_plan.h"
+#include "engine/nn/parameter.h"
+
+namespace lathe {
+
+// What a slot keeps from forward beside its input: of a low-rank slot the inner A x [N, rank].
+struct LinearSaved {
+  Tensor hidden;
+};
+
+class Linear {
+ public:
+  // Takes the memory; values come from initialise().
+  Linear(Backend& backend, const LinearPlan& plan);
+
+  const LinearPlan& plan() const { return plan_; }
+
+  // Fills the weight from (seed, stream of the slot): N(0, init_std^2), or factors of such a
+  // matrix.
+  void initialise(std::uint64_t seed, std::uint64_t stream);
+
+  // x [N, in] -> y [N, out]. What backward needs goes to `saved` where it is given.
+  void forward(TensorRef x, TensorRef y, LinearSaved* saved);
+
+  // Adds to the weight's gradients; dx = dx_beta * dx + dy W. Frees what `saved` held.
+  void backward(TensorRef x, TensorRef dy, TensorRef dx, float dx_beta, LinearSaved saved);
+
+  void append_parameters(std::vector<Parameter*>& out);
+
+ private:
+  void initialise_spectral(std::uint64_t seed, std::uint64_t stream);
+  void backward_low_rank(TensorRef x, TensorRef dy, TensorRef dx, float dx_beta, LinearSaved saved);
+
+  Backend* backend_;
+  LinearPlan plan_;
+  std::vector<Parameter> weights_;  // dense: W [out, in]; low rank: A [rank, in], B [out, rank]
+};
+
+}  // namespace lathe

@@ -1,0 +1,44 @@
+// A trained tensor with its gradient. The gradient's memory is taken when backward first writes it,
+// so that it can reuse what forward's activations gave back.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "engine/backend/backend.h"
+
+namespace lathe {
+
+struct Parameter {
+  std::string name;   // full path with the leaf, "layers.3.attention.q.weight"
+  std::string layer;  // module path, for the ledger
+  Tensor weight;
+  Tensor gradient;     // undefined until the first backward after an optimizer step
+  bool decays = true;  // weight decay applies: matrices, not norm gains
+
+  std::int64_t elements() const { return weight.shape().elements(); }
+};
+
+// A parameter of `shape`, contents undefined.
+Parameter make_parameter(Backend& backend, const std::string& layer, const std::string& leaf,
+                         Shape shape, bool decays);
+
+// The gradient to add to and the factor for what it holds: 0 where it is fresh (its memory is taken
+// now and undefined), 1 where it accumulates.
+struct GradientSlot {
+  TensorRef gradient;
+  float beta = 0.0f;
+};
+GradientSlot gradient_slot(Backend& backend, Parameter& parameter);
+
+// The gradient, zeroed if it is fresh: for ops that can only accumulate.
+TensorRef accumulating_gradient(Backend& backend, Parameter& parameter);
+
+// Scratch of one layer's pass.
+Tensor workspace(Backend& backend, const std::string& layer, const std::string& name, Shape shape,
+                 DType dtype = DType::kF32);
+// Kept from forward for backward.
+Tensor activation(Backend& backend, const std::string& layer, const std::string& name, Shape shape,
+                  DType dtype = DType::kF32);
+
+}  // namespace lathe

@@ -1,0 +1,182 @@
+// The whole model: embedding, blocks, chunked head and loss.
+#include "engine/nn/transformer.h"
+
+#include <algorithm>
+
+namespace lathe {
+namespace {
+
+constexpr std::int64_t kSlotsPerBlock = 7;
+constexpr std::int64_t kLogitChunkBytes = std::int64_t{16} << 20;
+// Streams of the generator: the embedding, the head, then the slots in order.
+constexpr std::uint64_t kEmbeddingStream = 1;
+constexpr std::uint64_t kHeadStream = 2;
+constexpr std::uint64_t kFirstSlotStream = 16;
+
+}  // namespace
+
+std::vector<std::string> config_errors(const ModelConfig& model) {
+  std::vector<std::string> errors;
+  const auto text = [](std::int64_t value) { return std::to_string(value); };
+  if (model.dim % model.heads != 0) {
+    errors.push_back("model.heads=" + text(model.heads) + " does not divide model.dim=" +
+                     text(model.dim) + ": choose a divisor of the width");
+  } else if (model.head_dim() % 2 != 0) {
+    errors.push_back("model.dim=" + text(model.dim) + " with model.heads=" + text(model.heads) +
+                     " gives heads of odd width " + text(model.head_dim()) +
+                     ": rotary positions turn pairs, so choose heads of even width");
+  }
+  if (model.heads % model.kv_head_count() != 0) {
+    errors.push_back("model.kv_heads=" + text(model.kv_heads) + " does not divide model.heads=" +
+                     text(model.heads) + ": choose a divisor of heads, or 0 for as many as heads");
+  }
+  return errors;
+}
+
+std::int64_t logit_chunk_rows(std::int64_t wanted, std::int64_t vocab_size, std::int64_t tokens) {
+  if (wanted > 0) {
+    return std::min(wanted, tokens);
+  }
+  const std::int64_t rows = kLogitChunkBytes / (vocab_size * size_bytes(DType::kF32));
+  return std::clamp<std::int64_t>(rows, 1, tokens);
+}
+
+Transformer::Transformer(Backend& backend, const ModelConfig& model,
+                         const std::vector<LinearPlan>& plans)
+    : backend_(&backend),
+      model_(model),
+      embedding_(
+          make_parameter(backend, "embedding", "weight", Shape{model.vocab_size, model.dim}, true)),
+      final_gain_(make_parameter(backend, "final_norm", "gain", Shape{model.dim}, false)) {
+  CHECK(static_cast<std::int64_t>(plans.size()) == model.layers * kSlotsPerBlock,
+        "one plan per slot");
+  for (std::int64_t i = 0; i < model.layers; ++i) {
+    blocks_.push_back(
+        std::make_unique<Block>(backend, model, i, plans.data() + i * kSlotsPerBlock));
+  }
+  if (!model.tied) {
+    head_ = std::make_unique<Parameter>(
+        make_parameter(backend, "head", "weight", Shape{model.vocab_size, model.dim}, true));
+  }
+}
+
+void Transformer::initialise(std::uint64_t seed) {
+  const auto std_dev = static_cast<float>(model_.init_std);
+  ops::random_fill(
+      *backend_,
+      {.out = embedding_.weight, .seed = seed, .stream = kEmbeddingStream, .stddev = std_dev});
+  ops::fill(*backend_, {.out = final_gain_.weight, .value = 1.0f});
+  if (head_ != nullptr) {
+    ops::random_fill(
+        *backend_, {.out = head_->weight, .seed = seed, .stream = kHeadStream, .stddev = std_dev});
+  }
+  std::uint64_t stream = kFirstSlotStream;
+  for (const auto& block : blocks_) {
+    block->initialise(seed, stream);
+    stream += kSlotsPerBlock;
+  }
+}
+
+Tensor Transformer::embed(TensorRef ids) {
+  backend_->ledger().set_phase("forward embedding");
+  Tensor x = activation(*backend_, "embedding", "out", Shape{ids.elements(), model_.dim});
+  ops::embedding_forward(*backend_, {.table = embedding_.weight, .ids = ids, .out = x});
+  return x;
+}
+
+TensorRef Transformer::head_weight() {
+  return head_ != nullptr ? head_->weight.ref() : embedding_.weight.ref();
+}
+
+void Transformer::chunk_loss(TensorRef normed, TensorRef targets, TensorRef logits,
+                             float grad_scale, bool train, CrossEntropySums* sums) {
+  ops::matmul(*backend_, {.a = normed, .b = head_weight(), .c = logits, .transpose_b = true});
+  ops::cross_entropy(*backend_, {.logits = logits,
+                                 .targets = targets,
+                                 .grad_scale = grad_scale,
+                                 .write_gradient = train,
+                                 .sums = sums});
+  if (!train) {
+    return;
+  }
+  const GradientSlot dw = gradient_slot(*backend_, head_ != nullptr ? *head_ : embedding_);
+  ops::matmul(*backend_,
+              {.a = logits, .b = normed, .c = dw.gradient, .transpose_a = true, .beta = dw.beta});
+  // The chunk's normalised input has served: its gradient takes its place.
+  ops::matmul(*backend_, {.a = logits, .b = head_weight(), .c = normed});
+}
+
+Tensor Transformer::head_loss(Tensor x, TensorRef targets, std::int64_t chunk, float grad_scale,
+                              bool train, CrossEntropySums* sums) {
+  backend_->ledger().set_phase(train ? "loss" : "evaluation loss");
+  const std::int64_t tokens = x.shape().rows();
+  Tensor normed = workspace(*backend_, "head", "normed", x.shape());
+  Tensor rstd = workspace(*backend_, "head", "rstd", Shape{tokens});
+  ops::rmsnorm_forward(*backend_, {.x = x,
+                                   .gain = final_gain_.weight,
+                                   .y = normed,
+                                   .rstd = rstd,
+                                   .eps = static_cast<float>(model_.norm_eps)});
+  {
+    const std::int64_t rows = logit_chunk_rows(chunk, model_.vocab_size, tokens);
+    const Tensor logits = workspace(*backend_, "head", "logits", Shape{rows, model_.vocab_size});
+    const TensorRef flat_targets = targets.reshaped(Shape{tokens, 1});
+    for (std::int64_t first = 0; first < tokens; first += rows) {
+      const std::int64_t count = std::min(rows, tokens - first);
+      chunk_loss(normed.ref().row_range(first, count),
+                 flat_targets.row_range(first, count).reshaped(Shape{count}),
+                 logits.ref().row_range(0, count), grad_scale, train, sums);
+    }
+  }
+  if (!train) {
+    return {};
+  }
+  Tensor dx = workspace(*backend_, "head", "dx", x.shape());
+  ops::rmsnorm_backward(*backend_, {.dy = normed,
+                                    .x = x,
+                                    .gain = final_gain_.weight,
+                                    .rstd = rstd,
+                                    .dx = dx,
+                                    .dgain = accumulating_gradient(*backend_, final_gain_),
+                                    .dx_add = {}});
+  return dx;
+}
+
+void Transformer::train(TensorRef ids, TensorRef targets, const BatchShape& shape,
+                        std::int64_t logit_chunk, float grad_scale, CrossEntropySums* sums) {
+  std::vector<BlockSaved> saved(blocks_.size());
+  Tensor x = embed(ids);
+  for (std::size_t i = 0; i < blocks_.size(); ++i) {
+    x = blocks_[i]->forward(std::move(x), shape, &saved[i]);
+  }
+  const Tensor dx = head_loss(std::move(x), targets, logit_chunk, grad_scale, true, sums);
+  for (std::size_t i = blocks_.size(); i-- > 0;) {
+    blocks_[i]->backward(dx, shape, std::move(saved[i]));
+  }
+  backend_->ledger().set_phase("backward embedding");
+  ops::embedding_backward(
+      *backend_, {.dout = dx, .ids = ids, .dtable = accumulating_gradient(*backend_, embedding_)});
+}
+
+void Transformer::evaluate(TensorRef ids, TensorRef targets, const BatchShape& shape,
+                           std::int64_t logit_chunk, CrossEntropySums* sums) {
+  Tensor x = embed(ids);
+  for (const auto& block : blocks_) {
+    x = block->forward(std::move(x), shape, nullptr);
+  }
+  head_loss(std::move(x), targets, logit_chunk, 0.0f, false, sums);
+}
+
+std::vector<Parameter*> Transformer::parameters() {
+  std::vector<Parameter*> all{&embedding_};
+  for (const auto& block : blocks_) {
+    block->append_parameters(all);
+  }
+  all.push_back(&final_gain_);
+  if (head_ != nullptr) {
+    all.push_back(head_.get());
+  }
+  return all;
+}
+
+}  // namespace lathe

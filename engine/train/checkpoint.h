@@ -1,0 +1,32 @@
+// A checkpoint is a folder: weights.safetensors, optimizer.safetensors and state.json, written
+// beside its final name and renamed, so that a folder of that name is always whole.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "engine/base/result.h"
+#include "engine/optim/adamw.h"
+#include "engine/train/trainer.h"
+
+namespace lathe {
+
+// The counters and knobs that a run's future depends on beside its tensors.
+struct TrainState {
+  std::int64_t step = 0;
+  std::int64_t tokens = 0;
+  LiveKnobs knobs;
+  std::string spec_digest;  // of the TrainSpec that wrote it
+  std::string data_digest;
+};
+
+// kDisk on failure; nothing of the former checkpoint of that name is lost then.
+Result<void> write_checkpoint(const std::string& folder, Backend& backend, const AdamW& optimizer,
+                              const TrainState& state);
+
+// Fills the tensors. kData if anything is missing, damaged, or of another spec or corpus than
+// `expected` says; the tensors are then in an undefined state.
+Result<TrainState> read_checkpoint(const std::string& folder, Backend& backend, AdamW& optimizer,
+                                   const TrainState& expected);
+
+}  // namespace lathe

@@ -1,0 +1,41 @@
+// Slot plans and parameter counts.
+#include "engine/train/model_plan.h"
+
+#include "engine/methods/method.h"
+#include "engine/nn/transformer.h"
+
+namespace lathe {
+
+Result<std::vector<LinearPlan>> plan_slots(const TrainSpec& spec,
+                                           std::vector<std::string>& warnings) {
+  std::vector<std::string> errors = config_errors(spec.model);
+  std::vector<LinearPlan> slots;
+  if (errors.empty()) {
+    slots = dense_plan(spec.model);
+    for (const Method& method : methods()) {
+      const auto chosen = spec.method.find(method.id);
+      if (chosen != spec.method.end()) {
+        method.plan(*chosen, spec.model, slots, errors, warnings);
+      }
+    }
+  }
+  if (errors.empty()) {
+    return slots;
+  }
+  std::string text;
+  for (const std::string& error : errors) {
+    text += (text.empty() ? "" : "\n") + error;
+  }
+  return Error{ErrorKind::kUsage, text, "change the config; lathe describe lists what is legal"};
+}
+
+std::int64_t count_parameters(const ModelConfig& model, const std::vector<LinearPlan>& slots) {
+  std::int64_t count = model.vocab_size * model.dim * (model.tied ? 1 : 2);
+  count += model.dim * (2 * model.layers + 1);  // norm gains
+  for (const LinearPlan& slot : slots) {
+    count += slot.params();
+  }
+  return count;
+}
+
+}  // namespace lathe

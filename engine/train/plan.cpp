@@ -1,0 +1,41 @@
+// plan_step: one optimizer step and one evaluation batch on meta, whose ledger is the real one's.
+#include "engine/backend/meta/meta_backend.h"
+#include "engine/train/model_plan.h"
+#include "engine/train/trainer.h"
+
+namespace lathe {
+
+Result<PlanReport> plan_step(const TrainSpec& spec, int parallelism) {
+  TrainSpec once = spec;
+  once.train.eval_batches = 1;
+  const std::unique_ptr<Backend> meta = make_meta_backend(parallelism);
+  PlanReport report;
+  auto trainer = make_trainer(*meta, once, nullptr, report.warnings);
+  if (!trainer) {
+    return trainer.error();
+  }
+  Ledger& ledger = meta->ledger();
+  ledger.start_time_line();
+  const Result<StepReport> step = (*trainer)->step();
+  report.bytes_per_step = meta->counters().total_bytes;
+  if (!step) {
+    return step.error();
+  }
+  if (spec.train.eval_every > 0) {  // the peak is kept: step() resets it only at its beginning
+    const Result<EvalReport> evaluated = (*trainer)->evaluate();
+    if (!evaluated) {
+      return evaluated.error();
+    }
+  }
+  ledger.stop_time_line();
+  report.parameters = (*trainer)->parameter_count();
+  report.dense_parameters = count_parameters(spec.model, dense_plan(spec.model));
+  report.stored_bytes = (*trainer)->stored_bytes();
+  report.peak = ledger.peak();
+  report.peak_phase = ledger.peak_phase();
+  report.peak_by_layer = ledger.peak_by_layer();
+  report.flops_per_step = step->flops;
+  return report;
+}
+
+}  // namespace lathe

@@ -1,0 +1,226 @@
+// The trainer: learning, the plan's exactness, determinism, resuming to the same bits, divergence.
+#include "engine/train/trainer.h"
+
+#include <gtest/gtest.h>
+
+#include <unistd.h>
+#include <filesystem>
+
+#include <fstream>
+
+#include "tests/support/memory_tokens.h"
+
+namespace lathe {
+namespace {
+
+namespace fs = std::filesystem;
+
+TrainSpec tiny_spec() {
+  TrainSpec spec;
+  spec.model = {.dim = 32, .layers = 2, .heads = 4, .kv_heads = 2, .ff_dim = 64, .vocab_size = 40};
+  spec.train = {.steps = 40, .batch_size = 4, .seq_len = 16, .eval_every = 10, .eval_batches = 2};
+  spec.optim = {.lr = 1e-2, .warmup_steps = 4};
+  return spec;
+}
+
+struct TestRun {
+  std::unique_ptr<Backend> backend;
+  std::unique_ptr<Trainer> trainer;
+};
+
+TestRun make_run(const TrainSpec& spec, const std::string& device = "cpu", int threads = 2) {
+  TestRun run{std::move(*make_backend(device, threads)), nullptr};
+  std::vector<std::string> warnings;
+  auto trainer = make_trainer(*run.backend, spec, test::learnable_tokens(40, 2000), warnings);
+  EXPECT_TRUE(trainer.ok()) << (trainer.ok() ? "" : trainer.error().text());
+  run.trainer = std::move(*trainer);
+  return run;
+}
+
+class TrainerFolder : public testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ =
+        fs::temp_directory_path() / ("lathe_trainer_" + std::to_string(getpid()) + "_" +
+                                     testing::UnitTest::GetInstance()->current_test_info()->name());
+    fs::create_directories(folder_);
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+  std::string checkpoint() const { return (folder_ / "step").string(); }
+  fs::path folder_;
+};
+
+TEST(Trainer, TwentyStepsLowerTheLoss) {
+  for (const std::int64_t rank : {0, 6}) {
+    TrainSpec spec = tiny_spec();
+    spec.method = {{"low_rank", {{"rank", rank}}}};
+    TestRun run = make_run(spec);
+    const double before = run.trainer->evaluate()->loss;
+    for (int i = 0; i < 40; ++i) {
+      ASSERT_TRUE(run.trainer->step().ok());
+    }
+    const EvalReport after = *run.trainer->evaluate();
+    EXPECT_LT(after.loss, 0.7 * before) << "rank " << rank;
+    EXPECT_GT(after.accuracy, 0.3) << "rank " << rank;
+  }
+}
+
+struct PlanCase {
+  const char* name;
+  Json method = Json::object();
+  std::int64_t grad_accum = 1;
+  bool tied = true;
+  std::int64_t kv_heads = 0;
+};
+
+class PlanTest : public testing::TestWithParam<PlanCase> {};
+
+TEST_P(PlanTest, ThePlannedPeakIsTheRealOneToTheByte) {
+  TrainSpec spec = tiny_spec();
+  spec.method = GetParam().method;
+  spec.train.grad_accum = GetParam().grad_accum;
+  spec.model.tied = GetParam().tied;
+  spec.model.kv_heads = GetParam().kv_heads;
+  for (const int threads : {1, 2}) {
+    const auto plan = plan_step(spec, threads);
+    ASSERT_TRUE(plan.ok());
+    TestRun run = make_run(spec, "cpu", threads);
+    StepReport step = *run.trainer->step();
+    step = *run.trainer->step();
+    EXPECT_EQ(plan->peak.live_bytes, step.peak.live_bytes);
+    EXPECT_EQ(plan->peak.by_category, step.peak.by_category);
+    EXPECT_EQ(plan->flops_per_step, step.flops);
+    EXPECT_EQ(plan->parameters, run.trainer->parameter_count());
+    EXPECT_EQ(plan->stored_bytes, run.trainer->stored_bytes());
+    std::int64_t sum = 0;
+    for (const LayerBytes& layer : plan->peak_by_layer) {
+      sum += layer.bytes;
+    }
+    EXPECT_EQ(sum, plan->peak.live_bytes) << "layers add up to the peak";
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Specs, PlanTest,
+    testing::Values(PlanCase{"dense"}, PlanCase{.name = "accumulated", .grad_accum = 3},
+                    PlanCase{.name = "untied", .tied = false},
+                    PlanCase{.name = "grouped", .kv_heads = 1},
+                    PlanCase{.name = "low_rank", .method = {{"low_rank", {{"rank", 5}}}}},
+                    PlanCase{
+                        .name = "low_rank_relu",
+                        .method = {{"low_rank", {{"param_share", 0.5}, {"between", "relu"}}}}}),
+    [](const auto& row) { return row.param.name; });
+
+TEST(Trainer, StoredParametersAreTheLedgersWeights) {
+  TestRun run = make_run(tiny_spec());
+  const auto weights = run.backend->ledger().live().by_category[0];
+  EXPECT_GE(weights, run.trainer->stored_bytes());
+  EXPECT_LT(weights, run.trainer->stored_bytes() + 64 * 40) << "only rounding to granules differs";
+}
+
+TEST(Trainer, TheSameSeedGivesTheSameBits) {
+  for (const int threads : {1, 2}) {
+    TestRun first = make_run(tiny_spec(), "cpu", threads);
+    TestRun second = make_run(tiny_spec(), "cpu", threads);
+    for (int i = 0; i < 3; ++i) {
+      EXPECT_EQ(first.trainer->step()->loss, second.trainer->step()->loss);
+    }
+    EXPECT_EQ(first.trainer->parameter_digest(), second.trainer->parameter_digest());
+  }
+}
+
+TEST(Trainer, TheFastBackEndFollowsTheReference) {
+  TestRun fast = make_run(tiny_spec(), "cpu", 2);
+  TestRun reference = make_run(tiny_spec(), "cpu_ref", 1);
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_NEAR(fast.trainer->step()->loss, reference.trainer->step()->loss, 2e-3);
+  }
+}
+
+TEST(Trainer, NothingIsLeftBehind) {
+  const TrainSpec spec = tiny_spec();
+  auto backend = std::move(*make_backend("cpu", 2));
+  {
+    std::vector<std::string> warnings;
+    auto trainer = make_trainer(*backend, spec, test::learnable_tokens(40, 2000), warnings);
+    ASSERT_TRUE((*trainer)->step().ok());
+  }
+  EXPECT_EQ(backend->ledger().live().live_bytes, 0);
+}
+
+TEST(Trainer, ADivergedStepIsRefusedAndTheWeightsKept) {
+  TrainSpec spec = tiny_spec();
+  spec.optim.lr = 10;
+  spec.optim.warmup_steps = 0;
+  spec.optim.clip_norm = 0;
+  spec.model.init_std = 1.0;
+  TestRun run = make_run(spec);
+  run.trainer->set_live({.lr = 1e30, .weight_decay = 0, .clip_norm = 0});
+  Result<StepReport> report = run.trainer->step();
+  std::string digest = run.trainer->parameter_digest();
+  for (int i = 0; i < 5 && report.ok(); ++i) {
+    digest = run.trainer->parameter_digest();
+    report = run.trainer->step();
+  }
+  ASSERT_FALSE(report.ok());
+  EXPECT_EQ(report.error().kind, ErrorKind::kDiverged);
+  EXPECT_NE(report.error().message.find("step"), std::string::npos);
+  EXPECT_EQ(run.trainer->parameter_digest(), digest);
+}
+
+TEST_F(TrainerFolder, ResumingGivesTheSameBitsAsNeverStopping) {
+  TestRun whole = make_run(tiny_spec());
+  TestRun first = make_run(tiny_spec());
+  for (int i = 0; i < 6; ++i) {
+    ASSERT_TRUE(whole.trainer->step().ok());
+    if (i < 3) {
+      ASSERT_TRUE(first.trainer->step().ok());
+    }
+  }
+  ASSERT_TRUE(first.trainer->save(checkpoint()).ok());
+  TestRun second = make_run(tiny_spec());
+  ASSERT_TRUE(second.trainer->load(checkpoint()).ok());
+  EXPECT_EQ(second.trainer->steps_done(), 3);
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_TRUE(second.trainer->step().ok());
+  }
+  EXPECT_EQ(second.trainer->parameter_digest(), whole.trainer->parameter_digest());
+  EXPECT_EQ(second.trainer->step()->loss, whole.trainer->step()->loss);
+}
+
+TEST_F(TrainerFolder, ADamagedOrForeignCheckpointIsRefused) {
+  TestRun run = make_run(tiny_spec());
+  ASSERT_TRUE(run.trainer->step().ok());
+  ASSERT_TRUE(run.trainer->save(checkpoint()).ok());
+
+  TrainSpec other = tiny_spec();
+  other.optim.lr = 0.5;
+  TestRun foreign = make_run(other);
+  const Result<void> refused = foreign.trainer->load(checkpoint());
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().kind, ErrorKind::kData);
+  EXPECT_NE(refused.error().message.find("another spec"), std::string::npos);
+
+  for (const char* name : {"weights.safetensors", "optimizer.safetensors", "state.json"}) {
+    const fs::path file = fs::path(checkpoint()) / name;
+    const auto size = fs::file_size(file);
+    fs::resize_file(file, size / 2);
+    EXPECT_EQ(run.trainer->load(checkpoint()).error().kind, ErrorKind::kData) << name;
+    ASSERT_TRUE(run.trainer->save(checkpoint()).ok()) << "a damaged one can be written over";
+    ASSERT_TRUE(run.trainer->load(checkpoint()).ok());
+  }
+}
+
+TEST(Trainer, EveryConfigErrorIsNamedAtOnce) {
+  TrainSpec spec = tiny_spec();
+  spec.model.heads = 6;
+  spec.model.kv_heads = 4;
+  const auto plan = plan_step(spec, 1);
+  ASSERT_FALSE(plan.ok());
+  EXPECT_EQ(plan.error().kind, ErrorKind::kUsage);
+  EXPECT_NE(plan.error().message.find("model.heads=6"), std::string::npos);
+  EXPECT_NE(plan.error().message.find("model.kv_heads=4"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace lathe

@@ -1,0 +1,132 @@
+// The whole model's hand-written backward against finite differences on the double-accumulating
+// reference back end, for every shape of block that the config allows.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <vector>
+
+#include "engine/backend/backend.h"
+#include "engine/base/rng.h"
+#include "engine/nn/transformer.h"
+
+namespace lathe {
+namespace {
+
+struct Case {
+  const char* name;
+  std::int64_t kv_heads = 0;
+  bool tied = true;
+  LinearStorage storage = LinearStorage::kDense;
+  Activation between = Activation::kNone;
+};
+
+class GradientTest : public testing::TestWithParam<Case> {
+ protected:
+  static constexpr std::int64_t kVocab = 13;
+
+  GradientTest() {
+    backend_ = std::move(*make_backend("cpu_ref", 1));
+    const Case& c = GetParam();
+    model_config_ = {.dim = 8,
+                     .layers = 2,
+                     .heads = 2,
+                     .kv_heads = c.kv_heads,
+                     .ff_dim = 12,
+                     .vocab_size = kVocab,
+                     .tied = c.tied,
+                     .init_std = 0.3};
+    std::vector<LinearPlan> plans = dense_plan(model_config_);
+    for (LinearPlan& plan : plans) {
+      plan.storage = c.storage;
+      plan.rank = c.storage == LinearStorage::kLowRank ? 3 : 0;
+      plan.between = c.between;
+      plan.init = FactorInit::kScaledNormal;
+    }
+    model_ = std::make_unique<Transformer>(*backend_, model_config_, plans);
+    model_->initialise(3);
+    Rng rng(5, 5);
+    for (std::int64_t i = 0; i < shape_.tokens(); ++i) {
+      ids_.push_back(static_cast<std::int32_t>(rng.next_below(kVocab)));
+      targets_.push_back(i == 4 ? -1 : static_cast<std::int32_t>(rng.next_below(kVocab)));
+    }
+  }
+
+  // The summed loss; with gradients if `train`.
+  double loss(bool train) {
+    Tensor ids = workspace(*backend_, "t", "ids", Shape{2, 5}, DType::kI32);
+    Tensor targets = workspace(*backend_, "t", "targets", Shape{2, 5}, DType::kI32);
+    backend_->write(ids, ids_.data(), ids.ref().bytes());
+    backend_->write(targets, targets_.data(), targets.ref().bytes());
+    CrossEntropySums sums;
+    if (train) {
+      model_->train(ids, targets, shape_, 3, 1.0f, &sums);
+    } else {
+      model_->evaluate(ids, targets, shape_, 4, &sums);
+    }
+    return sums.loss;
+  }
+
+  BatchShape shape_{2, 5};
+  ModelConfig model_config_;
+  std::unique_ptr<Backend> backend_;
+  std::unique_ptr<Transformer> model_;
+  std::vector<std::int32_t> ids_;
+  std::vector<std::int32_t> targets_;
+};
+
+TEST_P(GradientTest, BackwardAgreesWithFiniteDifferences) {
+  const double trained = loss(true);
+  EXPECT_NEAR(trained, loss(false), 1e-4) << "training and evaluation compute the same loss";
+  for (Parameter* parameter : model_->parameters()) {
+    float* weight = parameter->weight.ref().f32();
+    const float* gradient = parameter->gradient.ref().f32();
+    const std::int64_t stride = std::max<std::int64_t>(1, parameter->elements() / 7);
+    for (std::int64_t i = 0; i < parameter->elements(); i += stride) {
+      const float kept = weight[i];
+      const float step = 1e-2f;
+      weight[i] = kept + step;
+      const double above = loss(false);
+      weight[i] = kept - step;
+      const double below = loss(false);
+      weight[i] = kept;
+      const double expected = (above - below) / (2.0 * static_cast<double>(step));
+      EXPECT_NEAR(gradient[i], expected, 2e-2 * std::max(1.0, std::abs(expected)))
+          << parameter->name << " element " << i;
+    }
+  }
+}
+
+TEST_P(GradientTest, GradientsAccumulateOverMicroBatches) {
+  loss(true);
+  std::vector<float> once;
+  for (Parameter* parameter : model_->parameters()) {
+    const float* gradient = parameter->gradient.ref().f32();
+    once.insert(once.end(), gradient, gradient + parameter->elements());
+  }
+  loss(true);
+  std::size_t at = 0;
+  for (Parameter* parameter : model_->parameters()) {
+    for (std::int64_t i = 0; i < parameter->elements(); ++i, ++at) {
+      const float doubled = 2.0f * once[at];
+      ASSERT_NEAR(parameter->gradient.ref().f32()[i], doubled, 1e-4f * (1.0f + std::abs(doubled)))
+          << parameter->name;
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Shapes, GradientTest,
+                         testing::Values(Case{"dense"}, Case{.name = "grouped", .kv_heads = 1},
+                                         Case{.name = "untied", .tied = false},
+                                         Case{.name = "low_rank",
+                                              .storage = LinearStorage::kLowRank},
+                                         Case{.name = "low_rank_gelu",
+                                              .storage = LinearStorage::kLowRank,
+                                              .between = Activation::kGelu},
+                                         Case{.name = "low_rank_tanh",
+                                              .tied = false,
+                                              .storage = LinearStorage::kLowRank,
+                                              .between = Activation::kTanh}),
+                         [](const auto& row) { return row.param.name; });
+
+}  // namespace
+}  // namespace lathe
