@@ -1,59 +1,57 @@
-// Slabs are multiples of the huge page and asked for next to each other, so that they merge too.
+// The committed part grows at its end by what the last free block lacks, so nothing is stranded.
 #include "engine/backend/cpu/pool.h"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
-#include <algorithm>
 #include <numeric>
 
 namespace lathe {
 namespace {
 
 constexpr std::int64_t kHugePageBytes = 2 << 20;
-constexpr std::int64_t kSmallestSlabBytes = 4 * kHugePageBytes;
 
 std::int64_t round_up(std::int64_t value, std::int64_t unit) {
   return (value + unit - 1) / unit * unit;
 }
 
-// A mapping that begins at a huge page, near `hint` if it can be had; null when there is none.
-char* map_aligned(char* hint, std::int64_t bytes) {
-  const auto size = static_cast<std::size_t>(bytes + kHugePageBytes);
-  void* wide = mmap(hint, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (wide == MAP_FAILED) {
-    return nullptr;
-  }
-  char* start = static_cast<char*>(wide);
-  const std::int64_t misfit =
-      static_cast<std::int64_t>(reinterpret_cast<std::uintptr_t>(start) % kHugePageBytes);
-  const std::int64_t head = misfit == 0 ? 0 : kHugePageBytes - misfit;
-  if (head > 0) {
-    munmap(start, static_cast<std::size_t>(head));
-  }
-  munmap(start + head + bytes, static_cast<std::size_t>(kHugePageBytes - head));
-  return start + head;
+std::int64_t machine_bytes() {
+  return static_cast<std::int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGESIZE);
 }
 
 }  // namespace
 
+Pool::Pool() : reserved_(round_up(machine_bytes(), kHugePageBytes)) {
+  void* range = mmap(nullptr, static_cast<std::size_t>(reserved_), PROT_NONE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (range == MAP_FAILED) {
+    reserved_ = 0;
+    return;
+  }
+  base_ = static_cast<char*>(range);
+}
+
 Pool::~Pool() {
-  for (const Slab& slab : slabs_) {
-    munmap(slab.data, static_cast<std::size_t>(slab.bytes));
+  if (base_ != nullptr) {
+    munmap(base_, static_cast<std::size_t>(reserved_));
   }
 }
 
 bool Pool::grow(std::int64_t bytes) {
-  const std::int64_t size = round_up(std::max(bytes, kSmallestSlabBytes), kHugePageBytes);
-  char* hint =
-      slabs_.empty() ? nullptr : static_cast<char*>(slabs_.back().data) + slabs_.back().bytes;
-  char* data = map_aligned(hint, size);
-  if (data == nullptr) {
+  char* end = base_ + committed_;
+  std::int64_t trailing = 0;
+  if (!by_address_.empty()) {
+    const auto& [at, size] = *by_address_.rbegin();
+    trailing = at + size == end ? size : 0;
+  }
+  const std::int64_t more = round_up(bytes - trailing, kHugePageBytes);
+  if (more > reserved_ - committed_ ||
+      mprotect(end, static_cast<std::size_t>(more), PROT_READ | PROT_WRITE) != 0) {
     return false;
   }
-  madvise(data, static_cast<std::size_t>(size), MADV_HUGEPAGE);
-  slabs_.push_back({data, size});
-  pool_bytes_ += size;
-  insert(data, size);
+  madvise(end, static_cast<std::size_t>(more), MADV_HUGEPAGE);
+  committed_ += more;
+  insert(end, more);
   return true;
 }
 

@@ -1,13 +1,12 @@
-// The memory of the cpu back end: slabs from the system, blocks by best fit, neighbours merged when
-// freed. Pages are kept for reuse, because touching fresh ones at every step costs several per cent
-// of it; what activations leave, gradients take.
+// The memory of the cpu back end: one range of addresses, committed as it fills; blocks by best
+// fit, neighbours merged when freed. Pages are kept for reuse, because touching fresh ones at every
+// step costs several per cent of it; what activations leave, gradients take.
 #pragma once
 
 #include <cstdint>
 #include <map>
 #include <set>
 #include <utility>
-#include <vector>
 
 #include "engine/tensor/allocator.h"
 
@@ -15,16 +14,16 @@ namespace lathe {
 
 class Pool final : public MemorySource {
  public:
-  Pool() = default;
+  // Reserves addresses for as much as the machine has; takes no memory yet.
+  Pool();
   ~Pool() override;
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
 
   void* take(std::int64_t bytes) override;
   void give_back(void* data, std::int64_t bytes) noexcept override;
-  // Sum of the slabs.
-  std::int64_t pool_bytes() const override { return pool_bytes_; }
-  std::size_t slabs() const { return slabs_.size(); }
+  // What is committed, live or free.
+  std::int64_t pool_bytes() const override { return committed_; }
   std::size_t free_blocks() const { return by_address_.size(); }
   std::int64_t free_bytes() const;
 
@@ -33,14 +32,11 @@ class Pool final : public MemorySource {
   void insert(char* at, std::int64_t bytes);
   void erase(std::map<char*, std::int64_t>::iterator block);
 
-  struct Slab {
-    void* data;
-    std::int64_t bytes;
-  };
-  std::vector<Slab> slabs_;
+  char* base_ = nullptr;  // null where not even addresses can be had
+  std::int64_t reserved_ = 0;
+  std::int64_t committed_ = 0;
   std::map<char*, std::int64_t> by_address_;
   std::set<std::pair<std::int64_t, char*>> by_size_;
-  std::int64_t pool_bytes_ = 0;
 };
 
 }  // namespace lathe
