@@ -41,7 +41,7 @@ class Owners {
 constexpr std::string_view kRunColumns =
     "SELECT runs.key, runs.id, runs.name, coalesce(sweeps.id, ''), point, kind, runs.state, step, "
     "total_steps, runs.created_ms, started_ms, runs.ended_ms, predicted_peak_bytes, peak_bytes, "
-    "error, remedy, parent, note, trashed_ms, coalesce(runs.owner, 0) "
+    "error, remedy, parent, note, trashed_ms, coalesce(runs.owner, 0), replicate_group "
     "FROM runs LEFT JOIN sweeps ON sweeps.key = runs.sweep "
     "WHERE runs.revision > ?1 AND (?2 OR trashed_ms = 0) AND (?3 = 0 OR runs.key = ?3) "
     "ORDER BY runs.key";
@@ -66,6 +66,7 @@ RunSummary run_at(Statement& row) {
   run.parent = row.text(16);
   run.note = row.text(17);
   run.trashed = row.integer(18) != 0;
+  run.group = row.text(20);
   return run;
 }
 

@@ -2,6 +2,7 @@
 #include "storage/definitions.h"
 
 #include "experiments/metrics.h"
+#include "experiments/run_spec.h"
 
 namespace lathe::storage {
 namespace {
@@ -20,7 +21,7 @@ std::string_view name_of(experiments::Better better) {
 
 }  // namespace
 
-void store_definitions(Connection& connection) {
+std::vector<ParamTable> store_definitions(Connection& connection) {
   Transaction transaction(connection);
   for (const experiments::MetricDef& def : experiments::metric_defs()) {
     connection.run(
@@ -31,7 +32,9 @@ void store_definitions(Connection& connection) {
         {def.id, def.unit, name_of(def.better), std::int64_t{def.log_scale},
          std::int64_t{def.deterministic}, def.help});
   }
+  std::vector<ParamTable> tables = update_param_tables(connection, experiments::run_spec_params());
   transaction.commit();
+  return tables;
 }
 
 }  // namespace lathe::storage

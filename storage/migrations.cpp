@@ -101,7 +101,17 @@ CREATE TABLE log (key INTEGER PRIMARY KEY, run INTEGER REFERENCES runs(key) ON D
 CREATE INDEX log_run ON log (run);
 )sql";
 
-constexpr std::array kMigrations{Migration{1, kVersion1}};
+// Replicates (runs that differ in their seed alone) become one group; last and best values get a
+// view that needs no keys.
+constexpr std::string_view kVersion2 = R"sql(
+ALTER TABLE runs ADD COLUMN replicate_group TEXT NOT NULL DEFAULT '';
+CREATE VIEW run_metrics AS SELECT runs.id AS run, runs.name AS name, series.id AS metric,
+  summaries.count AS count, summaries.last_step AS last_step, summaries.last AS last,
+  summaries.best AS best
+  FROM summaries JOIN runs ON runs.key = summaries.run JOIN series ON series.key = summaries.series;
+)sql";
+
+constexpr std::array kMigrations{Migration{1, kVersion1}, Migration{2, kVersion2}};
 
 }  // namespace
 

@@ -30,16 +30,6 @@ void make_folder(const std::string& file) {
   }
 }
 
-// A file of another program must not be changed in any way, not even its journal mode.
-void check_untouched_file(Connection& connection) {
-  const bool empty = connection.integer("SELECT count(*) FROM sqlite_schema") == 0;
-  if (!empty && connection.integer("PRAGMA application_id") != kApplicationId) {
-    throw SqlFailure({ErrorKind::kStore,
-                      connection.file() + " is an SQLite database, but not a Lathe store",
-                      "name another file with --store FILE"});
-  }
-}
-
 // SQLite does not wait for a lock when the journal mode changes, so two processes that create one
 // file at the same time have to try again.
 void enter_wal(Connection& connection, milliseconds patience) {
@@ -74,7 +64,7 @@ bool on_read_only_medium(const std::string& file) {
 std::unique_ptr<Connection> open_for_writing(const std::string& file, milliseconds busy_timeout) {
   make_folder(file);
   auto connection = std::make_unique<Connection>(file, OpenMode::kReadWrite, busy_timeout);
-  check_untouched_file(*connection);
+  check_ours(*connection);  // before anything is changed, even the journal mode
   enter_wal(*connection, busy_timeout);
   connection->script(
       "PRAGMA foreign_keys = ON; PRAGMA synchronous = NORMAL; PRAGMA secure_delete = OFF; "
@@ -91,7 +81,11 @@ std::unique_ptr<Connection> open_for_reading(const std::string& file) {
   }
   const OpenMode mode = on_read_only_medium(file) ? OpenMode::kImmutable : OpenMode::kReadOnly;
   auto connection = std::make_unique<Connection>(file, mode, kReaderPatience);
-  check_readable(*connection);
+  if (readable(*connection) == Readable::kAfterMigration) {
+    connection.reset();
+    open_for_writing(file, kReaderPatience);
+    connection = std::make_unique<Connection>(file, mode, kReaderPatience);
+  }
   return connection;
 }
 

@@ -13,7 +13,8 @@ namespace lathe::storage {
 std::unique_ptr<Connection> open_for_writing(const std::string& file,
                                              std::chrono::milliseconds busy_timeout);
 
-// The file must exist. Also works on a medium that cannot be written. Throws SqlFailure.
+// The file must exist; one of an older version is migrated first. Also works on a medium that
+// cannot be written. Throws SqlFailure.
 std::unique_ptr<Connection> open_for_reading(const std::string& file);
 
 }  // namespace lathe::storage

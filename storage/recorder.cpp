@@ -2,6 +2,7 @@
 #include "storage/recorder.h"
 
 #include "engine/base/hash.h"
+#include "experiments/run_spec.h"
 #include "storage/clock.h"
 #include "storage/json_text.h"
 
@@ -33,9 +34,16 @@ std::string_view name_of(LogLevel level) {
   return "error";
 }
 
+// Equal for runs that differ in name and seed alone; empty for a spec of another program version.
+std::string replicate_group(const Json& spec) {
+  const Result<RunSpec> parsed = run_spec_from_json(spec);
+  return parsed.ok() ? spec_hash(*parsed, true) : "";
+}
+
 }  // namespace
 
-Recorder::Recorder(Connection& connection) : connection_(connection), owner_(this_process()) {}
+Recorder::Recorder(Connection& connection, std::vector<ParamTable> params)
+    : connection_(connection), params_(std::move(params)), owner_(this_process()) {}
 
 void Recorder::apply(const Event& event) {
   std::visit([this](const auto& concrete) { on(concrete); }, event);
@@ -138,14 +146,16 @@ void Recorder::on(const RunCreated& event) {
   const SqlValue sweep =
       event.sweep.empty() ? SqlValue(nullptr) : SqlValue(sweep_key_of(event.sweep));
   connection_.run(
-      "INSERT INTO runs (id, name, sweep, point, kind, parent, spec, state, created_ms, "
-      "predicted_peak_bytes, owner) VALUES (?, ?, ?, ?, ?, ?, ?, 'queued', ?, ?, ?) "
+      "INSERT INTO runs (id, name, sweep, point, kind, parent, spec, replicate_group, state, "
+      "created_ms, predicted_peak_bytes, owner) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'queued', ?, ?, ?) "
       "ON CONFLICT (id) DO UPDATE SET name = excluded.name, spec = excluded.spec, "
-      "predicted_peak_bytes = excluded.predicted_peak_bytes, owner = excluded.owner, "
+      "replicate_group = excluded.replicate_group, predicted_peak_bytes = "
+      "excluded.predicted_peak_bytes, owner = excluded.owner, "
       "ended_ms = 0, error_kind = 0, error = '', remedy = ''",
       {event.run, event.name, sweep, event.point, event.kind, event.parent, store_spec(event.spec),
-       now_ms(), event.predicted_peak_bytes, process()});
+       replicate_group(event.spec), now_ms(), event.predicted_peak_bytes, process()});
   const std::int64_t run = key_of(event.run);
+  store_params(connection_, params_, run, event.spec);
   set_state(run, RunState::kQueued, 0);
   for (std::size_t i = 0; i < kCategoryCount; ++i) {
     connection_.run(

@@ -13,6 +13,7 @@
 #include "experiments/events.h"
 #include "experiments/metrics.h"
 #include "storage/owner.h"
+#include "storage/param_table.h"
 #include "storage/series.h"
 #include "storage/sqlite/connection.h"
 
@@ -20,7 +21,8 @@ namespace lathe::storage {
 
 class Recorder {
  public:
-  explicit Recorder(Connection& connection);
+  // `params`: the tables that hold the parameters of new runs as columns.
+  explicit Recorder(Connection& connection, std::vector<ParamTable> params = {});
 
   // Between begin and commit of a transaction. A refused event (SqlFailure::refused) has changed
   // nothing that the transaction must be given up for.
@@ -78,6 +80,7 @@ class Recorder {
   void forget_run(std::int64_t run);
 
   Connection& connection_;
+  std::vector<ParamTable> params_;
   Owner owner_;
   std::int64_t process_ = 0;
   std::map<std::string, std::int64_t, std::less<>> run_keys_;

@@ -99,7 +99,7 @@ std::vector<std::string> purge_trash(Connection& connection, Recorder& recorder)
   std::vector<std::string> paths;
   Statement& row = connection.prepare(
       "SELECT path FROM checkpoints JOIN runs ON runs.key = run WHERE trashed_ms > 0 "
-      "ORDER BY run, step");
+      "ORDER BY run, checkpoints.step");
   while (row.step()) {
     paths.push_back(row.text(0));
   }

@@ -253,7 +253,7 @@ Connection& SqliteRunCatalog::query_connection() {
 }
 
 Result<RunCatalog::Table> SqliteRunCatalog::query(std::string_view sql, const QueryLimits& limits) {
-  return guarded([&] {
+  Result<Table> answer = guarded([&] {
     Connection& connection = query_connection();
     const std::string text(sql);
     connection.check_only_reads(text);
@@ -273,9 +273,12 @@ Result<RunCatalog::Table> SqliteRunCatalog::query(std::string_view sql, const Qu
         values.push_back(row->json(column));
       }
     }
-    connection.set_deadline({});
     return table;
   });
+  if (!answer.ok() && answer.error().kind == ErrorKind::kFailed) {  // of the query, not of the file
+    return Error{ErrorKind::kUsage, answer.error().message, "docs/store.md lists the tables"};
+  }
+  return answer;
 }
 
 }  // namespace

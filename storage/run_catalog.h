@@ -40,6 +40,7 @@ struct RunSummary {
   std::string error;   // of a failed run
   std::string remedy;  // of a failed run
   RunId parent;        // of a replay or a branch
+  std::string group;   // equal for runs that differ in name and seed alone; "" if unknown
   std::vector<std::string> tags;
   std::string note;
   bool trashed = false;

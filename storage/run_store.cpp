@@ -28,9 +28,10 @@ constexpr milliseconds kRetryTime{1'000};
 
 class SqliteRunStore final : public RunStore {
  public:
-  SqliteRunStore(std::unique_ptr<Connection> connection, StoreOptions options)
+  SqliteRunStore(std::unique_ptr<Connection> connection, std::vector<ParamTable> params,
+                 StoreOptions options)
       : connection_(std::move(connection)),
-        recorder_(*connection_),
+        recorder_(*connection_, std::move(params)),
         options_(std::move(options)),
         writer_([this] { write_until_stopped(); }) {}
 
@@ -295,8 +296,9 @@ void SqliteRunStore::note_failure(std::unique_lock<std::mutex>& lock, const Erro
 Result<std::unique_ptr<RunStore>> open_store(const std::string& file, StoreOptions options) {
   return guarded([&]() -> std::unique_ptr<RunStore> {
     std::unique_ptr<Connection> connection = open_for_writing(file, options.busy_timeout);
-    store_definitions(*connection);
-    return std::make_unique<SqliteRunStore>(std::move(connection), std::move(options));
+    std::vector<ParamTable> params = store_definitions(*connection);
+    return std::make_unique<SqliteRunStore>(std::move(connection), std::move(params),
+                                            std::move(options));
   });
 }
 

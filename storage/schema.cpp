@@ -2,10 +2,9 @@
 #include "storage/schema.h"
 
 #include <filesystem>
-#include <limits>
 
+#include "engine/base/build_info.h"
 #include "storage/clock.h"
-#include "storage/program.h"
 
 namespace lathe::storage {
 namespace {
@@ -18,23 +17,18 @@ bool is_empty(Connection& connection) {
   return connection.integer("SELECT count(*) FROM sqlite_schema") == 0;
 }
 
-void check_ours(Connection& connection) {
-  if (connection.integer("PRAGMA application_id") == kApplicationId) {
-    return;
-  }
-  throw SqlFailure({ErrorKind::kStore,
-                    connection.file() + " is an SQLite database, but not a Lathe store",
-                    "name another file with --store FILE"});
+std::string this_program() {
+  return build_info().version + " (" + build_info().commit + ")";
 }
 
-[[noreturn]] void refuse_newer(Connection& connection, std::int64_t readable) {
+[[noreturn]] void refuse_newer(Connection& connection, std::int64_t known) {
   const std::int64_t version = version_of(connection);
   const std::string program =
       connection.text("SELECT program FROM migrations ORDER BY version DESC LIMIT 1");
   throw SqlFailure({ErrorKind::kStore,
                     "the store " + connection.file() + " has version " + std::to_string(version) +
-                        ", made by Lathe " + program + "; this is Lathe " + kProgramVersion +
-                        ", which knows versions up to " + std::to_string(readable),
+                        ", made by Lathe " + program + "; this is Lathe " + this_program() +
+                        ", which knows versions up to " + std::to_string(known),
                     "use Lathe " + program + " or newer, or name another file with --store FILE"});
 }
 
@@ -51,7 +45,7 @@ std::string free_backup_name(const std::string& file, std::int64_t version) {
 void apply(Connection& connection, const Migration& step) {
   connection.script(std::string(step.sql));
   connection.run("INSERT INTO migrations (version, program, time_ms) VALUES (?, ?, ?)",
-                 {step.version, kProgramVersion, now_ms()});
+                 {step.version, this_program(), now_ms()});
   connection.script("PRAGMA user_version = " + std::to_string(step.version));
 }
 
@@ -64,9 +58,6 @@ std::int64_t schema_version() {
 void migrate(Connection& connection, std::span<const Migration> steps) {
   const std::int64_t target = steps.back().version;
   const std::int64_t found = version_of(connection);
-  if (!is_empty(connection)) {
-    check_ours(connection);
-  }
   if (found == target) {
     return;
   }
@@ -89,7 +80,15 @@ void migrate(Connection& connection, std::span<const Migration> steps) {
   transaction.commit();
 }
 
-void check_readable(Connection& connection) {
+void check_ours(Connection& connection) {
+  if (!is_empty(connection) && connection.integer("PRAGMA application_id") != kApplicationId) {
+    throw SqlFailure({ErrorKind::kStore,
+                      connection.file() + " is an SQLite database, but not a Lathe store",
+                      "name another file with --store FILE"});
+  }
+}
+
+Readable readable(Connection& connection) {
   if (is_empty(connection)) {
     throw SqlFailure({ErrorKind::kStore, "the store " + connection.file() + " is empty",
                       "`lathe run` or `lathe sweep` begins a store"});
@@ -97,19 +96,13 @@ void check_readable(Connection& connection) {
   check_ours(connection);
   const std::int64_t version = version_of(connection);
   if (version > schema_version()) {
-    const std::string readable_from =
-        connection.text("SELECT value FROM meta WHERE key = 'readable_from'");
-    if (readable_from.empty() || std::stoll(readable_from) > schema_version()) {
+    const std::int64_t readable_from =
+        connection.integer("SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'readable_from'");
+    if (readable_from == 0 || readable_from > schema_version()) {
       refuse_newer(connection, schema_version());
     }
   }
-  if (version < schema_version()) {
-    throw SqlFailure({ErrorKind::kStore,
-                      "the store " + connection.file() + " has the older version " +
-                          std::to_string(version) + " and must be brought to version " +
-                          std::to_string(schema_version()) + " first",
-                      "start `lathe`, which does it and keeps a copy"});
-  }
+  return version < schema_version() ? Readable::kAfterMigration : Readable::kNow;
 }
 
 }  // namespace lathe::storage

@@ -25,13 +25,18 @@ std::span<const Migration> migrations();
 // The version that this program reads and writes.
 std::int64_t schema_version();
 
+// Throws kStore if the file holds another program's tables. Changes nothing.
+void check_ours(Connection& connection);
+
 // Brings the tables to the last of `steps`. An existing file of an older version is copied beside
-// it first ("FILE.v1.bak"). Throws kStore if the file is newer or of another program. Several
-// processes may do this at once.
+// it first ("FILE.v1.bak"). Throws kStore if the file is newer. Several processes may do this at
+// once.
 void migrate(Connection& connection, std::span<const Migration> steps);
 
-// Throws kStore unless the file can be read: it is ours, not older (a writer has to migrate it
-// first) and, if newer, marked as readable for programs of this version.
-void check_readable(Connection& connection);
+enum class Readable { kNow, kAfterMigration };
+
+// Throws kStore unless the file is ours and not empty and, if it is newer, marked as readable by
+// programs that know only this version (meta, "readable_from").
+Readable readable(Connection& connection);
 
 }  // namespace lathe::storage

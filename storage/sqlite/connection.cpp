@@ -94,7 +94,7 @@ Statement::Statement(SQLite::Database& database, const std::string& file, const 
 
 Statement::~Statement() = default;
 
-Statement& Statement::bind(std::initializer_list<SqlValue> values) {
+Statement& Statement::bind(std::span<const SqlValue> values) {
   translated(file_, [&] {
     statement_->tryReset();
     int index = 0;
@@ -179,7 +179,7 @@ Connection::Connection(const std::string& file, OpenMode mode,
 
 Connection::~Connection() = default;
 
-Statement& Connection::prepare(std::string_view sql, std::initializer_list<SqlValue> values) {
+Statement& Connection::prepare(std::string_view sql, std::span<const SqlValue> values) {
   auto found = statements_.find(sql);
   if (found == statements_.end()) {
     std::string text(sql);
@@ -193,7 +193,7 @@ std::unique_ptr<Statement> Connection::prepare_once(const std::string& sql) {
   return std::make_unique<Statement>(*database_, file_, sql);
 }
 
-void Connection::run(std::string_view sql, std::initializer_list<SqlValue> values) {
+void Connection::run(std::string_view sql, std::span<const SqlValue> values) {
   Statement& statement = prepare(sql, values);
   while (statement.step()) {
   }

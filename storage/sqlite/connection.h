@@ -61,7 +61,7 @@ class Statement {
   ~Statement();
 
   // Begins anew with these parameters, in the order of the statement's question marks.
-  Statement& bind(std::initializer_list<SqlValue> values);
+  Statement& bind(std::span<const SqlValue> values);
   // The next row; false at the end.
   bool step();
   // Lets go of the rows, so that the connection holds no read lock.
@@ -98,11 +98,17 @@ class Connection {
 
   const std::string& file() const { return file_; }
   // The cached statement of this text, reset and bound.
-  Statement& prepare(std::string_view sql, std::initializer_list<SqlValue> values = {});
+  Statement& prepare(std::string_view sql, std::span<const SqlValue> values);
+  Statement& prepare(std::string_view sql, std::initializer_list<SqlValue> values = {}) {
+    return prepare(sql, std::span(values.begin(), values.size()));
+  }
   // A statement of its own, not cached.
   std::unique_ptr<Statement> prepare_once(const std::string& sql);
   // Executes to the end, ignoring rows.
-  void run(std::string_view sql, std::initializer_list<SqlValue> values = {});
+  void run(std::string_view sql, std::span<const SqlValue> values);
+  void run(std::string_view sql, std::initializer_list<SqlValue> values = {}) {
+    run(sql, std::span(values.begin(), values.size()));
+  }
   // Several statements without parameters.
   void script(const std::string& sql);
   // The first column of the first row, 0 or "" if there is none.
