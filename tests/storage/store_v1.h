@@ -1,0 +1,111 @@
+// The tables of version 1 with one run in them, as the first version wrote them: never changed, so
+// that the way from there is always tested.
+#pragma once
+
+namespace lathe::storage {
+
+inline constexpr const char* kStoreV1 = R"sql(
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+INSERT INTO meta VALUES ('readable_from', '1');
+CREATE TABLE migrations (version INTEGER PRIMARY KEY, program TEXT NOT NULL,
+  time_ms INTEGER NOT NULL) STRICT;
+CREATE TABLE processes (key INTEGER PRIMARY KEY, pid INTEGER NOT NULL,
+  start_ticks INTEGER NOT NULL, boot_id TEXT NOT NULL, pid_namespace TEXT NOT NULL,
+  host TEXT NOT NULL, heartbeat_ms INTEGER NOT NULL) STRICT;
+CREATE TABLE specs (hash TEXT PRIMARY KEY, document TEXT NOT NULL) STRICT;
+
+CREATE TABLE sweeps (key INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, name TEXT NOT NULL,
+  spec TEXT NOT NULL,
+  state TEXT NOT NULL CHECK (state IN ('running', 'done', 'partial', 'stopped', 'interrupted')),
+  created_ms INTEGER NOT NULL, ended_ms INTEGER NOT NULL DEFAULT 0,
+  owner INTEGER REFERENCES processes(key)) STRICT;
+CREATE TABLE points (sweep INTEGER NOT NULL REFERENCES sweeps(key) ON DELETE CASCADE,
+  point INTEGER NOT NULL, run TEXT NOT NULL, label TEXT NOT NULL,
+  spec TEXT NOT NULL REFERENCES specs(hash), predicted_peak_bytes INTEGER NOT NULL,
+  predicted_params INTEGER NOT NULL, predicted_stored_bytes INTEGER NOT NULL,
+  predicted_flops_per_step REAL, excluded_because TEXT NOT NULL,
+  PRIMARY KEY (sweep, point)) STRICT;
+CREATE INDEX points_spec ON points (spec);
+
+CREATE TABLE runs (key INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, name TEXT NOT NULL,
+  sweep INTEGER REFERENCES sweeps(key) ON DELETE SET NULL, point INTEGER NOT NULL,
+  kind TEXT NOT NULL, parent TEXT NOT NULL, spec TEXT NOT NULL REFERENCES specs(hash),
+  state TEXT NOT NULL CHECK (state IN ('queued', 'running', 'paused', 'done', 'failed', 'stopped',
+    'interrupted', 'excluded')),
+  step INTEGER NOT NULL DEFAULT 0, total_steps INTEGER NOT NULL DEFAULT 0,
+  created_ms INTEGER NOT NULL, started_ms INTEGER NOT NULL DEFAULT 0,
+  ended_ms INTEGER NOT NULL DEFAULT 0, predicted_peak_bytes INTEGER NOT NULL,
+  peak_bytes INTEGER NOT NULL DEFAULT 0, error_kind INTEGER NOT NULL DEFAULT 0,
+  error TEXT NOT NULL DEFAULT '', remedy TEXT NOT NULL DEFAULT '', note TEXT NOT NULL DEFAULT '',
+  trashed_ms INTEGER NOT NULL DEFAULT 0, owner INTEGER REFERENCES processes(key),
+  revision INTEGER NOT NULL DEFAULT 0) STRICT;
+CREATE INDEX runs_sweep ON runs (sweep);
+CREATE INDEX runs_name ON runs (name);
+CREATE INDEX runs_spec ON runs (spec);
+CREATE INDEX runs_owner ON runs (owner) WHERE owner IS NOT NULL;
+CREATE INDEX runs_revision ON runs (revision);
+CREATE TABLE revision (value INTEGER NOT NULL) STRICT;
+INSERT INTO revision VALUES (0);
+CREATE TABLE purged (run TEXT NOT NULL, revision INTEGER NOT NULL) STRICT;
+CREATE INDEX purged_revision ON purged (revision);
+
+CREATE TABLE attempts (run INTEGER NOT NULL REFERENCES runs(key) ON DELETE CASCADE,
+  attempt INTEGER NOT NULL, from_step INTEGER NOT NULL, total_steps INTEGER NOT NULL,
+  started_ms INTEGER NOT NULL, environment TEXT NOT NULL, data_digest TEXT NOT NULL,
+  PRIMARY KEY (run, attempt)) STRICT;
+CREATE TABLE state_changes (key INTEGER PRIMARY KEY,
+  run INTEGER NOT NULL REFERENCES runs(key) ON DELETE CASCADE, time_ms INTEGER NOT NULL,
+  step INTEGER NOT NULL, state TEXT NOT NULL) STRICT;
+CREATE INDEX state_changes_run ON state_changes (run);
+CREATE TABLE tags (run INTEGER NOT NULL REFERENCES runs(key) ON DELETE CASCADE,
+  tag TEXT NOT NULL, PRIMARY KEY (run, tag)) STRICT, WITHOUT ROWID;
+
+CREATE TABLE metric_defs (id TEXT PRIMARY KEY, unit TEXT NOT NULL, better TEXT NOT NULL,
+  log_scale INTEGER NOT NULL, deterministic INTEGER NOT NULL, help TEXT NOT NULL) STRICT;
+CREATE TABLE series (key INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE) STRICT;
+CREATE TABLE summaries (run INTEGER NOT NULL REFERENCES runs(key) ON DELETE CASCADE,
+  series INTEGER NOT NULL REFERENCES series(key), count INTEGER NOT NULL,
+  last_step INTEGER NOT NULL, last REAL, best REAL, PRIMARY KEY (run, series))
+  STRICT, WITHOUT ROWID;
+CREATE TABLE chunks (run INTEGER NOT NULL REFERENCES runs(key) ON DELETE CASCADE,
+  series INTEGER NOT NULL REFERENCES series(key), level INTEGER NOT NULL,
+  first_step INTEGER NOT NULL, last_step INTEGER NOT NULL, first_index INTEGER NOT NULL,
+  count INTEGER NOT NULL, data BLOB NOT NULL,
+  PRIMARY KEY (run, series, level, first_step)) STRICT;
+
+CREATE TABLE ledger_peaks (run INTEGER NOT NULL REFERENCES runs(key) ON DELETE CASCADE,
+  source TEXT NOT NULL CHECK (source IN ('predicted', 'actual')), category TEXT NOT NULL,
+  bytes INTEGER NOT NULL, PRIMARY KEY (run, source, category)) STRICT, WITHOUT ROWID;
+CREATE TABLE memory_profiles (run INTEGER PRIMARY KEY REFERENCES runs(key) ON DELETE CASCADE,
+  step INTEGER NOT NULL, peak_bytes INTEGER NOT NULL, peak_phase TEXT NOT NULL,
+  peak_by_category TEXT NOT NULL, peak_by_layer TEXT NOT NULL, tags TEXT NOT NULL,
+  events INTEGER NOT NULL, time_line BLOB NOT NULL) STRICT;
+
+CREATE TABLE checkpoints (run INTEGER NOT NULL REFERENCES runs(key) ON DELETE CASCADE,
+  step INTEGER NOT NULL, path TEXT NOT NULL, bytes INTEGER NOT NULL, time_ms INTEGER NOT NULL,
+  PRIMARY KEY (run, step)) STRICT;
+CREATE TABLE digests (run INTEGER NOT NULL REFERENCES runs(key) ON DELETE CASCADE,
+  step INTEGER NOT NULL, digest TEXT NOT NULL, PRIMARY KEY (run, step)) STRICT, WITHOUT ROWID;
+CREATE TABLE live_changes (run INTEGER NOT NULL REFERENCES runs(key) ON DELETE CASCADE,
+  step INTEGER NOT NULL, param TEXT NOT NULL, value REAL, PRIMARY KEY (run, step, param))
+  STRICT, WITHOUT ROWID;
+CREATE TABLE replays (key INTEGER PRIMARY KEY, original TEXT NOT NULL, replay TEXT NOT NULL,
+  verdict TEXT NOT NULL, first_difference INTEGER NOT NULL, detail TEXT NOT NULL,
+  time_ms INTEGER NOT NULL) STRICT;
+CREATE INDEX replays_original ON replays (original);
+CREATE TABLE log (key INTEGER PRIMARY KEY, run INTEGER REFERENCES runs(key) ON DELETE CASCADE,
+  time_ms INTEGER NOT NULL, level TEXT NOT NULL, text TEXT NOT NULL) STRICT;
+CREATE INDEX log_run ON log (run);
+
+PRAGMA application_id = 0x4C415448;
+PRAGMA user_version = 1;
+INSERT INTO migrations VALUES (1, '0.1.0', 1);
+INSERT INTO specs VALUES ('hash1', '{"name":"old"}');
+INSERT INTO runs (key, id, name, point, kind, parent, spec, state, created_ms,
+  predicted_peak_bytes, note) VALUES (1, 'aaaaaaaaaa', 'old', -1, 'train', '', 'hash1', 'done', 5, 7,
+  'kept');
+INSERT INTO series VALUES (1, 'train/loss');
+INSERT INTO summaries VALUES (1, 1, 2, 2, 0.5, 0.25);
+)sql";
+
+}  // namespace lathe::storage
