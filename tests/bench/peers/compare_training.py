@@ -66,11 +66,11 @@ def rows_of(model: str, turns: list[dict], contenders: list[str]) -> list[str]:
             model,
             contender,
             f"{best(turns, contender, 'tokens_per_s', max):,.0f}",
-            f"{best(turns, contender, 'peak_rss_bytes', max) / 1e9:.2f} GB",
+            f"{best(turns, contender, 'peak_resident_bytes', max) / 1e9:.2f} GB",
         ]
         if "eager" in contenders:
             cells.append(f"{median_ratio(turns, 'tokens_per_s', contender, 'eager'):.2f}")
-            cells.append(f"{median_ratio(turns, 'peak_rss_bytes', contender, 'eager'):.2f}")
+            cells.append(f"{median_ratio(turns, 'peak_resident_bytes', contender, 'eager'):.2f}")
         else:
             cells += ["–", "–"]
         rows.append("| " + " | ".join(cells) + " |")
@@ -112,6 +112,19 @@ def cpu_name() -> str:
     return platform.processor()
 
 
+def write_record(args, turns: list[dict]):
+    if not args.out:
+        return
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    record = {
+        "cpu": cpu_name(),
+        "threads": args.threads,
+        "when": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "turns": turns,
+    }
+    args.out.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+
+
 def parse_args():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--models", nargs="+", default=["15m", "60m", "60m-r128"])
@@ -134,9 +147,10 @@ def main():
             for contender in args.contenders:
                 turn = {"round": number, **take_turn(contender, model, args)}
                 turns.append(turn)
+                write_record(args, turns)  # after each turn: a run may be cut short
                 print(
                     f"round {number + 1}/{args.rounds} {model} {contender}: "
-                    f"{turn['tokens_per_s']:,.0f} tok/s, {turn['peak_rss_bytes'] / 1e9:.2f} GB",
+                    f"{turn['tokens_per_s']:,.0f} tok/s, {turn['peak_resident_bytes'] / 1e9:.2f} GB",
                     file=sys.stderr,
                 )
     print("| model | program | tokens/s (best) | peak resident | speed / eager | memory / eager |")
@@ -149,15 +163,6 @@ def main():
         print("| --- | --- | --- | --- |")
         for contender in args.contenders:
             print(low_rank_line(turns, contender, low_rank_promise()))
-    if args.out:
-        args.out.parent.mkdir(parents=True, exist_ok=True)
-        record = {
-            "cpu": cpu_name(),
-            "threads": args.threads,
-            "when": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-            "turns": turns,
-        }
-        args.out.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
