@@ -295,15 +295,15 @@ TEST_F(Corpora, ADamagedCacheIsMadeAnew) {
   put_many(30);
   const std::vector<std::int32_t> whole = all_tokens(**open());
   const fs::path tokens = token_file();
-  const auto damage = [](const fs::path& path, std::streamoff offset) {
+  const auto damage = [](const fs::path& path, std::streamoff offset, char value = '\x7F') {
     std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
     file.seekp(offset);
-    file.put('\x7F');
+    file.put(value);
   };
   const std::vector<std::function<void()>> damages = {
       [&] { damage(tokens, 0); },
       [&] { damage(tokens, 20); },
-      [&] { damage(tokens, 4096); },
+      [&] { damage(tokens, 4096, '\x02'); },  // another token that exists
       [&] { damage(tokens, 4097); },
       [&] { fs::resize_file(tokens, 5000); },
       [&] { fs::resize_file(tokens, 0); },
