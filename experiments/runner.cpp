@@ -323,7 +323,7 @@ Result<RunState> Run::loop() {
 
 RunOutcome Run::run() {
   if (const Result<void> announced = announce(); !announced) {
-    return {RunState::kFailed, 0, announced.error()};
+    return {RunState::kFailed, 0, announced.error(), true};
   }
   std::optional<Error> error;
   try {
@@ -331,7 +331,7 @@ RunOutcome Run::run() {
     const Result<RunState> ended = begun ? loop() : Result<RunState>(begun.error());
     if (ended) {
       emit(RunFinished{request_.run, *ended, steps_done()});
-      return {*ended, steps_done(), std::nullopt};
+      return {*ended, steps_done(), std::nullopt, false};
     }
     error = ended.error();
   } catch (const OutOfMemory& failure) {
@@ -344,7 +344,7 @@ RunOutcome Run::run() {
     error = Error{ErrorKind::kFailed, failure.what(), ""};
   }
   emit(RunFailed{request_.run, steps_done(), *error});
-  return {RunState::kFailed, steps_done(), error};
+  return {RunState::kFailed, steps_done(), error, false};
 }
 
 }  // namespace

@@ -56,6 +56,7 @@ struct RunOutcome {
   RunState state = RunState::kDone;
   std::int64_t step = 0;
   std::optional<Error> error;  // of a failed run
+  bool refused = false;        // illegal in itself: no event tells of it
 };
 
 // Blocks until the run has ended. Emits RunCreated unless this is a further attempt, then
