@@ -1,4 +1,6 @@
 // The one program.
-int main() {
-  return 0;
+#include "app/cli.h"
+
+int main(int argc, char** argv) {
+  return lathe::app::run_command_line(argc, argv);
 }

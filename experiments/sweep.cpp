@@ -27,6 +27,7 @@ struct SweepHead {
   std::int64_t seeds = 1;
   std::vector<std::string> where;
   std::int64_t jobs = 1;
+  double target_secs = 0;
 
   static constexpr auto fields() {
     using H = SweepHead;
@@ -290,6 +291,7 @@ Result<SweepSpec> sweep_from_json(const Json& document) {
   sweep.seeds = head.seeds;
   sweep.where = head.where;
   sweep.jobs = head.jobs;
+  sweep.target_secs = head.target_secs;
   return sweep;
 }
 
@@ -298,8 +300,8 @@ Json to_json(const SweepSpec& sweep) {
   for (const Axis& axis : sweep.axes) {
     axes[axis.path] = axis_json(axis);
   }
-  const Json head = lathe::to_json(
-      SweepHead{sweep.name, sweep.search, sweep.trials, sweep.seeds, sweep.where, sweep.jobs});
+  const Json head = lathe::to_json(SweepHead{sweep.name, sweep.search, sweep.trials, sweep.seeds,
+                                             sweep.where, sweep.jobs, sweep.target_secs});
   Json section = Json::object();
   section["name"] = head["name"];
   section["axes"] = std::move(axes);

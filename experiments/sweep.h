@@ -39,6 +39,9 @@ struct SweepSpec {
   std::int64_t seeds = 1;          // replicates: seed, seed+1, ...
   std::vector<std::string> where;  // "mem.peak < 2GiB", "model.params < 1e6"
   std::int64_t jobs = 1;
+  // Above 0: train.steps is not as configured but such that all points together take about so long
+  // on this machine (calibration.h); a plan or a run replaces it by 0 and the steps.
+  double target_secs = 0;
 };
 
 Result<SweepSpec> sweep_from_json(const Json& document);

@@ -1,0 +1,109 @@
+// lathe inspect FILE: what is in a safetensors file, a checkpoint folder or a store, without
+// loading it.
+#include <fmt/core.h>
+#include <fmt/ranges.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "app/cli.h"
+#include "app/render.h"
+#include "app/table.h"
+#include "app/verb_list.h"
+#include "engine/base/format.h"
+#include "engine/io/safetensors.h"
+
+namespace lathe::app {
+namespace {
+
+namespace fs = std::filesystem;
+
+Result<void> inspect_tensors(const fs::path& path, bool json) {
+  const auto file = SafetensorsFile::open(path);
+  if (!file) {
+    return file.error();
+  }
+  Json tensors = Json::array();
+  std::vector<std::vector<std::string>> rows;
+  std::size_t all_bytes = 0;
+  for (const SafetensorsEntry& entry : file->entries()) {
+    const std::size_t bytes = entry.end - entry.begin;
+    all_bytes += bytes;
+    rows.push_back({entry.name, entry.dtype, fmt::format("[{}]", fmt::join(entry.shape, ", ")),
+                    bytes_text(static_cast<std::int64_t>(bytes))});
+    tensors.push_back(
+        {{"name", entry.name}, {"dtype", entry.dtype}, {"shape", entry.shape}, {"bytes", bytes}});
+  }
+  if (json) {
+    fmt::print(
+        "{}\n",
+        Json{{"file", path.string()}, {"metadata", file->metadata()}, {"tensors", tensors}}.dump(
+            2));
+    return {};
+  }
+  for (const auto& [key, value] : file->metadata()) {
+    fmt::print("{}: {}\n", key, value);
+  }
+  fmt::print("{}\n{} tensors, {}\n",
+             table_text({{"tensor"}, {"type"}, {"shape"}, {"size", true}}, rows), rows.size(),
+             bytes_text(static_cast<std::int64_t>(all_bytes)));
+  return {};
+}
+
+Result<void> inspect_store(const std::string& path, bool json) {
+  const auto catalog = storage::open_catalog(path);
+  if (!catalog) {
+    return catalog.error();
+  }
+  const auto runs = (*catalog)->runs(true);
+  if (!runs) {
+    return runs.error();
+  }
+  const auto sweeps = (*catalog)->sweeps();
+  if (!sweeps) {
+    return sweeps.error();
+  }
+  if (json) {
+    fmt::print("{}\n",
+               Json{{"file", path}, {"runs", runs->size()}, {"sweeps", sweeps->size()}}.dump(2));
+  } else {
+    fmt::print("a store of {} runs and {} sweeps\n{}", runs->size(), sweeps->size(),
+               runs_table(*runs));
+  }
+  return {};
+}
+
+bool is_store(const fs::path& path) {
+  constexpr std::string_view kMagic = "SQLite format 3";
+  std::string start(kMagic.size(), '\0');
+  std::ifstream in(path, std::ios::binary);
+  in.read(start.data(), static_cast<std::streamsize>(start.size()));
+  return in.good() && start == kMagic;
+}
+
+int inspect(const GlobalOptions& options, const std::string& name) {
+  fs::path path = name;
+  if (fs::is_directory(path) && fs::exists(path / "weights.safetensors")) {
+    path /= "weights.safetensors";
+  }
+  if (!fs::is_regular_file(path)) {
+    return report_error({ErrorKind::kData, fmt::format("there is no file {}", path.string()),
+                         "name a .safetensors file, a checkpoint folder or a store"},
+                        options);
+  }
+  const Result<void> shown = is_store(path) ? inspect_store(path.string(), options.json)
+                                            : inspect_tensors(path, options.json);
+  return shown ? 0 : report_error(shown.error(), options);
+}
+
+}  // namespace
+
+void add_inspect(CLI::App& root, Cli& cli) {
+  const auto file = std::make_shared<std::string>();
+  CLI::App* verb = add_verb(root, cli, "inspect", "What is in a checkpoint or a store",
+                            [&cli, file] { return inspect(cli.options, *file); });
+  verb->add_option("file", *file, "a .safetensors file, a checkpoint folder or a store")
+      ->required();
+}
+
+}  // namespace lathe::app

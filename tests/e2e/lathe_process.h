@@ -1,0 +1,54 @@
+// The real program in a world of its own: empty XDG folders, a small generated corpus, a config.
+#pragma once
+
+#include <gtest/gtest.h>
+#include <sys/types.h>
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "engine/base/json.h"
+
+namespace lathe::e2e {
+
+struct Finished {
+  int code = 0;  // exit code; 128 + signal if it was ended by one
+  std::string out;
+  std::string err;
+};
+
+class LatheTest : public ::testing::Test {
+ protected:
+  LatheTest();
+  ~LatheTest() override;
+
+  // Runs `lathe <words>` to its end.
+  Finished lathe(const std::vector<std::string>& words);
+  // The same in the background, its output in files; wait() collects it.
+  pid_t start(const std::vector<std::string>& words);
+  Finished wait(pid_t process);
+  // Blocks until a file of the world's store says that the newest run has reached the step.
+  void wait_for_step(std::int64_t step);
+
+  // The one object that a verb prints with --json.
+  Json json(const std::vector<std::string>& words);
+  // Runs newest first, as `lathe ls runs --json` tells.
+  Json runs();
+  std::string newest_run();
+
+  // A config in the world: small model, byte tokens, the generated corpus; `changes` are overrides
+  // by dotted path.
+  std::string config(const std::string& name, const Json& changes = Json::object());
+  void write(const std::string& name, const std::string& text);
+
+  const std::filesystem::path& folder() const { return folder_; }
+  std::vector<std::string> extra_environment_;
+
+ private:
+  std::filesystem::path folder_;
+  int started_ = 0;
+  std::map<pid_t, std::string> output_;  // file name stem
+};
+
+}  // namespace lathe::e2e

@@ -1,0 +1,303 @@
+// The runner: what it tells, how it ends, and that going on gives the bits of never having stopped.
+#include "experiments/runner.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "experiments/metrics.h"
+#include "experiments/replay_run.h"
+#include "tests/support/memory_tokens.h"
+
+namespace lathe::experiments {
+namespace {
+
+using ::testing::HasSubstr;
+
+// Keeps all events; may act on them, which is how the tests press buttons at a certain step.
+class Witness : public EventSink {
+ public:
+  void on_event(const Event& event) override {
+    events.push_back(event);
+    if (react) {
+      react(event);
+    }
+  }
+  template <typename T>
+  std::vector<T> all() const {
+    std::vector<T> found;
+    for (const Event& event : events) {
+      if (const T* one = std::get_if<T>(&event)) {
+        found.push_back(*one);
+      }
+    }
+    return found;
+  }
+
+  std::vector<Event> events;
+  std::function<void(const Event&)> react;
+};
+
+class RunnerTest : public ::testing::Test {
+ protected:
+  RunnerTest() {
+    const auto* test = ::testing::UnitTest::GetInstance()->current_test_info();
+    folder_ = std::filesystem::temp_directory_path() /
+              ("lathe_runner_" + std::string(test->name()) + "_" + std::to_string(getpid()));
+    std::filesystem::remove_all(folder_);
+    ports_.sink = &witness_;
+    ports_.control = &control_;
+    ports_.checkpoint_root = (folder_ / "checkpoints").string();
+    ports_.open_data = [](const TrainSpec&, const CorpusProgress&) {
+      return Result<std::shared_ptr<const TokenSource>>(test::learnable_tokens(257, 4000));
+    };
+    request_.run = "run0000000";
+    request_.spec.threads = 2;
+    TrainSpec& train = request_.spec.train;
+    train.model = {.dim = 32, .layers = 2, .heads = 2};
+    train.data.tokenizer = TokenizerKind::kByte;
+    train.train = {.steps = 12,
+                   .batch_size = 2,
+                   .seq_len = 16,
+                   .eval_every = 4,
+                   .eval_batches = 2,
+                   .checkpoint_every = 5};
+    train.optim.warmup_steps = 2;
+  }
+  ~RunnerTest() override {
+    std::error_code ignored;
+    std::filesystem::remove_all(folder_, ignored);
+  }
+
+  // Does something once, when the metrics of a step come.
+  void at_step(std::int64_t step, std::function<void()> act) {
+    witness_.react = [step, act = std::move(act), done = false](const Event& event) mutable {
+      const auto* batch = std::get_if<MetricBatch>(&event);
+      if (!done && batch != nullptr && batch->points.front().step == step) {
+        done = true;
+        act();
+      }
+    };
+  }
+  std::map<std::int64_t, double> series(const std::string& metric) const {
+    std::map<std::int64_t, double> values;
+    for (const MetricBatch& batch : witness_.all<MetricBatch>()) {
+      for (const MetricPoint& point : batch.points) {
+        if (point.metric == metric) {
+          values[point.step] = point.value;
+        }
+      }
+    }
+    return values;
+  }
+  std::map<std::int64_t, std::string> digests() const {
+    std::map<std::int64_t, std::string> values;
+    for (const DigestTaken& taken : witness_.all<DigestTaken>()) {
+      values[taken.step] = taken.digest;
+    }
+    return values;
+  }
+  // The request that goes on from the newest checkpoint.
+  RunRequest continued() const {
+    RunRequest next = request_;
+    const CheckpointSaved last = witness_.all<CheckpointSaved>().back();
+    next.attempt = 2;
+    next.checkpoint = last.path;
+    next.from_step = last.step;
+    return next;
+  }
+
+  std::filesystem::path folder_;
+  Witness witness_;
+  RunControl control_;
+  RunnerPorts ports_;
+  RunRequest request_;
+};
+
+TEST_F(RunnerTest, TellsTheWholeRun) {
+  const RunOutcome outcome = run_one(request_, ports_);
+  EXPECT_EQ(outcome.state, RunState::kDone);
+  EXPECT_EQ(outcome.step, 12);
+  ASSERT_EQ(witness_.all<RunCreated>().size(), 1u);
+  ASSERT_EQ(witness_.all<RunStarted>().size(), 1u);
+  EXPECT_EQ(witness_.all<RunStarted>()[0].environment["threads"], 2);
+  EXPECT_EQ(series("train/loss").size(), 12u);
+  EXPECT_EQ(series("eval/loss").size(), 3u);  // 4, 8 and the last, 12
+  EXPECT_EQ(series("model/params").size(), 1u);
+  EXPECT_LT(series("train/loss").at(12), series("train/loss").at(1));
+  std::vector<std::int64_t> saved;
+  for (const CheckpointSaved& checkpoint : witness_.all<CheckpointSaved>()) {
+    saved.push_back(checkpoint.step);
+    EXPECT_TRUE(std::filesystem::exists(checkpoint.path));
+    EXPECT_GT(checkpoint.bytes, 0);
+  }
+  EXPECT_EQ(saved, (std::vector<std::int64_t>{5, 10, 12}));
+  EXPECT_EQ(digests().size(), 3u);
+  ASSERT_EQ(witness_.all<RunFinished>().size(), 1u);
+  EXPECT_EQ(witness_.all<RunFinished>()[0].state, RunState::kDone);
+}
+
+TEST_F(RunnerTest, EveryMetricItTellsIsDeclared) {
+  run_one(request_, ports_);
+  for (const MetricBatch& batch : witness_.all<MetricBatch>()) {
+    for (const MetricPoint& point : batch.points) {
+      EXPECT_NE(find_metric(point.metric), nullptr) << point.metric;
+    }
+  }
+}
+
+TEST_F(RunnerTest, ThePredictedPeakIsTheOneReached) {
+  run_one(request_, ports_);
+  std::int64_t reached = 0;
+  for (const MemorySample& sample : witness_.all<MemorySample>()) {
+    reached = std::max(reached, sample.peak.live_bytes);
+  }
+  EXPECT_EQ(reached, witness_.all<RunCreated>()[0].predicted_peak_bytes);
+  ASSERT_EQ(witness_.all<MemoryProfile>().size(), 1u);
+  EXPECT_EQ(witness_.all<MemoryProfile>()[0].step, 2);
+  EXPECT_FALSE(witness_.all<MemoryProfile>()[0].time_line.empty());
+}
+
+TEST_F(RunnerTest, AStoppedRunGoesOnToTheSameBits) {
+  run_one(request_, ports_);
+  const auto losses = series("train/loss");
+  const auto evals = series("eval/loss");
+  const std::string last_digest = digests().at(12);
+  witness_.events.clear();
+
+  at_step(7, [this] { control_.stop(StopKind::kStop); });
+  EXPECT_EQ(run_one(request_, ports_).state, RunState::kStopped);
+  EXPECT_EQ(witness_.all<CheckpointSaved>().back().step, 7);
+  EXPECT_EQ(run_one(continued(), ports_).state, RunState::kDone);
+  EXPECT_EQ(series("train/loss"), losses);
+  EXPECT_EQ(series("eval/loss"), evals);
+  EXPECT_EQ(digests().at(12), last_digest);
+}
+
+TEST_F(RunnerTest, AnInterruptionIsMarkedAndSaved) {
+  at_step(3, [this] { control_.stop(StopKind::kInterrupt); });
+  EXPECT_EQ(run_one(request_, ports_).state, RunState::kInterrupted);
+  EXPECT_EQ(witness_.all<RunFinished>()[0].state, RunState::kInterrupted);
+  EXPECT_EQ(witness_.all<CheckpointSaved>().back().step, 3);
+  // It reaches into the next run too: the process has to go.
+  EXPECT_EQ(run_one(request_, ports_).step, 0);
+}
+
+TEST_F(RunnerTest, PauseWaitsUntilResume) {
+  at_step(3, [this] { control_.pause(); });
+  Witness& witness = witness_;
+  const auto former = witness.react;
+  witness.react = [&, former](const Event& event) {
+    former(event);
+    if (std::holds_alternative<RunPaused>(event)) {
+      control_.resume();
+    }
+  };
+  EXPECT_EQ(run_one(request_, ports_).state, RunState::kDone);
+  ASSERT_EQ(witness_.all<RunPaused>().size(), 1u);
+  EXPECT_EQ(witness_.all<RunPaused>()[0].step, 3);
+  EXPECT_EQ(witness_.all<RunResumed>().size(), 1u);
+}
+
+TEST_F(RunnerTest, LiveChangesAreRecordedAndRepeatedByAReplay) {
+  RunRecorder recorder(request_.run);
+  at_step(4, [this] { control_.set_live({"lr", 0.1}); });
+  const auto former = witness_.react;
+  witness_.react = [&, former](const Event& event) {
+    recorder.on_event(event);
+    former(event);
+  };
+  run_one(request_, ports_);
+  ASSERT_EQ(witness_.all<LiveChanged>().size(), 1u);
+  EXPECT_EQ(witness_.all<LiveChanged>()[0].step, 4);
+  EXPECT_EQ(witness_.all<LiveChanged>()[0].param, "optim.lr");
+  witness_.react = nullptr;
+  const auto verdict = replay_run(recorder.record(), 0, ports_);
+  ASSERT_TRUE(verdict.ok()) << verdict.error().text();
+  EXPECT_EQ(verdict->verdict, kExact) << verdict->detail;
+  EXPECT_EQ(witness_.all<RunCreated>().back().kind, "replay");
+}
+
+TEST_F(RunnerTest, AReplayOfAnotherSeedDiverges) {
+  RunRecorder recorder(request_.run);
+  witness_.react = [&](const Event& event) { recorder.on_event(event); };
+  run_one(request_, ports_);
+  witness_.react = nullptr;
+  RecordedRun record = recorder.record();
+  record.spec["seed"] = 5;
+  const auto verdict = replay_run(record, 0, ports_);
+  ASSERT_TRUE(verdict.ok());
+  EXPECT_EQ(verdict->verdict, kDiverged);
+  EXPECT_EQ(verdict->first_difference, 1);
+}
+
+TEST_F(RunnerTest, AWrongLiveChangeIsToldAndTheRunGoesOn) {
+  at_step(2, [this] { control_.set_live({"model.dim", 64}); });
+  EXPECT_EQ(run_one(request_, ports_).state, RunState::kDone);
+  bool told = false;
+  for (const LogLine& line : witness_.all<LogLine>()) {
+    told =
+        told || (line.level == LogLevel::kError && line.text.find("model.dim") != line.text.npos);
+  }
+  EXPECT_TRUE(told);
+}
+
+TEST_F(RunnerTest, RefusesAnIllegalSpecWithoutAnEvent) {
+  request_.spec.train.model.heads = 5;
+  const RunOutcome outcome = run_one(request_, ports_);
+  EXPECT_TRUE(outcome.refused);
+  ASSERT_TRUE(outcome.error.has_value());
+  EXPECT_EQ(outcome.error->kind, ErrorKind::kUsage);
+  EXPECT_TRUE(witness_.events.empty());
+}
+
+TEST_F(RunnerTest, RefusesWhatDoesNotFitNamingBothNumbers) {
+  request_.spec.train.model = {.dim = 16384, .layers = 200, .heads = 128};
+  const RunOutcome outcome = run_one(request_, ports_);
+  ASSERT_TRUE(outcome.error.has_value());
+  EXPECT_EQ(outcome.error->kind, ErrorKind::kOutOfMemory);
+  EXPECT_THAT(outcome.error->message, HasSubstr("needs"));
+  EXPECT_THAT(outcome.error->message, HasSubstr("left"));
+  EXPECT_EQ(witness_.all<RunStarted>().size(), 0u);
+  EXPECT_EQ(witness_.all<RunFailed>().size(), 1u);
+}
+
+TEST_F(RunnerTest, AMissingCorpusFailsTheRun) {
+  ports_.open_data = [](const TrainSpec&, const CorpusProgress&) {
+    return Result<std::shared_ptr<const TokenSource>>(
+        Error{ErrorKind::kData, "the corpus is gone", "bring it back"});
+  };
+  const RunOutcome outcome = run_one(request_, ports_);
+  EXPECT_EQ(outcome.state, RunState::kFailed);
+  EXPECT_EQ(outcome.error->kind, ErrorKind::kData);
+  EXPECT_EQ(witness_.all<RunFailed>()[0].error.message, "the corpus is gone");
+}
+
+TEST_F(RunnerTest, ADamagedCheckpointIsADataError) {
+  run_one(request_, ports_);
+  RunRequest next = continued();
+  for (const auto& entry : std::filesystem::directory_iterator(next.checkpoint)) {
+    std::filesystem::resize_file(entry.path(), entry.file_size() / 2);
+  }
+  const RunOutcome outcome = run_one(next, ports_);
+  EXPECT_EQ(outcome.state, RunState::kFailed);
+  EXPECT_EQ(outcome.error->kind, ErrorKind::kData);
+}
+
+TEST_F(RunnerTest, TroubleOfTheStoreEndsTheRunWithACheckpoint) {
+  ports_.trouble = [this]() -> std::optional<Error> {
+    if (witness_.all<MemorySample>().size() < 3) {
+      return std::nullopt;
+    }
+    return Error{ErrorKind::kDisk, "the disk is full", "make room"};
+  };
+  const RunOutcome outcome = run_one(request_, ports_);
+  EXPECT_EQ(outcome.error->kind, ErrorKind::kDisk);
+  EXPECT_EQ(outcome.step, 3);
+  EXPECT_EQ(witness_.all<CheckpointSaved>().back().step, 3);
+}
+
+}  // namespace
+}  // namespace lathe::experiments
