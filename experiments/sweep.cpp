@@ -37,7 +37,9 @@ struct SweepHead {
         field("trials", &H::trials, {.lo = 0, .hi = 1e6, .help = "random: number of points"}),
         field("seeds", &H::seeds, {.lo = 1, .hi = 1e4, .help = "replicates: seed, seed + 1, ..."}),
         field("where", &H::where, {.help = "conditions on predicted numbers"}),
-        field("jobs", &H::jobs, {.lo = 1, .hi = 1024, .help = "points at once, each a process"})};
+        field("jobs", &H::jobs, {.lo = 1, .hi = 1024, .help = "points at once, each a process"}),
+        field("target_secs", &H::target_secs,
+              {.lo = 0, .hi = 1e7, .unit = "s", .help = "wanted length; sets train.steps by it"})};
   }
 };
 static_assert(complete<SweepHead>());
@@ -233,6 +235,21 @@ void replace_axis(Axis axis, SweepSpec& sweep) {
   }
 }
 
+void read_axes(const Json& axes, SweepSpec& sweep, std::vector<std::string>& errors) {
+  if (!axes.is_object()) {
+    errors.push_back("sweep.axes must be an object of parameters, not " + axes.dump());
+    return;
+  }
+  for (const auto& [key, value] : axes.items()) {
+    auto axis = axis_from_json(key, value);
+    if (axis) {
+      replace_axis(std::move(*axis), sweep);
+    } else {
+      errors.push_back(axis.error().text());
+    }
+  }
+}
+
 std::string joined(const std::vector<std::string>& lines) {
   std::string text;
   for (const std::string& line : lines) {
@@ -257,19 +274,8 @@ Result<SweepSpec> sweep_from_json(const Json& document) {
   }
   Json section = document.value("sweep", Json::object());
   if (section.is_object() && section.contains("axes")) {
-    const Json axes = section["axes"];
+    read_axes(section["axes"], sweep, errors);
     section.erase("axes");
-    if (!axes.is_object()) {
-      errors.push_back("sweep.axes must be an object of parameters, not " + axes.dump());
-    }
-    for (const auto& [key, value] : (axes.is_object() ? axes : Json::object()).items()) {
-      auto axis = axis_from_json(key, value);
-      if (axis) {
-        replace_axis(std::move(*axis), sweep);
-      } else {
-        errors.push_back(axis.error().text());
-      }
-    }
   }
   SweepHead head;
   read_json(section, head, "sweep", errors);

@@ -58,18 +58,17 @@ void LatheTest::write(const std::string& name, const std::string& text) {
 }
 
 std::string LatheTest::config(const std::string& name, const Json& changes) {
-  Json document = {
-      {"name", name},
-      {"model", {{"dim", 32}, {"layers", 2}, {"heads", 2}}},
-      {"data", {{"path", (folder_ / "corpus").string()}, {"tokenizer", "byte"}}},
-      {"train",
-       {{"steps", 12},
-        {"batch_size", 2},
-        {"seq_len", 32},
-        {"eval_every", 4},
-        {"eval_batches", 2},
-        {"checkpoint_every", 5}}},
-      {"optim", {{"warmup_steps", 2}}}};
+  Json document = {{"name", name},
+                   {"model", {{"dim", 32}, {"layers", 2}, {"heads", 2}}},
+                   {"data", {{"path", (folder_ / "corpus").string()}, {"tokenizer", "byte"}}},
+                   {"train",
+                    {{"steps", 12},
+                     {"batch_size", 2},
+                     {"seq_len", 32},
+                     {"eval_every", 4},
+                     {"eval_batches", 2},
+                     {"checkpoint_every", 5}}},
+                   {"optim", {{"warmup_steps", 2}}}};
   for (const auto& [path, value] : changes.items()) {
     experiments::set_path(document, path, value);
   }
@@ -86,7 +85,6 @@ pid_t LatheTest::start(const std::vector<std::string>& words) {
                                        "XDG_STATE_HOME=" + (folder_ / "state").string(),
                                        "XDG_CACHE_HOME=" + (folder_ / "cache").string(),
                                        "LATHE_THREADS=2"};
-  environment.insert(environment.end(), extra_environment_.begin(), extra_environment_.end());
   std::vector<std::string> arguments{LATHE_BINARY};
   arguments.insert(arguments.end(), words.begin(), words.end());
   const auto pointers = [](std::vector<std::string>& texts) {
@@ -146,16 +144,23 @@ std::string LatheTest::newest_run() {
   return list.empty() ? "" : list[0]["id"].get<std::string>();
 }
 
-void LatheTest::wait_for_step(std::int64_t step) {
+std::string LatheTest::final_digest(const std::string& run) {
+  const Json digests = json({"show", run})["digests"];
+  return digests.empty() ? "" : digests.back()["digest"].get<std::string>();
+}
+
+void LatheTest::wait_for_run(const std::string& name, std::int64_t step) {
   for (int attempt = 0; attempt < 600; ++attempt) {
     const Finished listed = lathe({"ls", "runs", "--json"});
     const Json list = Json::parse(listed.out, nullptr, false);
-    if (listed.code == 0 && list.is_array() && !list.empty() && list[0]["step"] >= step) {
-      return;
+    for (const Json& run : list.is_array() ? list : Json::array()) {
+      if (run["name"] == name && run["step"] >= step) {
+        return;
+      }
     }
-    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
   }
-  ADD_FAILURE() << "no run came to step " << step;
+  ADD_FAILURE() << "no run " << name << " came to step " << step;
 }
 
 }  // namespace lathe::e2e

@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -28,14 +29,16 @@ class LatheTest : public ::testing::Test {
   // The same in the background, its output in files; wait() collects it.
   pid_t start(const std::vector<std::string>& words);
   Finished wait(pid_t process);
-  // Blocks until a file of the world's store says that the newest run has reached the step.
-  void wait_for_step(std::int64_t step);
+  // Blocks until the store says that a run of this name has reached the step.
+  void wait_for_run(const std::string& name, std::int64_t step);
 
   // The one object that a verb prints with --json.
   Json json(const std::vector<std::string>& words);
   // Runs newest first, as `lathe ls runs --json` tells.
   Json runs();
   std::string newest_run();
+  // The parameter digest after the run's last step.
+  std::string final_digest(const std::string& run);
 
   // A config in the world: small model, byte tokens, the generated corpus; `changes` are overrides
   // by dotted path.
@@ -43,7 +46,6 @@ class LatheTest : public ::testing::Test {
   void write(const std::string& name, const std::string& text);
 
   const std::filesystem::path& folder() const { return folder_; }
-  std::vector<std::string> extra_environment_;
 
  private:
   std::filesystem::path folder_;

@@ -187,7 +187,7 @@ TEST(Sweep, IllegalPointsStayWithTheReason) {
 }
 
 TEST(Condition, UnitsAndComparisons) {
-  const Prediction prediction{.peak_bytes = 2048, .params = 1'000'000, .stored_bytes = 7};
+  const Prediction prediction{2048, 1'000'000, 7, 0, {}};
   const auto drops = [&](const std::string& text) {
     const auto condition = parse_condition(text);
     EXPECT_TRUE(condition.ok()) << text;

@@ -1,0 +1,132 @@
+// One run through the program: trained, shown, planned, replayed, interrupted, killed, resumed.
+#include <gmock/gmock.h>
+#include <signal.h>
+
+#include "tests/e2e/lathe_process.h"
+
+namespace lathe::e2e {
+namespace {
+
+using ::testing::HasSubstr;
+
+class RunTest : public LatheTest {
+ protected:
+  // All deterministic metrics and digests of a run, as one document.
+  Json course(const std::string& run) {
+    Json shown = json({"show", run});
+    const Json points =
+        json({"query", "SELECT metric, step, value FROM samples WHERE run = '" + run +
+                           "' AND metric NOT LIKE 'perf/%' AND metric NOT IN "
+                           "('mem/pool_bytes', 'mem/process_bytes') ORDER BY metric, step"});
+    return {{"digests", shown["digests"]}, {"points", points}};
+  }
+};
+
+TEST_F(RunTest, RunThenShowThenReplayIsExact) {
+  const Finished ran = lathe({"run", config("first")});
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  EXPECT_THAT(ran.out, HasSubstr("first"));
+  const std::string run = newest_run();
+  const Json shown = json({"show", run});
+  EXPECT_EQ(shown["state"], "done");
+  EXPECT_EQ(shown["step"], 12);
+  EXPECT_TRUE(shown["last"].contains("eval/loss"));
+  const Finished replayed = lathe({"replay", run, "--verify"});
+  EXPECT_EQ(replayed.code, 0) << replayed.out << replayed.err;
+  EXPECT_THAT(replayed.out, HasSubstr("exact"));
+  const Finished told = lathe({"replay", run, "--to", "8"});
+  EXPECT_EQ(told.code, 0);
+  EXPECT_THAT(told.out, HasSubstr("train/loss"));
+}
+
+TEST_F(RunTest, ThePlannedPeakIsTheRecordedOne) {
+  for (const char* rank : {"0", "4"}) {
+    const std::string file =
+        config(std::string("peak") + rank, {{"method.low_rank.rank", std::stoi(rank)}});
+    ASSERT_EQ(lathe({"run", file}).code, 0);
+    const Json plan = json({"plan", file});
+    const Json run = runs()[0];
+    EXPECT_EQ(plan["peak_bytes"], run["peak_bytes"]) << "rank " << rank;
+    EXPECT_EQ(plan["peak_bytes"], run["predicted_peak_bytes"]);
+    EXPECT_EQ(plan["parameters"], run["last"]["model/params"]);
+    EXPECT_EQ(plan["stored_bytes"], run["last"]["model/stored_bytes"]);
+  }
+}
+
+TEST_F(RunTest, CtrlCSavesAndResumeGivesTheUninterruptedBits) {
+  const std::string file = config(
+      "long", {{"train.steps", 400}, {"train.eval_every", 100}, {"train.checkpoint_every", 0}});
+  ASSERT_EQ(lathe({"run", file, "name=whole"}).code, 0);
+  const std::string whole = newest_run();
+
+  const pid_t process = start({"run", file, "name=broken"});
+  wait_for_run("broken", 20);
+  kill(process, SIGINT);
+  const Finished stopped = wait(process);
+  EXPECT_EQ(stopped.code, 130) << stopped.err;
+  const std::string broken = newest_run();
+  EXPECT_THAT(stopped.err, HasSubstr("lathe resume " + broken));
+  const Json shown = json({"show", broken});
+  EXPECT_EQ(shown["state"], "interrupted");
+  EXPECT_LT(shown["step"], 400);
+
+  const Finished resumed = lathe({"resume", broken});
+  ASSERT_EQ(resumed.code, 0) << resumed.err;
+  EXPECT_EQ(final_digest(broken), final_digest(whole));
+  EXPECT_EQ(course(broken)["points"], course(whole)["points"]);
+  EXPECT_EQ(lathe({"replay", broken, "--verify"}).code, 0);
+  EXPECT_EQ(lathe({"resume", broken}).code, 0);  // once more changes nothing
+  EXPECT_EQ(json({"show", broken})["attempts"].size(), 2u);
+}
+
+TEST_F(RunTest, SigtermExitsWith143) {
+  const pid_t process = start({"run", config("long", {{"train.steps", 4000}})});
+  wait_for_run("long", 5);
+  kill(process, SIGTERM);
+  EXPECT_EQ(wait(process).code, 143);
+}
+
+TEST_F(RunTest, AKilledRunIsShownInterruptedAndResumesToTheSameBits) {
+  const std::string file = config(
+      "killed", {{"train.steps", 400}, {"train.eval_every", 100}, {"train.checkpoint_every", 50}});
+  ASSERT_EQ(lathe({"run", file, "name=whole"}).code, 0);
+  const std::string whole = newest_run();
+
+  const pid_t process = start({"run", file});
+  wait_for_run("killed", 120);
+  kill(process, SIGKILL);
+  EXPECT_EQ(wait(process).code, 137);
+  const std::string killed = newest_run();
+  EXPECT_EQ(json({"show", killed})["state"], "interrupted");
+  EXPECT_GE(json({"show", killed})["step"], 120);
+  ASSERT_EQ(lathe({"resume", killed}).code, 0);
+  EXPECT_EQ(final_digest(killed), final_digest(whole));
+  EXPECT_EQ(course(killed)["points"], course(whole)["points"]);
+}
+
+TEST_F(RunTest, JsonLinesTellTheRun) {
+  const Finished ran = lathe({"run", config("lines"), "--json"});
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  std::istringstream lines(ran.out);
+  std::map<std::string, int> kinds;
+  for (std::string line; std::getline(lines, line);) {
+    const Json object = Json::parse(line, nullptr, false);
+    ASSERT_TRUE(object.is_object()) << line;
+    ++kinds[object["event"]];
+  }
+  EXPECT_EQ(kinds["run_started"], 1);
+  EXPECT_EQ(kinds["run_finished"], 1);
+  EXPECT_EQ(kinds["result"], 1);
+  EXPECT_GE(kinds["metrics"], 12);
+}
+
+TEST_F(RunTest, InspectReadsACheckpoint) {
+  ASSERT_EQ(lathe({"run", config("checked")}).code, 0);
+  const std::string path = json({"show", newest_run()})["checkpoints"].back()["path"];
+  const Json inspected = json({"inspect", path});
+  EXPECT_GT(inspected["tensors"].size(), 5u);
+  EXPECT_EQ(lathe({"inspect", (folder() / "nothing").string()}).code, 8);
+}
+
+}  // namespace
+}  // namespace lathe::e2e
