@@ -1,0 +1,167 @@
+// What every registered method promises, held to each row of the registry: a new method is covered
+// by adding its case to `lossless()` and nothing else.
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <set>
+
+#include "engine/methods/method.h"
+#include "engine/train/trainer.h"
+#include "tests/support/memory_tokens.h"
+
+namespace lathe {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::int64_t kVocab = 40;
+
+// Parameters with which a method changes nothing that a forward pass can see; a method without an
+// entry fails the test.
+Json lossless(std::string_view id) {
+  if (id == "low_rank") {
+    return {{"rank_fraction", 1.0}, {"init", "spectral"}};
+  }
+  return nullptr;
+}
+
+// Parameters with which it saves.
+Json lossy(std::string_view id) {
+  if (id == "low_rank") {
+    return {{"rank", 6}};
+  }
+  return nullptr;
+}
+
+TrainSpec tiny_spec() {
+  TrainSpec spec;
+  spec.model = {.dim = 32, .layers = 2, .heads = 4, .ff_dim = 64, .vocab_size = kVocab};
+  spec.train = {.steps = 30, .batch_size = 4, .seq_len = 16, .eval_batches = 2};
+  spec.optim = {.lr = 1e-2, .warmup_steps = 4};
+  return spec;
+}
+
+struct TestRun {
+  std::unique_ptr<Backend> backend;
+  std::unique_ptr<Trainer> trainer;
+};
+
+TestRun make_run(const TrainSpec& spec, int threads = 2) {
+  TestRun run{std::move(*make_backend("cpu", threads)), nullptr};
+  std::vector<std::string> warnings;
+  auto trainer = make_trainer(*run.backend, spec, test::learnable_tokens(kVocab, 2000), warnings);
+  EXPECT_TRUE(trainer.ok()) << (trainer.ok() ? "" : trainer.error().text());
+  run.trainer = std::move(*trainer);
+  return run;
+}
+
+class Contract : public testing::TestWithParam<Method> {
+ protected:
+  TrainSpec with(const Json& params) const {
+    TrainSpec spec = tiny_spec();
+    std::vector<std::string> errors;
+    spec.method[std::string(GetParam().id)] = GetParam().normalise(params, "method", errors);
+    EXPECT_TRUE(errors.empty());
+    return spec;
+  }
+};
+
+TEST_P(Contract, DefaultsAreLegalAndSurviveJson) {
+  std::vector<std::string> errors;
+  const Json defaults = GetParam().normalise(Json::object(), "method", errors);
+  const Json again =
+      GetParam().normalise(parse_json(defaults.dump(), "defaults").value(), "method", errors);
+  EXPECT_TRUE(errors.empty());
+  EXPECT_EQ(defaults.dump(), again.dump());
+}
+
+TEST_P(Contract, EveryParameterIsDescribed) {
+  std::vector<ParamInfo> params;
+  GetParam().append_params("method.x", params);
+  std::vector<std::string> errors;
+  const Json defaults = GetParam().normalise(Json::object(), "method", errors);
+  EXPECT_EQ(params.size(), defaults.size());
+  for (const ParamInfo& param : params) {
+    EXPECT_FALSE(param.help.empty()) << param.path;
+    EXPECT_LE(param.lo, param.hi) << param.path;
+  }
+}
+
+TEST_P(Contract, LosslessSettingsComputeWhatTheDenseModelComputes) {
+  ASSERT_FALSE(lossless(GetParam().id).is_null()) << "add the method's case to lossless()";
+  TestRun dense = make_run(tiny_spec());
+  TestRun method = make_run(with(lossless(GetParam().id)));
+  EXPECT_NEAR(dense.trainer->evaluate()->loss, method.trainer->evaluate()->loss, 1e-4);
+}
+
+TEST_P(Contract, ItLearns) {
+  TestRun run = make_run(with(lossy(GetParam().id)));
+  const double before = run.trainer->evaluate()->loss;
+  for (int i = 0; i < 30; ++i) {
+    ASSERT_TRUE(run.trainer->step().ok());
+  }
+  EXPECT_LT(run.trainer->evaluate()->loss, 0.8 * before);
+}
+
+TEST_P(Contract, DeclaredBytesAreTheLedgersBytes) {
+  const TrainSpec spec = with(lossy(GetParam().id));
+  const auto plan = plan_step(spec, 2);
+  ASSERT_TRUE(plan.ok());
+  TestRun run = make_run(spec);
+  const StepReport step = *run.trainer->step();
+  EXPECT_EQ(plan->peak.by_category, step.peak.by_category);
+  EXPECT_LT(plan->parameters, plan->dense_parameters) << "the lossy setting saves";
+}
+
+TEST_P(Contract, ACheckpointContinuesToTheSameBits) {
+  const TrainSpec spec = with(lossy(GetParam().id));
+  const fs::path folder =
+      fs::temp_directory_path() / ("lathe_contract_" + std::to_string(getpid()));
+  TestRun first = make_run(spec);
+  ASSERT_TRUE(first.trainer->step().ok());
+  ASSERT_TRUE(first.trainer->save((folder / "one").string()).ok());
+  TestRun second = make_run(spec);
+  ASSERT_TRUE(second.trainer->load((folder / "one").string()).ok());
+  EXPECT_EQ(first.trainer->step()->loss, second.trainer->step()->loss);
+  EXPECT_EQ(first.trainer->parameter_digest(), second.trainer->parameter_digest());
+  fs::remove_all(folder);
+}
+
+TEST_P(Contract, NothingIsLeftInTheLedger) {
+  auto backend = std::move(*make_backend("cpu", 2));
+  {
+    std::vector<std::string> warnings;
+    auto trainer = make_trainer(*backend, with(lossy(GetParam().id)),
+                                test::learnable_tokens(kVocab, 2000), warnings);
+    ASSERT_TRUE((*trainer)->step().ok());
+  }
+  EXPECT_EQ(backend->ledger().live().live_bytes, 0);
+}
+
+INSTANTIATE_TEST_SUITE_P(Registry, Contract, testing::ValuesIn(methods().begin(), methods().end()),
+                         [](const auto& row) { return std::string(row.param.id); });
+
+// A method is a folder with a README, a line in the registry and a smallest config.
+TEST(Completeness, EveryFolderIsRegisteredDocumentedAndHasAConfig) {
+  const fs::path root = LATHE_SOURCE_DIR;
+  std::set<std::string> folders;
+  for (const auto& entry : fs::directory_iterator(root / "engine/methods")) {
+    if (entry.is_directory()) {
+      folders.insert(entry.path().filename().string());
+    }
+  }
+  std::set<std::string> registered;
+  for (const Method& method : methods()) {
+    registered.insert(std::string(method.id));
+  }
+  EXPECT_EQ(folders, registered);
+  for (const std::string& id : folders) {
+    EXPECT_TRUE(fs::exists(root / "engine/methods" / id / "README.md")) << id;
+    EXPECT_TRUE(fs::exists(root / "assets/configs" / (id + "_tiny.json"))) << id;
+    EXPECT_TRUE(fs::exists(root / "tests/methods" / (id + "_test.cpp"))) << id;
+  }
+}
+
+}  // namespace
+}  // namespace lathe
