@@ -1,5 +1,6 @@
 // Records out of events.
 #include <algorithm>
+#include <tuple>
 #include <variant>
 
 #include "experiments/replay.h"
@@ -34,8 +35,20 @@ void take(const MetricBatch& event, RecordedRun& record) {
 void take(const DigestTaken& event, RecordedRun& record) {
   record.digests[event.step] = event.digest;
 }
+// In the order of the steps; of a parameter changed twice at one step, also by a resume that
+// repeats what happened after its checkpoint, the later value.
 void take(const LiveChanged& event, RecordedRun& record) {
-  record.live_changes.push_back(event);
+  std::vector<LiveChanged>& changes = record.live_changes;
+  const auto not_before =
+      std::find_if(changes.begin(), changes.end(), [&](const LiveChanged& known) {
+        return std::tie(known.step, known.param) >= std::tie(event.step, event.param);
+      });
+  if (not_before != changes.end() && not_before->step == event.step &&
+      not_before->param == event.param) {
+    *not_before = event;
+  } else {
+    changes.insert(not_before, event);
+  }
 }
 
 }  // namespace
