@@ -35,16 +35,14 @@ Json store_report(const GlobalOptions& options) {
   if (!catalog) {
     return {{"file", file}, {"state", catalog.error().text()}, {"bad", true}};
   }
-  const auto check = (*catalog)->query("SELECT * FROM pragma_quick_check");
   const auto runs = (*catalog)->runs(true);
-  const std::string verdict = !check                ? check.error().text()
-                              : check->rows.empty() ? "no answer"
-                                                    : check->rows[0][0].get<std::string>();
+  const auto sound = storage::check_store(file);
+  const std::string verdict = sound ? "sound" : sound.error().text();
   return {{"file", file},
           {"bytes", static_cast<std::int64_t>(fs::file_size(file, failed))},
           {"runs", runs ? runs->size() : 0},
           {"state", verdict},
-          {"bad", verdict != "ok"}};
+          {"bad", !sound.ok()}};
 }
 
 Json devices_report(int threads) {
