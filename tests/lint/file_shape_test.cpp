@@ -21,6 +21,8 @@ namespace fs = std::filesystem;
 constexpr std::size_t kMaxFileLines = 600;
 constexpr std::size_t kWishedFileLines = 400;
 constexpr std::size_t kMaxHeaderLines = 200;
+constexpr std::size_t kMaxFunctionLines = 100;
+constexpr std::size_t kWishedFunctionLines = 60;
 
 // Files that may be longer, each with the reason.
 const std::map<std::string, std::string, std::less<>>& longer_allowed() {
@@ -39,6 +41,26 @@ TEST(FileShape, NoFileIsTooLong) {
     EXPECT_LE(file.lines.size(), limit) << file.path << ": split it, or give a reason in this test";
     if (file.lines.size() > kWishedFileLines) {
       std::cout << "long: " << file.path << " has " << file.lines.size() << " lines\n";
+    }
+  }
+}
+
+// In formatted code a function that is no member body starts at the left edge and ends with a lone
+// brace there; what lies between is indented.
+TEST(FileShape, NoFunctionIsTooLong) {
+  for (const SourceFile& file : source_tree()) {
+    std::size_t start = 0;
+    for (std::size_t i = 0; is_code(file.path) && i < file.lines.size(); ++i) {
+      const std::string& line = file.lines[i];
+      if (line == "}") {
+        const std::size_t length = i - start + 1;
+        EXPECT_LE(length, kMaxFunctionLines) << file.path << ':' << start + 1 << ": split it";
+        if (length > kWishedFunctionLines) {
+          std::cout << "long: " << file.path << ':' << start + 1 << ", " << length << " lines\n";
+        }
+      } else if (!line.empty() && line.front() != ' ') {
+        start = i;
+      }
     }
   }
 }

@@ -1,4 +1,5 @@
-// The desk's thread: edits first, then lists, specs and curves, and one snapshot if anything changed.
+// The desk's thread: edits first, then lists, specs and curves, and one snapshot if anything
+// changed.
 #include "ui/model/store_desk.h"
 
 #include <chrono>
