@@ -165,6 +165,7 @@ Result<void> Run::begin() {
   started.environment["backend"] = backend_->info().name;
   started.environment["device"] = backend_->info().device;
   started.environment["threads"] = backend_->parallelism();
+  started.environment["kernels"] = backend_->info().kernels;
   started.data_digest = data_->info().digest;
   emit(started);
   const TrainConfig& train = train_.train;

@@ -24,6 +24,8 @@ struct BackendInfo {
   std::string name;     // "cpu_ref", "cpu", "meta", later "cuda"
   std::string device;   // "AMD EPYC, 2 threads"
   int parallelism = 1;  // threads; on meta those of the machine it stands for
+  // What computes, where that decides bits: "avx512 kernels, oneDNN 2.6.3". Kept with every run.
+  std::string kernels = "";
 };
 
 // One engine thread uses a back end at a time.

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "engine/backend/cpu/pool.h"
+#include "engine/backend/cpu/simd/kernels.h"
 #include "engine/backend/host.h"
 
 namespace lathe {
@@ -33,8 +34,12 @@ void CpuBackend::read(TensorRef from, void* to, std::int64_t bytes) {
 
 std::unique_ptr<Backend> make_cpu_backend(int threads) {
   return std::make_unique<cpu::CpuBackend>(
-      BackendInfo{.name = "cpu", .device = describe_cpu(threads), .parallelism = threads}, kTable,
-      std::make_unique<Pool>());
+      BackendInfo{.name = "cpu",
+                  .device = describe_cpu(threads),
+                  .parallelism = threads,
+                  .kernels = std::string(cpu::kernels().name) + " kernels, oneDNN " +
+                             cpu::matmul_library_version()},
+      kTable, std::make_unique<Pool>());
 }
 
 }  // namespace lathe

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "engine/backend/backend.h"
@@ -14,6 +15,9 @@ namespace lathe {
 std::unique_ptr<Backend> make_cpu_backend(int threads);
 
 namespace cpu {
+
+// "2.6.3"
+std::string matmul_library_version();
 
 // Cosines and sines of rotary embedding, [positions][head_dim / 2].
 struct RotaryTable {

@@ -19,4 +19,10 @@ void matmul(Backend& backend, const MatmulArgs& args) {
   CHECK(status == dnnl_success, "matmul: oneDNN refused the product");
 }
 
+std::string matmul_library_version() {
+  const dnnl_version_t* version = dnnl_version();
+  return std::to_string(version->major) + "." + std::to_string(version->minor) + "." +
+         std::to_string(version->patch);
+}
+
 }  // namespace lathe::cpu
