@@ -65,6 +65,7 @@ class TransformerTrainer final : public Trainer {
 
  private:
   Batch load_batch(Split split, std::span<const std::int64_t> offsets);
+  std::vector<std::int64_t> heldout_offsets() const;
   CrossEntropySums accumulate_gradients(float grad_scale);
   Result<double> checked_norm(double loss);
 
@@ -174,22 +175,30 @@ Result<StepReport> TransformerTrainer::step() {
                     .peak = ledger.peak()};
 }
 
-Result<EvalReport> TransformerTrainer::evaluate() {
-  const std::int64_t stride = shape_.seq_len;
+// The windows of seq_len tokens that an evaluation reads, spread evenly over the held-out stream:
+// its first files alone would not stand for it. Always the same for the same corpus and spec.
+std::vector<std::int64_t> TransformerTrainer::heldout_offsets() const {
   const std::int64_t held =
       data_ == nullptr ? 0 : static_cast<std::int64_t>(data_->tokens(Split::kHeldout).size());
+  const std::int64_t windows = std::max<std::int64_t>(1, (held - 1) / shape_.seq_len);
+  const std::int64_t all_batches = (windows + shape_.batch - 1) / shape_.batch;
+  const std::int64_t batches =
+      data_ == nullptr ? spec_.train.eval_batches : std::min(spec_.train.eval_batches, all_batches);
+  const std::int64_t count = batches * shape_.batch;
+  std::vector<std::int64_t> offsets;
+  for (std::int64_t i = 0; i < count; ++i) {
+    const std::int64_t window = count <= windows ? i * windows / count : i % windows;
+    offsets.push_back(window * shape_.seq_len);
+  }
+  return offsets;
+}
+
+Result<EvalReport> TransformerTrainer::evaluate() {
+  const std::vector<std::int64_t> offsets = heldout_offsets();
+  const auto batch_size = static_cast<std::size_t>(shape_.batch);
   CrossEntropySums sums;
-  std::vector<std::int64_t> offsets(static_cast<std::size_t>(shape_.batch));
-  for (std::int64_t b = 0; b < spec_.train.eval_batches; ++b) {
-    // Windows follow each other through the held-out stream; a short stream begins again.
-    const std::int64_t windows = std::max<std::int64_t>(1, (held - 1) / stride);
-    if (data_ != nullptr && b > 0 && b * shape_.batch >= windows) {
-      break;
-    }
-    for (std::int64_t i = 0; i < shape_.batch; ++i) {
-      offsets[static_cast<std::size_t>(i)] = (b * shape_.batch + i) % windows * stride;
-    }
-    const Batch batch = load_batch(Split::kHeldout, offsets);
+  for (std::size_t first = 0; first < offsets.size(); first += batch_size) {
+    const Batch batch = load_batch(Split::kHeldout, std::span(offsets).subspan(first, batch_size));
     model_.evaluate(batch.ids, batch.targets, shape_, spec_.train.logit_chunk, &sums);
   }
   if (!std::isfinite(sums.loss)) {

@@ -8,6 +8,7 @@
 
 #include <fstream>
 
+#include "engine/base/rng.h"
 #include "tests/support/memory_tokens.h"
 
 namespace lathe {
@@ -209,6 +210,27 @@ TEST_F(TrainerFolder, ADamagedOrForeignCheckpointIsRefused) {
     ASSERT_TRUE(run.trainer->save(checkpoint()).ok()) << "a damaged one can be written over";
     ASSERT_TRUE(run.trainer->load(checkpoint()).ok());
   }
+}
+
+// The second half of the stream is another language; an evaluation of a few windows must see it.
+TEST(Trainer, EvaluationSpreadsItsWindowsOverTheWholeHeldOutStream) {
+  std::vector<std::int32_t> easy(4000, 3);
+  Rng rng(2, 2);
+  for (std::size_t i = easy.size() / 2; i < easy.size(); ++i) {
+    easy[i] = static_cast<std::int32_t>(rng.next_below(40));
+  }
+  TrainSpec spec = tiny_spec();
+  auto backend = std::move(*make_backend("cpu", 2));
+  std::vector<std::string> warnings;
+  const auto data = std::make_shared<test::MemoryTokens>(easy, 40);
+  auto trainer = std::move(*make_trainer(*backend, spec, data, warnings));
+  for (int i = 0; i < 40; ++i) {
+    ASSERT_TRUE(trainer->step().ok());
+  }
+  const EvalReport report = *trainer->evaluate();
+  EXPECT_EQ(report.tokens, 2 * 4 * 16);
+  EXPECT_GT(report.accuracy, 0.4);
+  EXPECT_LT(report.accuracy, 0.8) << "the first half alone would give 1";
 }
 
 TEST(Trainer, EveryConfigErrorIsNamedAtOnce) {
