@@ -17,8 +17,7 @@ namespace {
 
 constexpr int kNotStarted = 127;  // as a shell says it
 
-// A process group of its own, so that a terminal's Ctrl-C reaches it through us alone, once; and
-// signals as they are by default, whatever this process blocks.
+// A process group of its own, so that a terminal's Ctrl-C reaches it through us alone, once.
 int spawn(std::vector<std::string> words, pid_t* child) {
   std::vector<char*> arguments;
   for (std::string& word : words) {
@@ -29,11 +28,8 @@ int spawn(std::vector<std::string> words, pid_t* child) {
   posix_spawnattr_init(&attributes);
   const std::unique_ptr<posix_spawnattr_t, int (*)(posix_spawnattr_t*)> free_attributes(
       &attributes, posix_spawnattr_destroy);
-  sigset_t none;
-  sigemptyset(&none);
-  posix_spawnattr_setsigmask(&attributes, &none);
   posix_spawnattr_setpgroup(&attributes, 0);
-  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
   posix_spawn_file_actions_t files;
   posix_spawn_file_actions_init(&files);
   const std::unique_ptr<posix_spawn_file_actions_t, int (*)(posix_spawn_file_actions_t*)>

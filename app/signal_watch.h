@@ -2,33 +2,36 @@
 // at once.
 #pragma once
 
-#include <atomic>
+#include <signal.h>
+
 #include <functional>
 #include <thread>
 
 namespace lathe::app {
 
-// While it lives, SIGINT and SIGTERM go to a thread of its own instead of ending the process. Make
-// it before any other thread, so that all inherit the blocked signals.
+// While it lives, the first SIGINT or SIGTERM calls a function instead of ending the process, and
+// the second ends it on the spot. A handler and not a blocked mask, because libraries start threads
+// before main() that would not block. At most one at a time.
 class SignalWatch {
  public:
-  // `on_first` is called on the watching thread.
+  // `on_first` is called on a thread of its own.
   explicit SignalWatch(std::function<void(int signal)> on_first);
   ~SignalWatch();
   SignalWatch(const SignalWatch&) = delete;
   SignalWatch& operator=(const SignalWatch&) = delete;
 
   // The first signal that came; 0: none.
-  int received() const { return received_; }
+  int received() const;
   // What a process ended by that signal exits with: 130 or 143.
-  int exit_code() const { return 128 + received_; }
+  int exit_code() const { return 128 + received(); }
 
  private:
   void watch();
 
   std::function<void(int)> on_first_;
-  std::atomic<int> received_{0};
-  std::atomic<bool> leaving_{false};
+  int read_end_ = -1;
+  struct sigaction former_interrupt_ {};
+  struct sigaction former_terminate_ {};
   std::thread thread_;
 };
 

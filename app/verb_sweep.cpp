@@ -70,12 +70,16 @@ Result<void> share_threads(SweepSpec& sweep) {
   return {};
 }
 
-Result<void> print_plan(const GlobalOptions& options, const SweepSpec& sweep) {
-  const auto points = expand(sweep, make_predictor(0));
+Result<void> print_plan(const GlobalOptions& options, const SweepSpec& wanted) {
+  const auto sweep = calibrate(wanted, make_predictor(0));
+  if (!sweep) {
+    return sweep.error();
+  }
+  const auto points = expand(*sweep, make_predictor(0));
   if (!points) {
     return points.error();
   }
-  const auto base = run_spec_from_json(sweep.base);
+  const auto base = run_spec_from_json(sweep->base);
   const auto speed = base ? measure_flops_per_s(*base) : Result<double>(base.error());
   if (!speed) {
     return speed.error();
@@ -126,10 +130,6 @@ int run_sweep_config(const GlobalOptions& options, const SweepOptions& chosen) {
   if (const Result<void> shared = share_threads(*sweep); !shared) {
     return report_error(shared.error(), options);
   }
-  sweep = calibrate(*sweep, make_predictor(0));
-  if (!sweep) {
-    return report_error(sweep.error(), options);
-  }
   if (chosen.plan) {
     const Result<void> printed = print_plan(options, *sweep);
     return printed ? 0 : report_error(printed.error(), options);
@@ -139,6 +139,10 @@ int run_sweep_config(const GlobalOptions& options, const SweepOptions& chosen) {
     return report_error(opened.error(), options);
   }
   Workplace& place = **opened;
+  sweep = calibrate(*sweep, make_predictor(0));
+  if (!sweep) {
+    return report_error(sweep.error(), options);
+  }
   const auto work = begin_sweep(*sweep, make_predictor(0), *place.ports().sink);
   if (!work) {
     return place.finish_with(work.error());

@@ -42,7 +42,7 @@ class Workplace {
   const GlobalOptions& options_;
   experiments::RunControl control_;
   Children children_;
-  SignalWatch signals_;  // before anything that starts a thread
+  SignalWatch signals_;
   ConsoleSink console_;
   std::unique_ptr<storage::RunStore> store_;
   std::unique_ptr<storage::RunCatalog> catalog_;

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "experiments/ids.h"
+#include "experiments/predict.h"
 
 namespace lathe::experiments {
 namespace {
@@ -108,6 +109,14 @@ void run_in_children(const SweepWork& work, const RunnerPorts& ports, const Chil
 }  // namespace
 
 Result<SweepWork> begin_sweep(const SweepSpec& sweep, const Predictor& predict, EventSink& sink) {
+  const auto base = run_spec_from_json(sweep.base);
+  if (!base) {
+    return base.error();
+  }
+  // All points want the same device, so its absence is the sweep's error and not one of each point.
+  if (const auto device = resolve_device(base->device); !device) {
+    return device.error();
+  }
   const auto points = expand(sweep, predict);
   if (!points) {
     return points.error();

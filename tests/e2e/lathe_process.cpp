@@ -84,7 +84,7 @@ pid_t LatheTest::start(const std::vector<std::string>& words) {
                                        "XDG_DATA_HOME=" + (folder_ / "data").string(),
                                        "XDG_STATE_HOME=" + (folder_ / "state").string(),
                                        "XDG_CACHE_HOME=" + (folder_ / "cache").string(),
-                                       "LATHE_THREADS=2"};
+                                       "LATHE_THREADS=1"};
   std::vector<std::string> arguments{LATHE_BINARY};
   arguments.insert(arguments.end(), words.begin(), words.end());
   const auto pointers = [](std::vector<std::string>& texts) {
@@ -135,8 +135,16 @@ Json LatheTest::json(const std::vector<std::string>& words) {
   return object;
 }
 
-Json LatheTest::runs() {
-  return json({"ls", "runs"});
+Json LatheTest::json_lines(const std::vector<std::string>& words) {
+  std::vector<std::string> all = words;
+  all.emplace_back("--json");
+  std::istringstream lines(lathe(all).out);
+  Json list = Json::array();
+  for (std::string line; std::getline(lines, line);) {
+    list.push_back(Json::parse(line, nullptr, false));
+    EXPECT_FALSE(list.back().is_discarded()) << line;
+  }
+  return list;
 }
 
 std::string LatheTest::newest_run() {
@@ -151,10 +159,8 @@ std::string LatheTest::final_digest(const std::string& run) {
 
 void LatheTest::wait_for_run(const std::string& name, std::int64_t step) {
   for (int attempt = 0; attempt < 600; ++attempt) {
-    const Finished listed = lathe({"ls", "runs", "--json"});
-    const Json list = Json::parse(listed.out, nullptr, false);
-    for (const Json& run : list.is_array() ? list : Json::array()) {
-      if (run["name"] == name && run["step"] >= step) {
+    for (const Json& run : runs()) {
+      if (run.value("name", "") == name && run["step"] >= step) {
         return;
       }
     }

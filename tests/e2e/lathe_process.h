@@ -34,8 +34,10 @@ class LatheTest : public ::testing::Test {
 
   // The one object that a verb prints with --json.
   Json json(const std::vector<std::string>& words);
-  // Runs newest first, as `lathe ls runs --json` tells.
-  Json runs();
+  // The objects, one per line, of a verb that lists.
+  Json json_lines(const std::vector<std::string>& words);
+  // Runs newest first.
+  Json runs() { return json_lines({"ls", "runs"}); }
   std::string newest_run();
   // The parameter digest after the run's last step.
   std::string final_digest(const std::string& run);
