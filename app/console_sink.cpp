@@ -15,7 +15,7 @@ namespace {
 using namespace experiments;
 
 constexpr double kRewriteSecs = 0.1;  // a progress line changes at most so often
-constexpr double kPlainSecs = 10;     // a plain progress line comes at most so often
+constexpr double kPlainSecs = 30;     // a plain one too, but for evaluations
 
 }  // namespace
 
@@ -114,6 +114,7 @@ void ConsoleSink::show(const RunStarted& event) {
 
 void ConsoleSink::show(const MetricBatch& event) {
   Progress& progress = runs_[event.run];
+  bool evaluated_now = false;
   for (const MetricPoint& point : event.points) {
     progress.step = point.step;
     if (point.metric == "train/loss") {
@@ -121,6 +122,7 @@ void ConsoleSink::show(const MetricBatch& event) {
     } else if (point.metric == "eval/loss") {
       progress.eval_loss = point.value;
       progress.evaluated = true;
+      evaluated_now = true;
     } else if (point.metric == "perf/tokens_per_s") {
       progress.tokens_per_s = point.value;
     } else if (point.metric == "mem/peak_bytes") {
@@ -141,7 +143,7 @@ void ConsoleSink::show(const MetricBatch& event) {
   text += fmt::format("  {} tokens/s  peak {}  {} left", count_text(progress.tokens_per_s),
                       bytes_text(static_cast<std::int64_t>(progress.peak_bytes)),
                       duration_text(secs_left));
-  rewrite(text, false);
+  rewrite(text, evaluated_now);
 }
 
 void ConsoleSink::show(const CheckpointSaved& event) {
@@ -175,6 +177,9 @@ void ConsoleSink::show(const RunFinished& event) {
 }
 
 void ConsoleSink::show(const RunFailed& event) {
+  if (!points_.contains(event.run)) {
+    return;  // a lone run's error is the command's own, and it says it
+  }
   line(fmt::format("{}: failed at step {}: {}", place(event.run), event.step, event.error.text()));
 }
 

@@ -87,7 +87,7 @@ int Workplace::finish_run(const RunId& run, const RunOutcome& outcome) {
   }
   if (options_.json) {
     fmt::print("{}\n", Json{{"event", "result"}, {"run", to_json(detail->summary)}}.dump());
-  } else if (!options_.quiet) {
+  } else {
     fmt::print("{}", runs_table({detail->summary}));
   }
   return 0;
