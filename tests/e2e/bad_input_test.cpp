@@ -1,6 +1,7 @@
 // What people get wrong: each gives its exit code and one error that names the thing and the
 // remedy.
 #include <gmock/gmock.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -67,11 +68,21 @@ TEST_F(BadInputTest, CorpusMissingEmptyOrBinary) {
 }
 
 TEST_F(BadInputTest, DamagedCheckpoint) {
-  ASSERT_EQ(lathe({"run", config("a"), "train.steps=10"}).code, 0);
+  const pid_t process =
+      start({"run", config("a", {{"train.steps", 1000}, {"train.checkpoint_every", 20}})});
+  wait_for_run("a", 30);
+  kill(process, SIGINT);
+  ASSERT_EQ(wait(process).code, 130);
   const std::string run = newest_run();
-  const std::string path = json({"show", run})["checkpoints"].back()["path"];
+  const Json before = json({"show", run});
+  const std::string path = before["checkpoints"].back()["path"];
   fs::resize_file(fs::path(path) / "weights.safetensors", 100);
   expect_error({"inspect", path}, 8, {"weights.safetensors"});
+  expect_error({"resume", run}, 8, {"weights.safetensors"});
+  EXPECT_EQ(json({"show", run})["last"], before["last"]);
+  expect_error({"resume", run, "--from", "7"}, 2, {"checkpoint of step 7", "--from 0"});
+  EXPECT_EQ(lathe({"resume", run, "--from", "20"}).code, 0);
+  EXPECT_EQ(json({"show", run})["state"], "done");
 }
 
 TEST_F(BadInputTest, StoreThatIsNoneOrNewer) {

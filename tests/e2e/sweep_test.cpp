@@ -82,6 +82,20 @@ TEST_F(SweepTest, AnInterruptedSweepResumesWithWhatIsLeft) {
   EXPECT_EQ(states(), (States{{"dense", "done"}, {"r4", "done"}}));
 }
 
+TEST_F(SweepTest, CtrlCReachesChildProcessesOnce) {
+  const std::string file = config("long", {{"train.steps", 1500}, {"train.eval_every", 500}});
+  const pid_t process = start({"sweep", file, "rank=0,4,8", "--jobs", "2"});
+  wait_for_run("dense", 20);
+  kill(process, SIGINT);
+  const Finished stopped = wait(process);
+  EXPECT_EQ(stopped.code, 130) << stopped.err;
+  for (const Json& run : runs()) {
+    EXPECT_EQ(run["state"], "interrupted") << run["name"];
+  }
+  ASSERT_EQ(lathe({"resume", newest_sweep(), "--jobs", "2"}).code, 0);
+  EXPECT_EQ(states(), (States{{"dense", "done"}, {"r4", "done"}, {"r8", "done"}}));
+}
+
 TEST_F(SweepTest, PlanListsPointsAndConditionsDropThem) {
   const Json plan =
       json({"sweep", config("plan"), "model.dim=32,64", "--where", "model.params < 20k", "--plan"});
