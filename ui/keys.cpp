@@ -18,6 +18,11 @@ void Workbench::read_plain_keys(PanelContext& context) {
       context.wishes.show_panel = panel.title;
     }
   }
+  const bool enter = ImGui::IsKeyPressed(ImGuiKey_Enter, false) ||
+                     ImGui::IsKeyPressed(ImGuiKey_KeypadEnter, false);
+  if (enter && rows_.empty() && !live_->busy && !ImGui::GetIO().NavVisible) {
+    context.wishes.run_sample = true;
+  }
   if (ImGui::IsKeyPressed(ImGuiKey_T, false) && live_->busy) {
     context.wishes.toggle_pause(live_->paused);
   }

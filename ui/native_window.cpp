@@ -10,12 +10,21 @@
 #include <implot.h>
 
 #include <algorithm>
-#include <cstring>
+#include <mutex>
 #include <utility>
 
 namespace lathe::ui {
 
 namespace {
+
+// wake() comes from any thread, also while the window closes.
+std::mutex open_mutex;
+bool is_open = false;
+
+void set_open(bool open) {
+  const std::lock_guard lock(open_mutex);
+  is_open = open;
+}
 
 Error glfw_error(const std::string& what) {
   const char* reason = nullptr;
@@ -32,7 +41,7 @@ GLFWwindow* create_window(const NativeWindowOptions& options) {
   glfwWindowHint(GLFW_CONTEXT_VERSION_MAJOR, 3);
   glfwWindowHint(GLFW_CONTEXT_VERSION_MINOR, 3);
   glfwWindowHint(GLFW_OPENGL_PROFILE, GLFW_OPENGL_CORE_PROFILE);
-  glfwWindowHint(GLFW_SCALE_TO_MONITOR, GLFW_TRUE);
+  glfwWindowHint(GLFW_SCALE_TO_MONITOR, options.scale_size ? GLFW_TRUE : GLFW_FALSE);
   glfwWindowHint(GLFW_MAXIMIZED, options.maximized ? GLFW_TRUE : GLFW_FALSE);
   glfwWindowHintString(GLFW_X11_CLASS_NAME, "lathe");
   if (options.off_screen) {
@@ -67,9 +76,11 @@ NativeWindow::NativeWindow(GLFWwindow* window) : window_(window) {
   // ImGui's own loader asks the system's GL library, which knows nothing of an off-screen context.
   imgl3wInit2(glfwGetProcAddress);
   ImGui_ImplOpenGL3_Init("#version 130");
+  set_open(true);
 }
 
 NativeWindow::~NativeWindow() {
+  set_open(false);
   ImGui_ImplOpenGL3_Shutdown();
   ImGui_ImplGlfw_Shutdown();
   ImPlot::DestroyContext();
@@ -83,7 +94,10 @@ void NativeWindow::wait(double secs) {
 }
 
 void NativeWindow::wake() {
-  glfwPostEmptyEvent();
+  const std::lock_guard lock(open_mutex);
+  if (is_open) {
+    glfwPostEmptyEvent();
+  }
 }
 
 bool NativeWindow::has_input() const {

@@ -18,6 +18,7 @@ struct NativeWindowOptions {
   int width = 1600;
   int height = 900;
   bool maximized = false;
+  bool scale_size = false;  // width and height are points: times the monitor's scale
   bool off_screen = false;  // no display is touched
 };
 

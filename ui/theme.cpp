@@ -60,7 +60,7 @@ void set_widget_colors(const Theme& theme, ImVec4* colors) {
   colors[ImGuiCol_ScrollbarBg] = rgb(0, 0.0f);
   colors[ImGuiCol_ScrollbarGrab] = ground.frame_hovered;
   colors[ImGuiCol_CheckMark] = theme.accent;
-  colors[ImGuiCol_SliderGrab] = theme.accent;
+  colors[ImGuiCol_SliderGrab] = faded(theme.accent, 0.65f);
   colors[ImGuiCol_SliderGrabActive] = theme.accent;
   colors[ImGuiCol_Button] = ground.frame;
   colors[ImGuiCol_ButtonHovered] = ground.frame_hovered;
@@ -100,7 +100,7 @@ void set_plot_style(const Theme& theme, float scale) {
   ImPlotStyle style;
   ImPlot::StyleColorsAuto(&style);
   const auto scaled = [&](ImVec2 size) { return ImVec2(size.x * scale, size.y * scale); };
-  style.PlotPadding = scaled({6, 6});
+  style.PlotPadding = scaled({12, 6});
   style.LabelPadding = scaled({5, 4});
   style.LegendPadding = scaled({8, 8});
   style.LegendInnerPadding = scaled({6, 4});
@@ -110,7 +110,7 @@ void set_plot_style(const Theme& theme, float scale) {
   style.MinorTickLen = scaled({0, 0});
   style.PlotMinSize = scaled({80, 60});
   style.PlotBorderSize = 0;
-  style.MinorAlpha = 0.0f;
+  style.MinorAlpha = 0.4f;
   style.FitPadding = {0.0f, 0.06f};
   style.Colors[ImPlotCol_FrameBg] = rgb(0, 0.0f);
   style.Colors[ImPlotCol_PlotBg] = rgb(0, 0.0f);
@@ -141,7 +141,7 @@ Theme make_theme(ThemeKind kind) {
   theme.warning = dark ? rgb(0xE8B04A) : rgb(0x8F5B00);
   theme.bad = dark ? rgb(0xF0716B) : rgb(0xC02B2B);
   theme.raised = dark ? rgb(0x20242B) : rgb(0xFFFFFF);
-  theme.line = dark ? rgb(0x2D323B) : rgb(0xCFD5DE);
+  theme.line = dark ? rgb(0x323843) : rgb(0xCFD5DE);
   for (std::size_t i = 0; i < kRunColors; ++i) {
     theme.runs[i] = rgb(dark ? kDarkRuns[i] : kLightRuns[i]);
   }
@@ -177,7 +177,7 @@ void apply_theme(const Theme& theme, float scale) {
   style.TabRounding = 4;
   style.WindowBorderSize = 1;
   style.PopupBorderSize = 1;
-  style.FrameBorderSize = 0;
+  style.FrameBorderSize = 1;
   style.TabBarBorderSize = 0;
   style.TabBarOverlineSize = 2;
   style.DockingSeparatorSize = 3;
@@ -199,6 +199,7 @@ Fonts load_fonts() {
   }
   ImFontConfig icons;
   icons.MergeMode = true;
+  icons.SizePixels = 16.0f;  // what the advance and the offset below are measured against
   icons.GlyphMinAdvanceX = 16.0f;
   icons.GlyphOffset = {0.0f, 1.0f};
   load_font("fontawesome-webfont.ttf", icons);

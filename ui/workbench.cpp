@@ -40,7 +40,6 @@ Workbench::Workbench(WorkbenchPorts ports, UiState state, float screen_scale)
   apply_theme(theme_, scale_of(state_, screen_scale_));
   if (!state_.layout.empty()) {
     ImGui::LoadIniSettingsFromMemory(state_.layout.c_str(), state_.layout.size());
-    show_panel_.clear();
   } else {
     relayout_ = true;
   }
@@ -227,6 +226,11 @@ void Workbench::draw_dock_space() {
   const ImGuiViewport* viewport = ImGui::GetMainViewport();
   if (std::exchange(relayout_, false) || ImGui::DockBuilderGetNode(id) == nullptr) {
     build_layout(id, viewport->WorkSize);
+    show_after_layout_ = 2;
+  }
+  // A tab can be brought to the front once its window has been docked.
+  if (show_after_layout_ > 0 && --show_after_layout_ == 0) {
+    ImGui::SetWindowFocus("Log");
     show_panel_ = "Live";
   }
   ImGui::DockSpaceOverViewport(id, viewport, ImGuiDockNodeFlags_NoWindowMenuButton);
@@ -234,7 +238,7 @@ void Workbench::draw_dock_space() {
 
 void Workbench::draw_panels(PanelContext& context) {
   for (const Panel& panel : panels()) {
-    if (show_panel_ == panel.title) {
+    if (show_panel_ == panel.title && ImGui::FindWindowByName(panel.title) != nullptr) {
       ImGui::SetNextWindowFocus();
       show_panel_.clear();
     }
@@ -295,7 +299,9 @@ void Workbench::draw_close_question(PanelContext& context) {
       ImGui::SameLine();
       if (ImGui::Button("Keep running without a window")) {
         closing_ = true;
-        ports_.detach();
+        const bool sweeps = live_->sweep && !live_->sweep->finished;
+        ports_.detach(sweeps ? live_->sweep->id : live_->active);
+        context.wishes.commands.emplace_back(ex::StopAll{});
       }
     }
     ImGui::SameLine();

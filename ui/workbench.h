@@ -18,8 +18,9 @@ struct WorkbenchPorts {
   SweepPreview* preview = nullptr;
   experiments::CommandSink* commands = nullptr;
   std::string machine;  // "2 CPU threads, no GPU"
-  // A run may go on without the window: what the close question then offers. Empty: it cannot.
-  std::function<void()> detach;
+  // Takes down the run or sweep that shall go on without the window, once it has stopped. Empty:
+  // the close question does not offer it.
+  std::function<void(const std::string& id)> detach;
 };
 
 class Workbench {
@@ -83,7 +84,8 @@ class Workbench {
   std::unique_ptr<SampleOffer> sample_;
   std::uint64_t previewed_revision_ = 0;
   std::string scrubbed_run_;
-  std::string show_panel_ = "Live";
+  std::string show_panel_;
+  int show_after_layout_ = 0;  // frames
   std::string toast_;
   std::string toast_undo_;
   double toast_left_ = 0;

@@ -32,6 +32,18 @@ class FakeCatalog : public st::RunCatalog {
     }
     return out;
   }
+  Result<st::RunsChange> runs_changed_since(std::int64_t revision) override {
+    st::RunsChange out;
+    Result<std::vector<st::RunSummary>> all = runs(true);
+    if (!all) {
+      return all.error();
+    }
+    out.revision = version();
+    if (out.revision != revision) {
+      out.changed = std::move(all).value();
+    }
+    return out;
+  }
   Result<std::vector<st::SweepSummary>> sweeps() override {
     st::SweepSummary sweep;
     sweep.id = "oldsweep00";
@@ -73,7 +85,10 @@ class FakeCatalog : public st::RunCatalog {
     const std::lock_guard lock(store_.mutex);
     return store_.version;
   }
-  Result<Table> query(std::string_view) override { return Table{}; }
+  Result<std::vector<ex::LogLine>> log(const RunId&, std::int64_t) override {
+    return std::vector<ex::LogLine>{};
+  }
+  Result<Table> query(std::string_view, const st::QueryLimits&) override { return Table{}; }
 
  private:
   FakeStore& store_;
@@ -169,7 +184,7 @@ Json sample_sweep() {
   ex::set_path(base, "method.low_rank", Json::object());
   ex::SweepSpec sweep;
   sweep.name = "sample";
-  sweep.base = base;
+  sweep.base = ex::to_json(*ex::run_spec_from_json(base));
   ex::Axis axis;
   axis.path = "method.low_rank.rank";
   for (const std::int64_t rank : kRanks) {

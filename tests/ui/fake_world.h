@@ -7,10 +7,12 @@
 #include <string>
 #include <vector>
 
+#include "experiments/run_spec.h"
+#include "experiments/sweep.h"
 #include "storage/run_catalog.h"
 #include "ui/model/live_view.h"
+#include "ui/model/sample_offer.h"
 #include "ui/model/store_desk.h"
-#include "ui/panels/panel.h"
 
 namespace lathe::ui::testing {
 

@@ -24,9 +24,11 @@ void start_engine(ImGuiTestEngine* engine) {
   io.ConfigRunSpeed = ImGuiTestRunSpeed_Fast;
   io.ConfigNoThrottle = true;
   io.ConfigLogToTTY = true;
+  io.ConfigVerboseLevelOnError = ImGuiTestVerboseLevel_Debug;
   io.ConfigFixedDeltaTime = kFrameSecs;
   io.ConfigMouseDrawCursor = false;
   io.ConfigCaptureEnabled = false;
+  io.ConfigRestoreFocusAfterTests = false;
   ImGuiTestEngine_Start(engine, ImGui::GetCurrentContext());
 }
 

@@ -24,7 +24,7 @@ class Stage {
     float scale = 1;
     UiState state = {};
     bool recorded = false;  // the store holds an earlier sweep
-    std::function<void()> detach;
+    std::function<void(const std::string&)> detach = {};
   };
   explicit Stage(Options options);
   ~Stage();

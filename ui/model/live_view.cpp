@@ -1,9 +1,13 @@
 // Events into state: one apply() per kind of event, and the snapshot of what changed.
 #include "ui/model/live_view.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <chrono>
 #include <utility>
+
+#include "engine/base/format.h"
 
 namespace lathe::ui {
 
@@ -101,6 +105,9 @@ void LiveView::apply(const ex::RunStarted& event) {
   run.from_step = event.from_step;
   run.step = event.from_step;
   run.started_ms = options_.now_ms();
+  tell(event.run, event.from_step > 0 ? fmt::format("goes on from step {} of {}", event.from_step,
+                                                    event.total_steps)
+                                      : fmt::format("starts, {} steps", event.total_steps));
   state_.active = event.run;
   state_.preparing.clear();
   state_.paused = false;
@@ -151,6 +158,7 @@ void LiveView::apply(const ex::MemoryProfile& event) {
 }
 void LiveView::apply(const ex::CheckpointSaved& event) {
   run_of(event.run).run->checkpoint_steps.push_back(event.step);
+  tell(event.run, fmt::format("checkpoint at step {}, {}", event.step, bytes_text(event.bytes)));
 }
 void LiveView::apply(const ex::DigestTaken& event) {
   run_of(event.run);
@@ -173,6 +181,9 @@ void LiveView::apply(const ex::RunFinished& event) {
   LiveRun& run = *run_of(event.run).run;
   run.state = event.state;
   run.step = std::max(run.step, event.step);
+  tell(event.run,
+       fmt::format("{} at step {}", ex::kRunStateNames[static_cast<std::size_t>(event.state)],
+                   event.step));
   const bool within_sweep = sweep_ && !sweep_->finished && run.sweep == sweep_->id;
   if (within_sweep) {
     sweep_->done += event.state == RunState::kDone ? 1 : 0;
@@ -211,6 +222,8 @@ void LiveView::apply(const ex::SweepFinished& event) {
     sweep_->failed = event.failed;
     sweep_->excluded = event.excluded;
     sweep_changed_ = true;
+    tell("", fmt::format("sweep {}: {} done, {} failed{}", sweep_->name, event.done, event.failed,
+                         event.stopped ? ", stopped" : ""));
   }
   state_.active.clear();
   state_.preparing.clear();
@@ -238,6 +251,11 @@ void LiveView::apply(const ex::Preparing& event) {
   if (!event.run.empty()) {
     state_.active = event.run;
   }
+}
+
+// What an event means in words, for the log.
+void LiveView::tell(const RunId& run, std::string text) {
+  add_log({options_.now_ms(), ex::LogLevel::kInfo, run, std::move(text)});
 }
 
 void LiveView::add_log(LogEntry entry) {

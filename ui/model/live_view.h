@@ -64,6 +64,7 @@ class LiveView : public experiments::EventSink {
   void apply(const experiments::LogLine& event);
   void apply(const experiments::Preparing& event);
   void add_log(LogEntry entry);
+  void tell(const RunId& run, std::string text);
   void thin(std::vector<experiments::MemorySample>& samples) const;
   std::shared_ptr<const LiveRun> publish(Building& building);
   double eta_secs() const;

@@ -41,6 +41,10 @@ RunRow row_of(const storage::RunSummary& run) {
 
 void overlay(const LiveRun& run, RunRow& row) {
   row.live = true;
+  if (row.sweep.empty()) {
+    row.sweep = run.sweep;
+    row.point = run.point;
+  }
   row.state = run.state;
   row.step = std::max(row.step, run.step);
   row.total_steps = run.total_steps > 0 ? run.total_steps : row.total_steps;

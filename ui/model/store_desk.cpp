@@ -2,8 +2,10 @@
 // changed.
 #include "ui/model/store_desk.h"
 
+#include <algorithm>
 #include <chrono>
 #include <limits>
+#include <tuple>
 #include <utility>
 
 namespace lathe::ui {
@@ -109,7 +111,7 @@ void StoreDesk::read_lists(StoreSnapshot& next, bool& changed) {
   if (version == version_) {
     return;
   }
-  Result<std::vector<storage::RunSummary>> runs = catalog_->runs(true);
+  Result<storage::RunsChange> runs = catalog_->runs_changed_since(runs_revision_);
   Result<std::vector<storage::SweepSummary>> sweeps = catalog_->sweeps();
   changed = true;
   if (!runs || !sweeps) {
@@ -117,9 +119,36 @@ void StoreDesk::read_lists(StoreSnapshot& next, bool& changed) {
     return;
   }
   next.error.clear();
-  next.runs = std::move(runs).value();
+  take_runs(std::move(runs).value(), next.runs);
   next.sweeps = std::move(sweeps).value();
   version_ = version;
+}
+
+// Replaces the runs that changed, adds the new ones, newest first.
+void StoreDesk::take_runs(storage::RunsChange change, std::vector<storage::RunSummary>& runs) {
+  runs_revision_ = change.revision;
+  std::map<std::string, storage::RunSummary> fresh;
+  for (storage::RunSummary& run : change.changed) {
+    const std::string id = run.id;
+    fresh[id] = std::move(run);
+  }
+  const std::set<std::string> purged(change.purged.begin(), change.purged.end());
+  std::erase_if(runs, [&](const storage::RunSummary& run) { return purged.count(run.id) > 0; });
+  for (storage::RunSummary& run : runs) {
+    const auto found = fresh.find(run.id);
+    if (found != fresh.end()) {
+      run = std::move(found->second);
+      fresh.erase(found);
+    }
+  }
+  for (auto& [id, run] : fresh) {
+    runs.push_back(std::move(run));
+  }
+  if (!fresh.empty()) {
+    std::stable_sort(runs.begin(), runs.end(), [](const auto& a, const auto& b) {
+      return std::tie(a.created_ms, a.id) > std::tie(b.created_ms, b.id);
+    });
+  }
 }
 
 // Specs never change once written: each is read once, the newest runs first.
@@ -141,9 +170,9 @@ void StoreDesk::read_specs(StoreSnapshot& next, bool& changed) {
 
 void StoreDesk::read_records(StoreSnapshot& next, const std::set<std::string>& wanted,
                              bool& changed) {
-  for (auto record = next.records.begin(); record != next.records.end();) {
-    record = wanted.count(record->first) > 0 ? std::next(record) : next.records.erase(record);
-  }
+  const std::size_t dropped = std::erase_if(
+      next.records, [&](const auto& record) { return wanted.count(record.first) == 0; });
+  changed = changed || dropped > 0;
   for (const storage::RunSummary& run : next.runs) {
     if (wanted.count(run.id) == 0 || !catalog_) {
       continue;

@@ -81,6 +81,7 @@ class StoreDesk {
  private:
   void work();
   void read_lists(StoreSnapshot& next, bool& changed);
+  void take_runs(storage::RunsChange change, std::vector<storage::RunSummary>& runs);
   void read_specs(StoreSnapshot& next, bool& changed);
   void read_records(StoreSnapshot& next, const std::set<std::string>& wanted, bool& changed);
   Result<std::shared_ptr<const RunRecord>> read_record(const std::string& run);
@@ -90,6 +91,7 @@ class StoreDesk {
   std::function<void()> wake_;
   std::unique_ptr<storage::RunCatalog> catalog_;
   std::int64_t version_ = -1;
+  std::int64_t runs_revision_ = 0;
   std::map<std::string, std::int64_t> record_version_;
 
   mutable std::mutex mutex_;

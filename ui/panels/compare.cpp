@@ -52,7 +52,8 @@ int axis_text(double value, char* out, int size, void*) {
 void draw_curves(PanelContext& context, const Comparison& comparison, ImVec2 size) {
   ImGui::BeginChild("curves", size);
   draw_metric_choice(context);
-  if (ImPlot::BeginPlot("##curves", {-1, -1}, ImPlotFlags_NoTitle | ImPlotFlags_NoMouseText)) {
+  if (ImPlot::BeginPlot("##curves", {-1, -1},
+                        ImPlotFlags_NoTitle | ImPlotFlags_NoFrame | ImPlotFlags_NoMouseText)) {
     const bool free = context.view.free_plots["compare"];
     const ImPlotAxisFlags flags =
         (free ? ImPlotAxisFlags_None : ImPlotAxisFlags_AutoFit) | ImPlotAxisFlags_NoHighlight;
@@ -86,12 +87,13 @@ void draw_scatter(PanelContext& context, const Comparison& comparison, ImVec2 si
   ImGui::BeginChild("scatter", size);
   ImGui::AlignTextToFramePadding();
   muted_text(context.theme, "held-out loss over parameters");
+  ImPlot::PushStyleVar(ImPlotStyleVar_FitPadding, ImVec2(0.12f, 0.18f));
   if (ImPlot::BeginPlot("##scatter", {-1, -1},
-                        ImPlotFlags_NoTitle | ImPlotFlags_NoMouseText | ImPlotFlags_NoLegend)) {
+                        ImPlotFlags_NoTitle | ImPlotFlags_NoFrame | ImPlotFlags_NoMouseText |
+                            ImPlotFlags_NoLegend)) {
     ImPlot::SetupAxes(nullptr, nullptr, ImPlotAxisFlags_AutoFit | ImPlotAxisFlags_NoHighlight,
                       ImPlotAxisFlags_AutoFit | ImPlotAxisFlags_NoHighlight);
     ImPlot::SetupAxisFormat(ImAxis_X1, axis_text, nullptr);
-    ImPlot::PushStyleVar(ImPlotStyleVar_FitPadding, ImVec2(0.12f, 0.15f));
     int marker = 0;
     for (const RunRow& run : comparison.runs) {
       const double x = number_of(run, "params");
@@ -107,9 +109,9 @@ void draw_scatter(PanelContext& context, const Comparison& comparison, ImVec2 si
       ImPlot::PlotScatter((run.name + "##" + run.id).c_str(), &x, &y, 1, spec);
       ImPlot::PlotText(run.name.c_str(), x, y, {0, -14 * context.scale});
     }
-    ImPlot::PopStyleVar();
     ImPlot::EndPlot();
   }
+  ImPlot::PopStyleVar();
   ImGui::EndChild();
 }
 
@@ -134,7 +136,7 @@ void setup_run_columns(PanelContext& context, const Comparison& comparison, cons
   }
 }
 
-constexpr ImGuiTableFlags kTableFlags = ImGuiTableFlags_RowBg | ImGuiTableFlags_BordersInnerH |
+constexpr ImGuiTableFlags kTableFlags = ImGuiTableFlags_RowBg | ImGuiTableFlags_NoBordersInBody |
                                         ImGuiTableFlags_ScrollX | ImGuiTableFlags_ScrollY |
                                         ImGuiTableFlags_Resizable | ImGuiTableFlags_SizingFixedFit;
 

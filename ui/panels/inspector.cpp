@@ -59,7 +59,10 @@ void draw_head(PanelContext& context, const RunRow& row) {
 void draw_actions(PanelContext& context, const RunRow& row) {
   const bool ended = row.state != RunState::kRunning && row.state != RunState::kPaused &&
                      row.state != RunState::kQueued;
-  ImGui::BeginDisabled(!ended || context.live.busy);
+  if (!ended) {
+    return;
+  }
+  ImGui::BeginDisabled(context.live.busy);
   if (row.state != RunState::kDone && ImGui::Button("Resume")) {
     context.wishes.commands.emplace_back(ex::ContinueStored{row.id});
   }
@@ -89,16 +92,22 @@ void draw_values(PanelContext& context, const RunRow& row) {
   if (!begin_pairs("values")) {
     return;
   }
-  for (const auto& [metric, last] : row.last) {
-    double value = last;
-    if (at_cursor) {
-      const auto series = series_of(context.store, context.live, row.id, metric);
-      value = series ? series->value_at(step, NAN) : NAN;
+  for (const std::string_view group : {"eval/", "train/", "perf/", "model/", "mem/"}) {
+    for (const auto& [metric, last] : row.last) {
+      if (metric.rfind(group, 0) != 0) {
+        continue;
+      }
+      double value = last;
+      if (at_cursor) {
+        const auto series = series_of(context.store, context.live, row.id, metric);
+        value = series ? series->value_at(step, NAN) : NAN;
+      }
+      const bool bytes = group == "mem/" && !std::isnan(value);
+      if (!bytes || value > 0) {  // categories that hold nothing are left out
+        pair(context, metric,
+             bytes ? bytes_text(static_cast<std::int64_t>(value)) : value_text(value));
+      }
     }
-    const bool bytes = metric.rfind("mem/", 0) == 0;
-    pair(context, metric,
-         bytes && !std::isnan(value) ? bytes_text(static_cast<std::int64_t>(value))
-                                     : value_text(value));
   }
   ImGui::EndTable();
 }
@@ -186,8 +195,8 @@ void draw_inspector(PanelContext& context) {
   }
   draw_head(context, *row);
   draw_actions(context, *row);
-  draw_values(context, *row);
   draw_memory(context, *row);
+  draw_values(context, *row);
   draw_spec(context, *row);
   draw_notes(context, *row);
 }

@@ -254,9 +254,9 @@ bool draw_plot(PanelContext& context, const std::string& metric, ImVec2 size) {
   const bool free = context.view.free_plots[metric];
   if (curves.empty()) {
     empty_state(context, "no points yet", "The first value of " + metric + " will appear here.");
-  } else if (ImPlot::BeginPlot(
-                 "##plot", {-1, -1},
-                 ImPlotFlags_NoLegend | ImPlotFlags_NoTitle | ImPlotFlags_NoMouseText)) {
+  } else if (ImPlot::BeginPlot("##plot", {-1, -1},
+                               ImPlotFlags_NoLegend | ImPlotFlags_NoTitle | ImPlotFlags_NoFrame |
+                                   ImPlotFlags_NoMouseText)) {
     setup_axes(context, metric, free);
     draw_curves(context, metric, curves, free);
     ImPlot::EndPlot();

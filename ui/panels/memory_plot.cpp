@@ -21,9 +21,30 @@ const LedgerSnapshot& snapshot_of(const experiments::MemorySample& sample, Memor
   return view == MemoryView::kPeak ? sample.peak : sample.live;
 }
 
+// Ticks at round numbers of binary units, three to six of them from 0 to `most`.
+void setup_bytes_ticks(double most) {
+  double step = 1;
+  while (most / step > 6) {
+    step *= 2;
+  }
+  std::vector<double> ticks;
+  for (double tick = 0; tick <= most + step; tick += step) {
+    ticks.push_back(tick);
+  }
+  ImPlot::SetupAxisTicks(ImAxis_Y1, ticks.data(), static_cast<int>(ticks.size()));
+}
+
 int bytes_axis(double value, char* out, int size, void*) {
   return std::snprintf(out, static_cast<std::size_t>(size), "%s",
                        bytes_text(static_cast<std::int64_t>(value)).c_str());
+}
+
+std::int64_t highest_peak(const Samples& samples) {
+  std::int64_t out = 1;
+  for (const experiments::MemorySample& sample : samples) {
+    out = std::max(out, sample.peak.live_bytes);
+  }
+  return out;
 }
 
 // The samples to draw, at most one per two pixels; of each group the one with the highest peak.
@@ -151,11 +172,13 @@ void draw_memory_plot(PanelContext& context, float height) {
     return;
   }
   const bool free = context.view.free_plots["memory"];
-  if (ImPlot::BeginPlot("##memory", {-1, -1}, ImPlotFlags_NoTitle | ImPlotFlags_NoMouseText)) {
+  if (ImPlot::BeginPlot("##memory", {-1, -1},
+                        ImPlotFlags_NoTitle | ImPlotFlags_NoFrame | ImPlotFlags_NoMouseText)) {
     const ImPlotAxisFlags follow = free ? ImPlotAxisFlags_None : ImPlotAxisFlags_AutoFit;
     ImPlot::SetupAxes(nullptr, nullptr, follow | ImPlotAxisFlags_NoHighlight,
                       follow | ImPlotAxisFlags_NoHighlight);
     ImPlot::SetupAxisFormat(ImAxis_Y1, bytes_axis, nullptr);
+    setup_bytes_ticks(static_cast<double>(highest_peak(*samples)));
     ImPlot::SetupLegend(ImPlotLocation_East, ImPlotLegendFlags_Outside | ImPlotLegendFlags_Reverse);
     draw_bands(context, *samples);
     draw_level(context, "##predicted", row != nullptr ? row->predicted_peak_bytes : 0,

@@ -14,6 +14,7 @@
 #include "experiments/events.h"
 #include "ui/model/live_state.h"
 #include "ui/model/run_list.h"
+#include "ui/model/sample_offer.h"
 #include "ui/model/scrubber.h"
 #include "ui/model/store_desk.h"
 #include "ui/model/sweep_draft.h"
@@ -22,13 +23,6 @@
 #include "ui/theme.h"
 
 namespace lathe::ui {
-
-// The sample sweep that is one key away, made to fit this machine.
-struct SampleOffer {
-  Json sweep;
-  std::int64_t points = 0;
-  double secs = 0;  // expected, after calibration
-};
 
 // Wishes of a frame; the workbench carries them out after drawing.
 struct Wishes {
@@ -63,7 +57,6 @@ struct ViewMemory {
   std::string palette_text;
   bool palette_open = false;
   bool focus_filter = false;
-  bool focus_sample = true;
   std::string compare_metric = "eval/loss";
   std::string table_key;             // what `table` was made for
   std::vector<const RunRow*> table;  // filtered and sorted rows

@@ -26,13 +26,13 @@ struct Column {
   bool shown;  // at first start
   float width;
 };
-constexpr std::array<Column, 11> kColumns{{{"state", "state", true, 92},
-                                           {"run", "name", true, 0},
-                                           {"held-out", "eval/loss", true, 66},
-                                           {"loss", "train/loss", false, 60},
-                                           {"params", "model/params", true, 64},
-                                           {"peak", "peak", true, 72},
-                                           {"tokens/s", "perf/tokens_per_s", true, 66},
+constexpr std::array<Column, 11> kColumns{{{"run", "name", true, 0},
+                                           {"state", "state", true, 92},
+                                           {"held-out", "eval/loss", true, 58},
+                                           {"loss", "train/loss", false, 58},
+                                           {"params", "model/params", true, 54},
+                                           {"peak", "peak", true, 62},
+                                           {"tokens/s", "perf/tokens_per_s", false, 62},
                                            {"accuracy", "eval/acc", false, 66},
                                            {"sweep", "sweep", false, 80},
                                            {"tags", "tags", false, 80},
@@ -114,15 +114,15 @@ void draw_actions(PanelContext& context, const std::vector<const RunRow*>& visib
   const RunRow* focus = context.find_row(context.state.focus);
   ImGui::BeginDisabled(focus == nullptr);
   if (focus != nullptr && focus->trashed) {
-    if (ImGui::Button((std::string(icon::kUndo) + "  Restore###trash").c_str())) {
+    if (ImGui::Button((std::string(icon::kUndo) + "  Restore###delete").c_str())) {
       context.wishes.edits.emplace_back(RestoreRun{focus->id});
     }
-  } else if (ImGui::Button((std::string(icon::kTrash) + "  Delete###trash").c_str())) {
+  } else if (ImGui::Button((std::string(icon::kTrash) + "  Delete###delete").c_str())) {
     ImGui::OpenPopup("Move to the trash?");
     context.view.trash_asked = {context.state.focus};
   }
   ImGui::EndDisabled();
-  hint("Moves the run in focus to the trash (Delete)");
+  hint("Moves the run in focus to the trash; it can be brought back");
 }
 
 void draw_trash_question(PanelContext& context) {
@@ -167,9 +167,7 @@ void draw_context_menu(PanelContext& context, const RunRow& row) {
     context.wishes.commands.emplace_back(ex::ReplayStored{row.id, true});
   }
   if (ImGui::MenuItem("Use its settings in Sweep", nullptr, false, row.spec != nullptr)) {
-    const Json base = *row.spec;
-    const Result<void> loaded =
-        context.draft.load(Json{{"name", row.name}, {"base", base}, {"axes", Json::array()}});
+    const Result<void> loaded = context.draft.load(*row.spec);
     context.wishes.toast = loaded ? "Settings of " + row.name : loaded.error().text();
     context.wishes.show_panel = "Sweep";
   }
@@ -307,7 +305,7 @@ void draw_run_table(PanelContext& context) {
   constexpr ImGuiTableFlags kFlags =
       ImGuiTableFlags_Sortable | ImGuiTableFlags_SortTristate | ImGuiTableFlags_Resizable |
       ImGuiTableFlags_Hideable | ImGuiTableFlags_Reorderable | ImGuiTableFlags_ScrollY |
-      ImGuiTableFlags_RowBg | ImGuiTableFlags_BordersInnerH | ImGuiTableFlags_PadOuterX;
+      ImGuiTableFlags_RowBg | ImGuiTableFlags_NoBordersInBody | ImGuiTableFlags_PadOuterX;
   if (!ImGui::BeginTable("runs", static_cast<int>(kColumns.size()) + 1, kFlags)) {
     return;
   }

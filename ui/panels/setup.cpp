@@ -58,10 +58,11 @@ void draw_against_best(PanelContext& context, const ex::PlannedPoint& point) {
       fmt::format("{}: held-out loss {}", best->name, value_text(number_of(*best, "eval/loss")))
           .c_str());
   const std::int64_t bytes = point.predicted_peak_bytes - best->peak_bytes;
-  muted_text(context.theme,
-             fmt::format("this: peak {}{}, parameters {} against {}", bytes > 0 ? "+" : "",
-                         bytes_text(bytes), count_text(static_cast<double>(point.predicted_params)),
-                         value_text(number_of(*best, "params"))));
+  wrapped_text(
+      context.theme.muted,
+      fmt::format("this: peak {}{}, parameters {} against {}", bytes > 0 ? "+" : "",
+                  bytes_text(bytes), count_text(static_cast<double>(point.predicted_params)),
+                  value_text(number_of(*best, "params"))));
 }
 
 void draw_what_if(PanelContext& context) {
@@ -90,15 +91,13 @@ void draw_what_if(PanelContext& context) {
              bytes_text(point->predicted_peak_bytes),
              "All bytes that the engine will hold at the highest point of a training step. The "
              "real run reaches exactly this.");
-  ImGui::SameLine(0, 28 * context.scale);
   big_number(context, "parameters", count_text(static_cast<double>(point->predicted_params)),
              "Trainable numbers of the model");
-  ImGui::SameLine(0, 28 * context.scale);
   big_number(context, "stored", bytes_text(point->predicted_stored_bytes),
              "Size of the weights in a checkpoint");
-  muted_text(context.theme, fmt::format("{} operations per step; predicted in {}",
-                                        count_text(point->predicted_flops_per_step),
-                                        duration_text(context.preview->secs)));
+  wrapped_text(context.theme.muted, fmt::format("{} operations per step; predicted in {}",
+                                                count_text(point->predicted_flops_per_step),
+                                                duration_text(context.preview->secs)));
   draw_against_best(context, *point);
 }
 

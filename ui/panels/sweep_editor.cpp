@@ -122,7 +122,7 @@ void draw_start(PanelContext& context) {
 
 void draw_sweep_editor(PanelContext& context) {
   const float room = ImGui::GetContentRegionAvail().x;
-  const float left = std::clamp(room * 0.48f, 240 * context.scale, 460 * context.scale);
+  const float left = std::clamp(room * 0.46f, 240 * context.scale, 440 * context.scale);
   ImGui::BeginChild("parameters", {left, 0}, ImGuiChildFlags_ResizeX);
   param_form(context, true);
   ImGui::EndChild();

@@ -63,9 +63,11 @@ void draw_trial(PanelContext& context, const ex::PlannedPoint& point,
     bytes_bar(context, point.predicted_peak_bytes, most);
     number_cell(count_text(static_cast<double>(point.predicted_params)));
     number_cell(bytes_text(point.predicted_stored_bytes));
-    ImGui::TableNextColumn();
-    ImGui::TextUnformatted(point.excluded_because.c_str());
-    hint(point.excluded_because);
+    if (excluded) {
+      ImGui::TableNextColumn();
+      ImGui::TextUnformatted(point.excluded_because.c_str());
+      hint(point.excluded_because);
+    }
   }
   if (excluded) {
     ImGui::PopStyleColor();
@@ -84,19 +86,23 @@ void draw_table(PanelContext& context, const PreviewResult& preview) {
     most = std::max(most, point.predicted_peak_bytes);
   }
   constexpr ImGuiTableFlags kFlags = ImGuiTableFlags_ScrollY | ImGuiTableFlags_RowBg |
-                                     ImGuiTableFlags_BordersInnerH | ImGuiTableFlags_Resizable |
+                                     ImGuiTableFlags_NoBordersInBody | ImGuiTableFlags_Resizable |
                                      ImGuiTableFlags_SizingStretchProp;
-  ImGui::PushID(static_cast<int>(axes.size()));  // a table keeps its number of columns
-  if (ImGui::BeginTable("trials", static_cast<int>(axes.size()) + 5, kFlags)) {
+  const bool reasons = preview.excluded() > 0;
+  const int columns = static_cast<int>(axes.size()) + (reasons ? 5 : 4);
+  ImGui::PushID(columns);  // a table keeps its number of columns
+  if (ImGui::BeginTable("trials", columns, kFlags)) {
     ImGui::TableSetupScrollFreeze(0, 1);
     ImGui::TableSetupColumn("trial", 0, 1.2f);
     for (const std::string& axis : axes) {
       ImGui::TableSetupColumn(std::string(last_part(axis)).c_str(), 0, 0.8f);
     }
-    ImGui::TableSetupColumn("predicted peak", 0, 1.4f);
-    ImGui::TableSetupColumn("parameters", 0, 1.0f);
+    ImGui::TableSetupColumn("predicted peak", 0, 1.7f);
+    ImGui::TableSetupColumn("params", 0, 1.0f);
     ImGui::TableSetupColumn("stored", 0, 1.0f);
-    ImGui::TableSetupColumn("left out because", 0, 1.2f);
+    if (reasons) {
+      ImGui::TableSetupColumn("left out because", 0, 1.6f);
+    }
     ImGui::TableHeadersRow();
     ImGuiListClipper clipper;
     clipper.Begin(static_cast<int>(preview.points.size()));

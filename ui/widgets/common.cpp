@@ -2,6 +2,7 @@
 #include "ui/widgets/common.h"
 
 #include <fmt/format.h>
+#include <imgui_internal.h>
 
 #include <algorithm>
 
@@ -76,17 +77,20 @@ bool primary_button(const Theme& theme, const std::string& label, ImVec2 size) {
 
 bool quiet_button(const std::string& label) {
   ImGui::PushStyleColor(ImGuiCol_Button, ImVec4(0, 0, 0, 0));
+  ImGui::PushStyleVar(ImGuiStyleVar_FrameBorderSize, 0.0f);
   const bool pressed = ImGui::Button(label.c_str());
+  ImGui::PopStyleVar();
   ImGui::PopStyleColor();
   return pressed;
 }
 
 void swatch(const ImVec4& color, float size) {
   const ImVec2 at = ImGui::GetCursorScreenPos();
-  const float top = at.y + (ImGui::GetTextLineHeight() - size) * 0.5f;
+  const float baseline = ImGui::GetCurrentWindow()->DC.CurrLineTextBaseOffset;
+  const float top = at.y + baseline + (ImGui::GetTextLineHeight() - size) * 0.5f;
   ImGui::GetWindowDrawList()->AddRectFilled({at.x, top}, {at.x + size, top + size},
                                             ImGui::GetColorU32(color), size * 0.25f);
-  ImGui::Dummy({size, ImGui::GetTextLineHeight()});
+  ImGui::Dummy({size, ImGui::GetTextLineHeight() + baseline});
 }
 
 void state_badge(const Theme& theme, RunState state) {
@@ -153,10 +157,6 @@ void start_card(PanelContext& context) {
   const ImVec2 size{line * 15, line * 2.4f};
   const float room = ImGui::GetContentRegionAvail().x;
   ImGui::SetCursorPosX(ImGui::GetCursorPosX() + std::max(0.0f, (room - size.x) * 0.5f));
-  if (context.view.focus_sample) {
-    ImGui::SetKeyboardFocusHere();
-    context.view.focus_sample = false;
-  }
   context.wishes.run_sample |= primary_button(context.theme, label + "###run_sample", size);
   ImGui::SetItemDefaultFocus();
   ImGui::Dummy({0, line * 0.1f});

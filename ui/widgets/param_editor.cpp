@@ -200,7 +200,11 @@ bool begin_group(PanelContext& context, const std::string& group) {
     return enabled;
   }
   const bool open = group == "model" || group == "train" || group == "optim";
-  return ImGui::CollapsingHeader(group.c_str(), open ? ImGuiTreeNodeFlags_DefaultOpen : 0);
+  ImGui::PushStyleColor(ImGuiCol_Header, ImGui::GetStyleColorVec4(ImGuiCol_TableHeaderBg));
+  const bool unfolded =
+      ImGui::CollapsingHeader(group.c_str(), open ? ImGuiTreeNodeFlags_DefaultOpen : 0);
+  ImGui::PopStyleColor();
+  return unfolded;
 }
 
 }  // namespace
