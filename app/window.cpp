@@ -95,9 +95,10 @@ class WindowLoop {
   // Sleeps until a frame is due.
   void wait() {
     const bool moving = bench_.animated();
-    if (frames_due_ > 0) {
+    // Dear ImGui spreads quick input over frames: what is left of it is drawn at once.
+    if (frames_due_ > 0 || window_.has_input()) {
       window_.wait(0.001);
-      --frames_due_;
+      frames_due_ = window_.has_input() ? kFramesAfterInput : frames_due_ - 1;
       return;
     }
     const Clock::time_point begin = Clock::now();

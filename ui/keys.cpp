@@ -76,7 +76,10 @@ static void read_time_keys(Scrubber& scrubber) {
 
 void Workbench::read_keys(PanelContext& context) {
   const ImGuiIO& io = ImGui::GetIO();
-  if (io.KeyCtrl) {
+  // Of a quick Ctrl+K a slow frame may see the K only together with the release of Ctrl.
+  const bool ctrl = io.KeyCtrl || ctrl_held_;
+  ctrl_held_ = io.KeyCtrl;
+  if (ctrl) {
     if (ImGui::IsKeyPressed(ImGuiKey_K, false) || ImGui::IsKeyPressed(ImGuiKey_P, false)) {
       view_.palette_open = true;
     }

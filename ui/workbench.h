@@ -94,6 +94,7 @@ class Workbench {
   bool restyle_ = true;
   bool close_asked_ = false;
   bool closing_ = false;
+  bool ctrl_held_ = false;  // in the former frame
   bool may_close_ = false;
   double build_ms_ = 0;
 };

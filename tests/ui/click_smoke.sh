@@ -70,7 +70,7 @@ echo "points arrived"
 xdotool mousemove 130 43 sleep 0.3 click 1
 idle() { [ -z "$("$lathe" ls runs --json | grep -o '"state": *"running"')" ]; }
 wait_for 60 idle || fail "the sweep did not stop"
-xdotool key ctrl+q
+xdotool windowfocus "$window" sleep 0.3 key ctrl+q
 gone() { ! kill -0 "$program"; }
 wait_for 30 gone || fail "the window did not close"
 wait "$program" || fail "lathe ended with $?"
