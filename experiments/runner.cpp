@@ -88,17 +88,7 @@ Result<void> Run::announce() {
   }
   train_ = std::move(*resolved);
   if (request_.attempt == 1) {
-    RunCreated created;
-    created.run = request_.run;
-    created.sweep = request_.sweep;
-    created.point = request_.point;
-    created.name = request_.spec.name;
-    created.spec = to_json(request_.spec);
-    created.predicted_peak_bytes = plan_.peak.live_bytes;
-    created.parent = request_.parent;
-    created.kind = request_.kind;
-    created.predicted_by_category = plan_.peak.by_category;
-    emit(created);
+    emit(created_event(request_, plan_));
   }
   for (const std::string& warning : plan_.warnings) {
     log(LogLevel::kWarning, warning);
@@ -349,6 +339,20 @@ RunOutcome Run::run() {
 }
 
 }  // namespace
+
+RunCreated created_event(const RunRequest& request, const PlanReport& plan) {
+  RunCreated created;
+  created.run = request.run;
+  created.sweep = request.sweep;
+  created.point = request.point;
+  created.name = request.spec.name;
+  created.spec = to_json(request.spec);
+  created.predicted_peak_bytes = plan.peak.live_bytes;
+  created.parent = request.parent;
+  created.kind = request.kind;
+  created.predicted_by_category = plan.peak.by_category;
+  return created;
+}
 
 RunOutcome run_one(const RunRequest& request, const RunnerPorts& ports) {
   ports.control->begin_run();

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "engine/data/token_source.h"
+#include "engine/train/trainer.h"
 #include "experiments/events.h"
 #include "experiments/run_control.h"
 #include "experiments/run_spec.h"
@@ -58,6 +59,9 @@ struct RunOutcome {
   std::optional<Error> error;  // of a failed run
   bool refused = false;        // illegal in itself: no event tells of it
 };
+
+// What tells of a new run, with its plan.
+RunCreated created_event(const RunRequest& request, const PlanReport& plan);
 
 // Blocks until the run has ended. Emits RunCreated unless this is a further attempt, then
 // RunStarted, the run's metrics and RunFinished or RunFailed. A spec that is illegal in itself is

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <thread>
 
+#include "experiments/clock.h"
 #include "experiments/ids.h"
 #include "experiments/predict.h"
 
@@ -45,26 +46,18 @@ void run_in_turn(const SweepWork& work, const RunnerPorts& ports, SweepOutcome& 
   goes_on(ports, outcome);
 }
 
-// The child finds its run in the store, so the run is recorded before the child starts.
-void announce_for_child(const RunRequest& request, EventSink& sink) {
-  if (request.attempt > 1) {
-    return;
-  }
-  RunCreated created;
-  created.run = request.run;
-  created.sweep = request.sweep;
-  created.point = request.point;
-  created.name = request.spec.name;
-  created.spec = to_json(request.spec);
-  created.kind = request.kind;
-  sink.on_event(created);
-}
-
 RunOutcome run_in_child(const RunRequest& request, const RunnerPorts& ports,
                         const ChildRunner& child) {
-  announce_for_child(request, *ports.sink);
+  const auto plan = plan_run(request.spec, 0);
+  if (!plan) {
+    return {RunState::kFailed, 0, plan.error(), true};
+  }
+  if (request.attempt == 1) {  // the child finds its run in the store
+    ports.sink->on_event(created_event(request, *plan));
+  }
   const int status = child(request);
-  if (status == 0) {
+  if (status == 0) {  // the store knows more; this is for whoever watches
+    ports.sink->on_event(LogLine{request.run, LogLevel::kInfo, "done", unix_ms()});
     return {};
   }
   if (says_interrupted(status)) {
