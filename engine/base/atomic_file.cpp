@@ -114,13 +114,16 @@ Result<void> AtomicFile::commit() {
   if (close(std::exchange(descriptor_, -1)) != 0) {
     return disk_error("closing", errno);
   }
-  const std::filesystem::path folder = path_.has_parent_path() ? path_.parent_path() : ".";
-  const int folder_descriptor = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (folder_descriptor >= 0) {
-    fsync(folder_descriptor);  // not every file system can; the rename itself is done
-    close(folder_descriptor);
-  }
+  sync_folder(path_.has_parent_path() ? path_.parent_path() : ".");
   return {};
+}
+
+void sync_folder(const std::filesystem::path& folder) {
+  const int descriptor = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (descriptor >= 0) {
+    fsync(descriptor);
+    close(descriptor);
+  }
 }
 
 Result<void> write_file_atomically(const std::filesystem::path& path, std::string_view text) {

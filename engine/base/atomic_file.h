@@ -36,6 +36,10 @@ class AtomicFile {
   int descriptor_ = -1;
 };
 
+// Flushes a folder's entries, so that a rename within it outlives a power cut. Not every file
+// system can; the rename itself is done either way.
+void sync_folder(const std::filesystem::path& folder);
+
 // The whole of a small file in one go.
 Result<void> write_file_atomically(const std::filesystem::path& path, std::string_view text);
 

@@ -1,9 +1,15 @@
 // Checkpoint folders.
 #include "engine/train/checkpoint.h"
 
+#include <fcntl.h>
+
+#include <cerrno>
+#include <cstdio>
 #include <filesystem>
+#include <system_error>
 
 #include "engine/base/atomic_file.h"
+#include "engine/base/hash.h"
 #include "engine/base/json.h"
 #include "engine/io/safetensors.h"
 
@@ -44,8 +50,9 @@ std::vector<std::int64_t> extents(const Shape& shape) {
   return list;
 }
 
-Result<void> write_tensors(const fs::path& path, Backend& backend,
-                           const std::vector<NamedTensor>& tensors) {
+// Writes the tensors; the value is the checksum of their bytes, chained in order.
+Result<std::uint64_t> write_tensors(const fs::path& path, Backend& backend,
+                                    const std::vector<NamedTensor>& tensors) {
   SafetensorsWriter writer;
   for (const NamedTensor& named : tensors) {
     writer.declare(named.name, named.tensor.dtype, extents(named.tensor.shape));
@@ -53,12 +60,20 @@ Result<void> write_tensors(const fs::path& path, Backend& backend,
   writer.set_metadata("format", "lathe");
   Result<void> done = writer.open(path);
   std::vector<std::byte> host;
+  std::uint64_t checksum = 0;
   for (std::size_t i = 0; done && i < tensors.size(); ++i) {
     host.resize(static_cast<std::size_t>(tensors[i].tensor.bytes()));
     backend.read(tensors[i].tensor, host.data(), tensors[i].tensor.bytes());
+    checksum = xxh3(host.data(), host.size(), checksum);
     done = writer.write(host.data(), host.size());
   }
-  return done ? writer.commit() : done;
+  if (done) {
+    done = writer.commit();
+  }
+  if (!done) {
+    return done.error();
+  }
+  return checksum;
 }
 
 Error unusable(const std::string& folder, const std::string& what) {
@@ -66,36 +81,70 @@ Error unusable(const std::string& folder, const std::string& what) {
           "resume from another checkpoint, or run the spec again from the start"};
 }
 
-Result<void> read_tensors(const fs::path& path, Backend& backend,
-                          const std::vector<NamedTensor>& tensors) {
-  const Result<SafetensorsFile> file = SafetensorsFile::open(path);
+// Opens a file that holds exactly these tensors, with this checksum.
+Result<SafetensorsFile> open_tensors(const fs::path& path, const std::vector<NamedTensor>& tensors,
+                                     std::uint64_t expected_checksum) {
+  Result<SafetensorsFile> file = SafetensorsFile::open(path);
   if (!file) {
-    return file.error();
+    return file;
   }
+  std::uint64_t checksum = 0;
   for (const NamedTensor& named : tensors) {
     const SafetensorsEntry* entry = file->find(named.name);
     if (entry == nullptr || entry->dtype != "F32" || entry->shape != extents(named.tensor.shape)) {
       return unusable(path.string(), "it lacks " + named.name + " of shape " +
                                          named.tensor.shape.text() + " in F32");
     }
-    backend.write(named.tensor, file->bytes(*entry).data(), named.tensor.bytes());
+    const std::span<const std::byte> bytes = file->bytes(*entry);
+    checksum = xxh3(bytes.data(), bytes.size(), checksum);
   }
-  return {};
+  if (file->entries().size() != tensors.size()) {
+    return unusable(path.string(), "it holds " + std::to_string(file->entries().size()) +
+                                       " tensors where the model has " +
+                                       std::to_string(tensors.size()));
+  }
+  if (checksum != expected_checksum) {
+    return unusable(path.string(), "its tensors are not those that were saved (checksum)");
+  }
+  return file;
 }
 
-Json state_json(const TrainState& state) {
-  return {{"format", 1},
-          {"step", state.step},
-          {"tokens", state.tokens},
-          {"lr", state.knobs.lr},
-          {"weight_decay", state.knobs.weight_decay},
-          {"clip_norm", state.knobs.clip_norm},
-          {"spec_digest", state.spec_digest},
-          {"data_digest", state.data_digest}};
+void fill(Backend& backend, const std::vector<NamedTensor>& tensors, const SafetensorsFile& file) {
+  for (const NamedTensor& named : tensors) {
+    backend.write(named.tensor, file.bytes(*file.find(named.name)).data(), named.tensor.bytes());
+  }
 }
 
-Result<TrainState> parse_state(const std::string& folder) {
-  const Result<Json> json = read_json_file((fs::path(folder) / "state.json").string());
+// What state.json says.
+struct StoredState {
+  TrainState state;
+  std::uint64_t weights_checksum = 0;
+  std::uint64_t optimizer_checksum = 0;
+};
+
+std::uint64_t checksum_of(const Json& state) {
+  const std::string text = state.dump();
+  return xxh3(text.data(), text.size());
+}
+
+Json state_json(const StoredState& stored) {
+  const TrainState& state = stored.state;
+  Json json{{"format", 1},
+            {"step", state.step},
+            {"tokens", state.tokens},
+            {"lr", state.knobs.lr},
+            {"weight_decay", state.knobs.weight_decay},
+            {"clip_norm", state.knobs.clip_norm},
+            {"spec_digest", state.spec_digest},
+            {"data_digest", state.data_digest},
+            {"weights_checksum", stored.weights_checksum},
+            {"optimizer_checksum", stored.optimizer_checksum}};
+  json["checksum"] = checksum_of(json);
+  return json;
+}
+
+Result<StoredState> parse_state(const std::string& folder) {
+  Result<Json> json = read_json_file((fs::path(folder) / "state.json").string());
   if (!json) {
     return unusable(folder, json.error().message);
   }
@@ -103,35 +152,58 @@ Result<TrainState> parse_state(const std::string& folder) {
     if (json->at("format") != 1) {
       return unusable(folder, "format " + json->at("format").dump() + " is not 1");
     }
-    return TrainState{.step = json->at("step"),
-                      .tokens = json->at("tokens"),
-                      .knobs = {.lr = json->at("lr"),
-                                .weight_decay = json->at("weight_decay"),
-                                .clip_norm = json->at("clip_norm")},
-                      .spec_digest = json->at("spec_digest"),
-                      .data_digest = json->at("data_digest")};
+    const auto checksum = json->at("checksum").get<std::uint64_t>();
+    json->erase("checksum");
+    const StoredState stored{.state = {.step = json->at("step"),
+                                       .tokens = json->at("tokens"),
+                                       .knobs = {.lr = json->at("lr"),
+                                                 .weight_decay = json->at("weight_decay"),
+                                                 .clip_norm = json->at("clip_norm")},
+                                       .spec_digest = json->at("spec_digest"),
+                                       .data_digest = json->at("data_digest")},
+                             .weights_checksum = json->at("weights_checksum"),
+                             .optimizer_checksum = json->at("optimizer_checksum")};
+    if (checksum != checksum_of(*json) || stored.state.step < 0 || stored.state.tokens < 0) {
+      return unusable(folder, "state.json is not what was saved (checksum)");
+    }
+    return stored;
   } catch (const Json::exception& broken) {
     return unusable(folder, std::string("state.json: ") + broken.what());
   }
 }
 
-// Moves a finished folder to its name; a former one is replaced only after the new one is whole.
+// Gives a finished folder its name. Where one of that name stands the two change places in one
+// step, so that no instant is without a whole checkpoint; the former one is then removed.
 Result<void> publish(const fs::path& partial, const fs::path& folder) {
   std::error_code failed;
-  fs::path old = folder;
-  old += ".old";
-  fs::remove_all(old, failed);
-  if (fs::exists(folder)) {
-    fs::rename(folder, old, failed);
+  const unsigned how = fs::exists(folder, failed) ? RENAME_EXCHANGE : 0U;
+  if (renameat2(AT_FDCWD, partial.c_str(), AT_FDCWD, folder.c_str(), how) != 0) {
+    return Error{
+        ErrorKind::kDisk,
+        "cannot name checkpoint " + folder.string() + ": " + std::generic_category().message(errno),
+        "check the folder's permissions and free space; a file system that cannot exchange "
+        "two folders needs another place for checkpoints"};
   }
-  fs::rename(partial, folder, failed);
-  if (failed) {
-    return Error{ErrorKind::kDisk,
-                 "cannot name checkpoint " + folder.string() + ": " + failed.message(),
-                 "check the folder's permissions and free space"};
-  }
-  fs::remove_all(old, failed);
+  sync_folder(folder.has_parent_path() ? folder.parent_path() : fs::path("."));
+  fs::remove_all(partial, failed);
   return {};
+}
+
+// Writes all files of a checkpoint into `partial`.
+Result<void> write_files(const fs::path& partial, Backend& backend, const AdamW& optimizer,
+                         const TrainState& state) {
+  const Result<std::uint64_t> weights =
+      write_tensors(partial / "weights.safetensors", backend, weights_of(optimizer));
+  if (!weights) {
+    return weights.error();
+  }
+  const Result<std::uint64_t> moments =
+      write_tensors(partial / "optimizer.safetensors", backend, moments_of(optimizer));
+  if (!moments) {
+    return moments.error();
+  }
+  const Json json = state_json({state, *weights, *moments});
+  return write_file_atomically(partial / "state.json", json.dump(2));
 }
 
 }  // namespace
@@ -142,14 +214,7 @@ Result<void> write_checkpoint(const std::string& folder, Backend& backend, const
   partial += ".partial";
   std::error_code failed;
   fs::remove_all(partial, failed);
-  Result<void> done =
-      write_tensors(partial / "weights.safetensors", backend, weights_of(optimizer));
-  if (done) {
-    done = write_tensors(partial / "optimizer.safetensors", backend, moments_of(optimizer));
-  }
-  if (done) {
-    done = write_file_atomically(partial / "state.json", state_json(state).dump(2));
-  }
+  Result<void> done = write_files(partial, backend, optimizer, state);
   if (done) {
     done = publish(partial, folder);
   }
@@ -161,25 +226,32 @@ Result<void> write_checkpoint(const std::string& folder, Backend& backend, const
 
 Result<TrainState> read_checkpoint(const std::string& folder, Backend& backend, AdamW& optimizer,
                                    const TrainState& expected) {
-  const Result<TrainState> state = parse_state(folder);
-  if (!state) {
-    return state.error();
+  const Result<StoredState> stored = parse_state(folder);
+  if (!stored) {
+    return stored.error();
   }
-  if (state->spec_digest != expected.spec_digest) {
+  if (stored->state.spec_digest != expected.spec_digest) {
     return unusable(folder, "it was written by another spec");
   }
-  if (state->data_digest != expected.data_digest) {
+  if (stored->state.data_digest != expected.data_digest) {
     return unusable(folder, "it was trained on another corpus, or the corpus has changed since");
   }
   const fs::path root(folder);
-  Result<void> done = read_tensors(root / "weights.safetensors", backend, weights_of(optimizer));
-  if (done) {
-    done = read_tensors(root / "optimizer.safetensors", backend, moments_of(optimizer));
+  const auto weights = weights_of(optimizer);
+  const auto moments = moments_of(optimizer);
+  const auto weights_file =
+      open_tensors(root / "weights.safetensors", weights, stored->weights_checksum);
+  if (!weights_file) {
+    return weights_file.error();
   }
-  if (!done) {
-    return done.error();
+  const auto moments_file =
+      open_tensors(root / "optimizer.safetensors", moments, stored->optimizer_checksum);
+  if (!moments_file) {
+    return moments_file.error();
   }
-  return state;
+  fill(backend, weights, *weights_file);
+  fill(backend, moments, *moments_file);
+  return stored->state;
 }
 
 }  // namespace lathe

@@ -1,5 +1,6 @@
 // A checkpoint is a folder: weights.safetensors, optimizer.safetensors and state.json, written
-// beside its final name and renamed, so that a folder of that name is always whole.
+// beside its final name and renamed, so that a folder of that name is always whole. state.json
+// holds a checksum of both files' tensors and of itself, so that damage is seen, not trained on.
 #pragma once
 
 #include <cstdint>
@@ -25,7 +26,7 @@ Result<void> write_checkpoint(const std::string& folder, Backend& backend, const
                               const TrainState& state);
 
 // Fills the tensors. kData if anything is missing, damaged, or of another spec or corpus than
-// `expected` says; the tensors are then in an undefined state.
+// `expected` says; the tensors are then as they were.
 Result<TrainState> read_checkpoint(const std::string& folder, Backend& backend, AdamW& optimizer,
                                    const TrainState& expected);
 

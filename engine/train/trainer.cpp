@@ -143,6 +143,7 @@ Result<StepReport> TransformerTrainer::step() {
   Ledger& ledger = backend_.ledger();
   ledger.reset_peak();
   backend_.counters() = OpCounters{};
+  optimizer_.drop_gradients();  // of a step that ended by OutOfMemory
   const std::int64_t tokens = shape_.tokens() * spec_.train.grad_accum;
   const CrossEntropySums sums = accumulate_gradients(1.0f / static_cast<float>(tokens));
   ledger.set_phase("optimizer");

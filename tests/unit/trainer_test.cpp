@@ -2,11 +2,13 @@
 #include "engine/train/trainer.h"
 
 #include <gtest/gtest.h>
-
+#include <sys/resource.h>
 #include <unistd.h>
-#include <filesystem>
 
+#include <csignal>
+#include <filesystem>
 #include <fstream>
+#include <iterator>
 
 #include "engine/base/rng.h"
 #include "tests/support/memory_tokens.h"
@@ -210,6 +212,87 @@ TEST_F(TrainerFolder, ADamagedOrForeignCheckpointIsRefused) {
     ASSERT_TRUE(run.trainer->save(checkpoint()).ok()) << "a damaged one can be written over";
     ASSERT_TRUE(run.trainer->load(checkpoint()).ok());
   }
+}
+
+std::string file_bytes(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+// A changed bit in a number still parses and still fits its shape: only the checksums see it.
+TEST_F(TrainerFolder, OneChangedBitAnywhereIsRefusedAndTouchesNothing) {
+  TestRun run = make_run(tiny_spec());
+  ASSERT_TRUE(run.trainer->step().ok());
+  ASSERT_TRUE(run.trainer->save(checkpoint()).ok());
+  ASSERT_TRUE(run.trainer->step().ok());
+  const std::string digest = run.trainer->parameter_digest();
+  for (const char* name : {"weights.safetensors", "optimizer.safetensors", "state.json"}) {
+    const fs::path path = fs::path(checkpoint()) / name;
+    const std::string sound = file_bytes(path);
+    for (const double place : {0.0, 0.3, 0.5, 0.9}) {
+      std::string damaged = sound;
+      char& byte = damaged[static_cast<std::size_t>(place * static_cast<double>(sound.size()))];
+      byte = static_cast<char>(byte ^ 1);
+      std::ofstream(path, std::ios::binary) << damaged;
+      const Result<void> refused = run.trainer->load(checkpoint());
+      ASSERT_FALSE(refused.ok()) << name << " at " << place;
+      EXPECT_EQ(refused.error().kind, ErrorKind::kData) << name << " at " << place;
+      EXPECT_EQ(run.trainer->parameter_digest(), digest) << name << " at " << place;
+      EXPECT_EQ(run.trainer->steps_done(), 2);
+    }
+    std::ofstream(path, std::ios::binary) << sound;
+  }
+  EXPECT_TRUE(run.trainer->load(checkpoint()).ok());
+}
+
+TEST_F(TrainerFolder, ASaveThatFailsLeavesTheFormerCheckpointWhole) {
+  TestRun run = make_run(tiny_spec());
+  ASSERT_TRUE(run.trainer->step().ok());
+  ASSERT_TRUE(run.trainer->save(checkpoint()).ok());
+  ASSERT_TRUE(run.trainer->step().ok());
+
+  rlimit former{};
+  getrlimit(RLIMIT_FSIZE, &former);
+  auto* const handler = std::signal(SIGXFSZ, SIG_IGN);  // the write then fails, as on a full disk
+  const rlimit small{8192, former.rlim_max};
+  setrlimit(RLIMIT_FSIZE, &small);
+  const Result<void> saved = run.trainer->save(checkpoint());
+  setrlimit(RLIMIT_FSIZE, &former);
+  std::signal(SIGXFSZ, handler);
+
+  ASSERT_FALSE(saved.ok());
+  EXPECT_EQ(saved.error().kind, ErrorKind::kDisk);
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder_), {}), 1) << "no remains beside it";
+  ASSERT_TRUE(run.trainer->load(checkpoint()).ok());
+  EXPECT_EQ(run.trainer->steps_done(), 1);
+}
+
+TEST_F(TrainerFolder, ASaveReplacesTheFormerCheckpointOfItsName) {
+  TestRun run = make_run(tiny_spec());
+  for (int step = 1; step <= 2; ++step) {
+    ASSERT_TRUE(run.trainer->step().ok());
+    ASSERT_TRUE(run.trainer->save(checkpoint()).ok());
+  }
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder_), {}), 1) << "no remains beside it";
+  TestRun other = make_run(tiny_spec());
+  ASSERT_TRUE(other.trainer->load(checkpoint()).ok());
+  EXPECT_EQ(other.trainer->steps_done(), 2);
+}
+
+TEST(Trainer, AStepThatRanOutOfMemoryLeavesNoTrace) {
+  TestRun whole = make_run(tiny_spec());
+  const StepReport expected = *whole.trainer->step();
+  TestRun run = make_run(tiny_spec());
+  Allocator& allocator = run.backend->allocator();
+  const std::int64_t held = allocator.ledger().live().live_bytes;
+  for (const double share : {0.1, 0.5, 0.99}) {  // of what the step needs beside what is held
+    const auto needed = static_cast<double>(expected.peak.live_bytes - held);
+    allocator.set_limit_bytes(held + static_cast<std::int64_t>(share * needed));
+    EXPECT_THROW(static_cast<void>(run.trainer->step()), OutOfMemory) << share;
+  }
+  allocator.set_limit_bytes(0);
+  EXPECT_EQ(run.trainer->step()->loss, expected.loss);
+  EXPECT_EQ(run.trainer->parameter_digest(), whole.trainer->parameter_digest());
 }
 
 // The second half of the stream is another language; an evaluation of a few windows must see it.
