@@ -182,6 +182,7 @@ PanelContext Workbench::context_for(Wishes& wishes) {
                       .preview_pending = ports_.preview->pending(),
                       .sample = sample_.get(),
                       .machine = ports_.machine,
+                      .build_ms = build_ms_,
                       .theme = theme_,
                       .fonts = fonts_,
                       .scale = scale_of(state_, screen_scale_),

@@ -50,9 +50,10 @@ export DISPLAY
 
 "$lathe" >"$folder/lathe.log" 2>&1 &
 program=$!
-wait_for 30 xdotool search --name '^Lathe$' || fail "no window came up"
-window=$(xdotool search --name '^Lathe$' | head -1)
-xdotool windowfocus "$window"
+# Only a window that is mapped takes the focus.
+wait_for 30 xdotool search --onlyvisible --name '^Lathe$' || fail "no window came up"
+window=$(xdotool search --onlyvisible --name '^Lathe$' | head -1)
+wait_for 10 xdotool windowfocus "$window" || fail "the window does not take the focus"
 sleep 1
 
 # The button at the left of the bar: "Run the sample".

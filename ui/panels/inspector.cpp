@@ -141,7 +141,10 @@ void draw_spec(PanelContext& context, const RunRow& row) {
   for (const ParamInfo& param : ex::run_spec_params()) {
     const Json value = ex::get_path(*row.spec, param.path);
     if (param.path != "name" && !value.is_null() && value != ex::get_path(kDefaults, param.path)) {
-      pair(context, param.path, value.is_string() ? value.get<std::string>() : value.dump());
+      constexpr std::string_view kMethod = "method.";
+      const bool of_method = param.path.rfind(kMethod, 0) == 0;
+      pair(context, of_method ? param.path.substr(kMethod.size()) : param.path,
+           value.is_string() ? value.get<std::string>() : value.dump());
       hint(param.help);
     }
   }

@@ -73,6 +73,7 @@ struct PanelContext {
   bool preview_pending;
   const SampleOffer* sample;   // null while the machine is being measured
   const std::string& machine;  // "2 CPU threads, no GPU"
+  double build_ms;             // to build one frame, smoothed
   const Theme& theme;
   const Fonts& fonts;
   float scale;

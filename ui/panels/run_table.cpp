@@ -23,15 +23,16 @@ namespace {
 struct Column {
   const char* title;
   const char* key;
-  bool shown;  // at first start
-  float width;
+  bool shown;            // at first start
+  float width;           // in points; 0: what is left
+  float from_width = 0;  // in points: the narrowest table that begins with it
 };
 constexpr std::array<Column, 11> kColumns{{{"run", "name", true, 0},
                                            {"state", "state", true, 92},
                                            {"held-out", "eval/loss", true, 58},
                                            {"loss", "train/loss", false, 58},
-                                           {"params", "model/params", true, 54},
-                                           {"peak", "peak", true, 62},
+                                           {"params", "model/params", true, 54, 330},
+                                           {"peak", "peak", true, 62, 400},
                                            {"tokens/s", "perf/tokens_per_s", false, 62},
                                            {"accuracy", "eval/acc", false, 66},
                                            {"sweep", "sweep", false, 80},
@@ -239,6 +240,7 @@ void draw_row(PanelContext& context, const RunRow& row) {
 }
 
 void setup_columns(const PanelContext& context) {
+  const float points = ImGui::GetWindowWidth() / context.scale;
   ImGui::TableSetupScrollFreeze(0, 1);
   ImGui::TableSetupColumn("##compare",
                           ImGuiTableColumnFlags_WidthFixed | ImGuiTableColumnFlags_NoSort |
@@ -247,7 +249,9 @@ void setup_columns(const PanelContext& context) {
   for (const Column& column : kColumns) {
     ImGuiTableColumnFlags flags =
         column.width > 0 ? ImGuiTableColumnFlags_WidthFixed : ImGuiTableColumnFlags_WidthStretch;
-    flags |= column.shown ? 0 : ImGuiTableColumnFlags_DefaultHide;
+    // A narrow table begins with fewer columns rather than without room for names.
+    const bool fits = points >= column.from_width;
+    flags |= column.shown && fits ? 0 : ImGuiTableColumnFlags_DefaultHide;
     ImGui::TableSetupColumn(column.title, flags, column.width * context.scale);
   }
   ImGui::TableHeadersRow();

@@ -77,8 +77,10 @@ void draw_menu(PanelContext& context) {
     context.view.palette_open = true;
   }
   ImGui::SameLine();
-  align_right(ImGui::CalcTextSize(context.machine.c_str()).x + 8 * context.scale);
-  muted_text(context.theme, context.machine);
+  const std::string text = fmt::format("{}     frame {:.1f} ms", context.machine, context.build_ms);
+  align_right(ImGui::CalcTextSize(text.c_str()).x + 8 * context.scale);
+  muted_text(context.theme, text);
+  hint("Time to build one frame of this window, without drawing it");
   ImGui::EndMainMenuBar();
 }
 
