@@ -13,6 +13,15 @@ constexpr std::uint64_t kEmbeddingStream = 1;
 constexpr std::uint64_t kHeadStream = 2;
 constexpr std::uint64_t kFirstSlotStream = 16;
 
+// Elements [first, first + count) of a vector, or nothing of an undefined one.
+TensorRef elements_of(TensorRef vector, std::int64_t first, std::int64_t count) {
+  if (!vector.defined()) {
+    return {};
+  }
+  const TensorRef column = vector.reshaped(Shape{vector.elements(), 1});
+  return column.row_range(first, count).reshaped(Shape{count});
+}
+
 }  // namespace
 
 std::vector<std::string> config_errors(const ModelConfig& model) {
@@ -88,27 +97,22 @@ TensorRef Transformer::head_weight() {
   return head_ != nullptr ? head_->weight.ref() : embedding_.weight.ref();
 }
 
-void Transformer::chunk_loss(TensorRef normed, TensorRef targets, TensorRef logits,
-                             float grad_scale, bool train, CrossEntropySums* sums) {
-  ops::matmul(*backend_, {.a = normed, .b = head_weight(), .c = logits, .transpose_b = true});
-  ops::cross_entropy(*backend_, {.logits = logits,
-                                 .targets = targets,
-                                 .grad_scale = grad_scale,
-                                 .write_gradient = train,
-                                 .sums = sums});
-  if (!train) {
+void Transformer::chunk_loss(TensorRef normed, const CrossEntropyArgs& loss) {
+  ops::matmul(*backend_, {.a = normed, .b = head_weight(), .c = loss.logits, .transpose_b = true});
+  ops::cross_entropy(*backend_, loss);
+  if (!loss.write_gradient) {
     return;
   }
   const GradientSlot dw = gradient_slot(*backend_, head_ != nullptr ? *head_ : embedding_);
-  ops::matmul(*backend_,
-              {.a = logits, .b = normed, .c = dw.gradient, .transpose_a = true, .beta = dw.beta});
+  ops::matmul(
+      *backend_,
+      {.a = loss.logits, .b = normed, .c = dw.gradient, .transpose_a = true, .beta = dw.beta});
   // The chunk's normalised input has served: its gradient takes its place.
-  ops::matmul(*backend_, {.a = logits, .b = head_weight(), .c = normed});
+  ops::matmul(*backend_, {.a = loss.logits, .b = head_weight(), .c = normed});
 }
 
-Tensor Transformer::head_loss(Tensor x, TensorRef targets, std::int64_t chunk, float grad_scale,
-                              bool train, CrossEntropySums* sums) {
-  backend_->ledger().set_phase(train ? "loss" : "evaluation loss");
+Tensor Transformer::head_loss(Tensor x, CrossEntropyArgs loss, std::int64_t chunk) {
+  backend_->ledger().set_phase(loss.write_gradient ? "loss" : "evaluation loss");
   const std::int64_t tokens = x.shape().rows();
   Tensor normed = workspace(*backend_, "head", "normed", x.shape());
   Tensor rstd = workspace(*backend_, "head", "rstd", Shape{tokens});
@@ -120,15 +124,17 @@ Tensor Transformer::head_loss(Tensor x, TensorRef targets, std::int64_t chunk, f
   {
     const std::int64_t rows = logit_chunk_rows(chunk, model_.vocab_size, tokens);
     const Tensor logits = workspace(*backend_, "head", "logits", Shape{rows, model_.vocab_size});
-    const TensorRef flat_targets = targets.reshaped(Shape{tokens, 1});
+    const CrossEntropyArgs whole = loss;
     for (std::int64_t first = 0; first < tokens; first += rows) {
       const std::int64_t count = std::min(rows, tokens - first);
-      chunk_loss(normed.ref().row_range(first, count),
-                 flat_targets.row_range(first, count).reshaped(Shape{count}),
-                 logits.ref().row_range(0, count), grad_scale, train, sums);
+      loss.logits = logits.ref().row_range(0, count);
+      loss.targets = elements_of(whole.targets, first, count);
+      loss.losses = elements_of(whole.losses, first, count);
+      loss.argmax = elements_of(whole.argmax, first, count);
+      chunk_loss(normed.ref().row_range(first, count), loss);
     }
   }
-  if (!train) {
+  if (!loss.write_gradient) {
     return {};
   }
   Tensor dx = workspace(*backend_, "head", "dx", x.shape());
@@ -149,7 +155,9 @@ void Transformer::train(TensorRef ids, TensorRef targets, const BatchShape& shap
   for (std::size_t i = 0; i < blocks_.size(); ++i) {
     x = blocks_[i]->forward(std::move(x), shape, &saved[i]);
   }
-  const Tensor dx = head_loss(std::move(x), targets, logit_chunk, grad_scale, true, sums);
+  const Tensor dx = head_loss(
+      std::move(x), {.logits = {}, .targets = targets, .grad_scale = grad_scale, .sums = sums},
+      logit_chunk);
   for (std::size_t i = blocks_.size(); i-- > 0;) {
     blocks_[i]->backward(dx, shape, std::move(saved[i]));
   }
@@ -159,12 +167,26 @@ void Transformer::train(TensorRef ids, TensorRef targets, const BatchShape& shap
 }
 
 void Transformer::evaluate(TensorRef ids, TensorRef targets, const BatchShape& shape,
-                           std::int64_t logit_chunk, CrossEntropySums* sums) {
+                           std::int64_t logit_chunk, CrossEntropySums* sums,
+                           const RowScores& scores) {
   Tensor x = embed(ids);
   for (const auto& block : blocks_) {
     x = block->forward(std::move(x), shape, nullptr);
   }
-  head_loss(std::move(x), targets, logit_chunk, 0.0f, false, sums);
+  if (scores.rows.defined()) {
+    Tensor chosen =
+        workspace(*backend_, "head", "chosen", Shape{scores.rows.elements(), model_.dim});
+    ops::embedding_forward(*backend_, {.table = x, .ids = scores.rows, .out = chosen});
+    x = std::move(chosen);
+  }
+  head_loss(std::move(x),
+            {.logits = {},
+             .targets = targets,
+             .losses = scores.losses,
+             .argmax = scores.argmax,
+             .write_gradient = false,
+             .sums = sums},
+            logit_chunk);
 }
 
 std::vector<Parameter*> Transformer::parameters() {

@@ -19,6 +19,14 @@ std::vector<std::string> config_errors(const ModelConfig& model);
 // `tokens`.
 std::int64_t logit_chunk_rows(std::int64_t wanted, std::int64_t vocab_size, std::int64_t tokens);
 
+// What an evaluation may ask per row; an undefined member is not asked. The rest of the head's work
+// is saved for tokens whose prediction nobody needs (the question before an answer).
+struct RowScores {
+  TensorRef rows = {};    // i32 [M]: the rows of the batch to be scored, in this order; all of them
+  TensorRef losses = {};  // f32 [M], as CrossEntropyArgs says
+  TensorRef argmax = {};  // i32 [M]
+};
+
 class Transformer {
  public:
   // Takes the memory. Preconditions: config_errors() is empty, vocab_size is set, `plans` has the
@@ -33,9 +41,9 @@ class Transformer {
   void train(TensorRef ids, TensorRef targets, const BatchShape& shape, std::int64_t logit_chunk,
              float grad_scale, CrossEntropySums* sums);
 
-  // Loss only; nothing is kept.
+  // Loss only; nothing is kept. targets: i32 [N], or [M] where scores.rows names M of the N rows.
   void evaluate(TensorRef ids, TensorRef targets, const BatchShape& shape, std::int64_t logit_chunk,
-                CrossEntropySums* sums);
+                CrossEntropySums* sums, const RowScores& scores = {});
 
   // In a fixed order: embedding, blocks, final norm, head.
   std::vector<Parameter*> parameters();
@@ -43,11 +51,10 @@ class Transformer {
  private:
   Tensor embed(TensorRef ids);
   TensorRef head_weight();
-  // Loss over x [N, D]; if `train`, x's gradient is returned and the head's is added to.
-  Tensor head_loss(Tensor x, TensorRef targets, std::int64_t chunk, float grad_scale, bool train,
-                   CrossEntropySums* sums);
-  void chunk_loss(TensorRef normed, TensorRef targets, TensorRef logits, float grad_scale,
-                  bool train, CrossEntropySums* sums);
+  // Loss over x [N, D], in chunks of `loss` without its logits; if it writes gradients, x's is
+  // returned and the head's is added to.
+  Tensor head_loss(Tensor x, CrossEntropyArgs loss, std::int64_t chunk);
+  void chunk_loss(TensorRef normed, const CrossEntropyArgs& loss);
 
   Backend* backend_;
   ModelConfig model_;

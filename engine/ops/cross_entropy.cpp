@@ -9,6 +9,10 @@ void validate(const CrossEntropyArgs& args) {
   check_i32(args.targets);
   CHECK(args.logits.rows() == args.targets.elements(), "cross_entropy: one target a row");
   CHECK(args.logits.cols() > 0, "cross_entropy: a row has at least one class");
+  CHECK(!args.losses.defined() || args.losses.elements() == args.logits.rows(),
+        "cross_entropy: one loss a row");
+  CHECK(!args.argmax.defined() || args.argmax.elements() == args.logits.rows(),
+        "cross_entropy: one argmax a row");
   CHECK(args.sums != nullptr, "cross_entropy: no place for the sums");
 }
 

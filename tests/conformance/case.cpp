@@ -65,9 +65,9 @@ void Case::in_out(const std::string& operand, Shape shape, Fill fill) {
   operands[operand].role = Role::kInOut;
 }
 
-void Case::output(const std::string& operand, Shape shape) {
+void Case::output(const std::string& operand, Shape shape, DType dtype) {
   operands[operand] = {
-      .role = Role::kOutput, .dtype = DType::kF32, .shape = shape, .values = {}, .ids = {}};
+      .role = Role::kOutput, .dtype = dtype, .shape = shape, .values = {}, .ids = {}};
 }
 
 void Case::ids(const std::string& operand, Shape shape, std::int64_t bound, bool with_ignored) {

@@ -51,7 +51,7 @@ struct Case {
 
   void input(const std::string& name, Shape shape, Fill fill = Fill::kUniform);
   void in_out(const std::string& name, Shape shape, Fill fill = Fill::kUniform);
-  void output(const std::string& name, Shape shape);
+  void output(const std::string& name, Shape shape, DType dtype = DType::kF32);
   // Values in [0, bound) or, where asked, some of -1.
   void ids(const std::string& name, Shape shape, std::int64_t bound, bool with_ignored = false);
 };

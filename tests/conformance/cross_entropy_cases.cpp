@@ -1,6 +1,7 @@
 // Softmax cross-entropy with ignored targets, with and without the gradient.
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "tests/conformance/case.h"
 
@@ -12,6 +13,8 @@ constexpr float kGradScale = 0.125f;
 Wide plain(std::int64_t rows, std::int64_t classes, bool gradient, const Wide& in) {
   std::vector<double> logits = in.at("logits");
   std::vector<double> sums{0, 0, 0};
+  std::vector<double> losses(static_cast<std::size_t>(rows), 0.0);
+  std::vector<double> argmax(static_cast<std::size_t>(rows), -1.0);
   for (std::int64_t row = 0; row < rows; ++row) {
     const auto begin = logits.begin() + row * classes;
     const auto end = begin + classes;
@@ -23,6 +26,10 @@ Wide plain(std::int64_t rows, std::int64_t classes, bool gradient, const Wide& i
       double sum = 0;
       std::for_each(begin, end, [&](double x) { sum += std::exp(x - offset); });
       const double lse = std::log(sum) + offset;
+      const bool finite = std::all_of(begin, end, [](double x) { return std::isfinite(x); });
+      const auto at = static_cast<std::size_t>(row);
+      losses[at] = finite ? lse - begin[chosen] : std::numeric_limits<double>::quiet_NaN();
+      argmax[at] = finite ? static_cast<double>(top - begin) : -1.0;
       sums[0] += lse - begin[chosen];
       sums[1] += top == begin + chosen ? 1 : 0;
       sums[2] += 1;
@@ -34,23 +41,30 @@ Wide plain(std::int64_t rows, std::int64_t classes, bool gradient, const Wide& i
       std::fill(begin, end, 0.0);
     }
   }
-  return {{"logits", logits}, {"host", sums}};
+  return {{"logits", logits}, {"host", sums}, {"losses", losses}, {"argmax", argmax}};
 }
 
-Case entropy_case(std::int64_t rows, std::int64_t classes, bool gradient, Fill fill) {
+Case entropy_case(std::int64_t rows, std::int64_t classes, bool gradient, bool per_row, Fill fill) {
   Case test = make_case("cross_entropy", {param("rows", rows), param("classes", classes),
-                                          param("gradient", int{gradient}), param("fill", fill)});
+                                          param("gradient", int{gradient}),
+                                          param("per_row", int{per_row}), param("fill", fill)});
   if (gradient) {
     test.in_out("logits", Shape{rows, classes}, fill);
   } else {
     test.input("logits", Shape{rows, classes}, fill);
   }
   test.ids("targets", Shape{rows}, classes, true);
+  if (per_row) {
+    test.output("losses", Shape{rows});
+    test.output("argmax", Shape{rows}, DType::kI32);
+  }
   test.length = 64;
-  test.call = [gradient](Backend& backend, const Refs& t) -> std::vector<double> {
+  test.call = [gradient, per_row](Backend& backend, const Refs& t) -> std::vector<double> {
     CrossEntropySums sums;
     ops::cross_entropy(backend, {.logits = t.at("logits"),
                                  .targets = t.at("targets"),
+                                 .losses = per_row ? t.at("losses") : TensorRef{},
+                                 .argmax = per_row ? t.at("argmax") : TensorRef{},
                                  .grad_scale = kGradScale,
                                  .write_gradient = gradient,
                                  .sums = &sums});
@@ -69,12 +83,14 @@ std::vector<Case> cross_entropy_cases() {
   for (const bool gradient : {false, true}) {
     for (const auto& [rows, classes] : std::vector<std::array<std::int64_t, 2>>{
              {1, 1}, {0, 7}, {7, 13}, {33, 65}, {5, 4097}, {3, 32000}}) {
-      cases.push_back(entropy_case(rows, classes, gradient, Fill::kUniform));
+      cases.push_back(entropy_case(rows, classes, gradient, rows % 2 == 1, Fill::kUniform));
     }
     for (const Fill fill : {Fill::kLarge, Fill::kDenormal, Fill::kEqual}) {
-      cases.push_back(entropy_case(6, 37, gradient, fill));
+      cases.push_back(entropy_case(6, 37, gradient, true, fill));
     }
   }
+  // Rows that are not finite are told from the others by their own loss and argmax.
+  cases.push_back(entropy_case(6, 37, false, true, Fill::kSpecial));
   return cases;
 }
 

@@ -21,7 +21,7 @@ Words initial_words(const Operand& operand) {
   Words words(count + 2 * kGuard, kGuardBits);
   for (std::size_t i = 0; i < count; ++i) {
     float value = std::numeric_limits<float>::quiet_NaN();
-    if (operand.dtype == DType::kI32) {
+    if (operand.dtype == DType::kI32 && operand.role != Role::kOutput) {
       std::memcpy(&words[kGuard + i], &operand.ids[i], 4);
       continue;
     }
@@ -79,7 +79,11 @@ Outcome run_case(const Case& test, Backend& backend) {
     }
     std::vector<float>& values = outcome.outputs[name];
     values.resize(static_cast<std::size_t>(operand.shape.elements()));
-    if (!values.empty()) {
+    if (operand.dtype == DType::kI32) {
+      std::transform(
+          after.begin() + kGuard, after.end() - kGuard, values.begin(),
+          [](std::uint32_t word) { return static_cast<float>(static_cast<std::int32_t>(word)); });
+    } else if (!values.empty()) {
       std::memcpy(values.data(), after.data() + kGuard, values.size() * 4);
     }
   }

@@ -1,5 +1,7 @@
 // Softmax cross-entropy, one thread a row: a row stays in the cache between its passes, and the
 // exponentials of the sum become the gradient in place.
+#include <limits>
+
 #include "engine/backend/cpu/cpu_backend.h"
 #include "engine/backend/cpu/parallel.h"
 #include "engine/backend/portable_math.h"
@@ -7,9 +9,17 @@
 namespace lathe::cpu {
 namespace {
 
-// True if `target` is the first index of the greatest logit.
-bool is_argmax(const float* logits, std::int64_t target, float top) {
-  return logits[target] == top && std::find(logits, logits + target, top) == logits + target;
+bool wants_rows(const CrossEntropyArgs& args) {
+  return args.losses.defined() || args.argmax.defined();
+}
+
+void write_row(const CrossEntropyArgs& args, std::int64_t row, double loss, std::int64_t argmax) {
+  if (args.losses.defined()) {
+    args.losses.f32()[row] = static_cast<float>(loss);
+  }
+  if (args.argmax.defined()) {
+    args.argmax.i32()[row] = static_cast<std::int32_t>(argmax);
+  }
 }
 
 // Returns the loss of the row.
@@ -34,7 +44,7 @@ void cross_entropy(Backend& backend, const CrossEntropyArgs& args) {
   CHECK(std::all_of(targets, targets + rows,
                     [classes](std::int32_t target) { return target >= -1 && target < classes; }),
         "cross_entropy: a target is outside the classes");
-  // Per row: its loss, and 1 where the greatest logit is the target's.
+  // Per row: its loss, and 1 where the first greatest logit is the target's.
   std::vector<double>& losses = self(backend).double_scratch();
   losses.assign(static_cast<std::size_t>(2 * rows), 0.0);
   double* correct = losses.data() + rows;
@@ -42,14 +52,20 @@ void cross_entropy(Backend& backend, const CrossEntropyArgs& args) {
     float* logits = args.logits.f32() + row * classes;
     const std::int64_t target = targets[row];
     if (target < 0) {
+      write_row(args, row, 0.0, -1);
       if (args.write_gradient) {
         std::fill_n(logits, classes, 0.0f);
       }
       return;
     }
+    const bool finite = !wants_rows(args) || kernels().all_finite(logits, classes);
     const float top = kernels().row_max(logits, classes);
-    correct[row] = is_argmax(logits, target, top) ? 1.0 : 0.0;
-    losses[static_cast<std::size_t>(row)] = one_row(logits, classes, target, top, args);
+    const std::int64_t argmax = std::find(logits, logits + classes, top) - logits;
+    correct[row] = argmax == target ? 1.0 : 0.0;
+    const double loss = one_row(logits, classes, target, top, args);
+    losses[static_cast<std::size_t>(row)] = loss;
+    write_row(args, row, finite ? loss : std::numeric_limits<double>::quiet_NaN(),
+              finite ? argmax : -1);
   });
   for (std::int64_t row = 0; row < rows; ++row) {
     args.sums->loss += losses[static_cast<std::size_t>(row)];

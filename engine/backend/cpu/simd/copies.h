@@ -17,6 +17,7 @@ float rmsnorm_forward(const float* x, const float* gain, float* y, std::int64_t 
 void rmsnorm_backward(const RmsnormBackwardRow& row);
 void rope(const RopeRow& row);
 float row_max(const float* x, std::int64_t count);
+bool all_finite(const float* x, std::int64_t count);
 double exp_sum(const float* x, float offset, std::int64_t count);
 double exp_sum_in_place(float* x, float offset, std::int64_t count);
 void adamw(const AdamwRange& range);

@@ -92,6 +92,7 @@ struct Kernels {
   void (*rmsnorm_backward)(const RmsnormBackwardRow& row);
   void (*rope)(const RopeRow& row);
   float (*row_max)(const float* x, std::int64_t count);
+  bool (*all_finite)(const float* x, std::int64_t count);
   // Sum of exp(x - offset).
   double (*exp_sum)(const float* x, float offset, std::int64_t count);
   // The same, and x becomes exp(x - offset).

@@ -75,6 +75,11 @@ float row_max(const float* x, std::int64_t count) {
   return max_of(top);
 }
 
+bool all_finite(const float* x, std::int64_t count) {
+  // Zero times an infinity or a NaN is a NaN, and stays one in the sum.
+  return blocked_sum(count, [=](auto part) { return load(x, part) * 0.0f; }) == 0.0;
+}
+
 double exp_sum(const float* x, float offset, std::int64_t count) {
   return blocked_sum(count, [=](auto part) { return exp_of(load(x, part) - offset); });
 }
