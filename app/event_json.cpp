@@ -44,6 +44,9 @@ Json of(const CheckpointSaved& event) {
           {"path", event.path},
           {"bytes", event.bytes}};
 }
+Json of(const CheckpointRemoved& event) {
+  return {{"event", "checkpoint_removed"}, {"run", event.run}, {"step", event.step}};
+}
 Json of(const DigestTaken& event) {
   return {{"event", "digest"}, {"run", event.run}, {"step", event.step}, {"digest", event.digest}};
 }

@@ -107,6 +107,11 @@ struct CheckpointSaved {
   std::string path;
   std::int64_t bytes = 0;
 };
+// An older checkpoint made room for newer ones.
+struct CheckpointRemoved {
+  RunId run;
+  std::int64_t step = 0;
+};
 struct DigestTaken {
   RunId run;
   std::int64_t step = 0;
@@ -164,10 +169,10 @@ struct Preparing {
   std::string what;
 };
 
-using Event =
-    std::variant<SweepCreated, RunCreated, RunStarted, MetricBatch, MemorySample, MemoryProfile,
-                 CheckpointSaved, DigestTaken, LiveChanged, RunPaused, RunResumed, RunFinished,
-                 RunFailed, SweepFinished, ReplayVerdict, LogLine, Preparing>;
+using Event = std::variant<SweepCreated, RunCreated, RunStarted, MetricBatch, MemorySample,
+                           MemoryProfile, CheckpointSaved, CheckpointRemoved, DigestTaken,
+                           LiveChanged, RunPaused, RunResumed, RunFinished, RunFailed,
+                           SweepFinished, ReplayVerdict, LogLine, Preparing>;
 
 // What a watcher may ask for. Answers come as events.
 struct StartRun {

@@ -4,7 +4,9 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <charconv>
 #include <filesystem>
+#include <map>
 
 #include "engine/base/format.h"
 #include "engine/train/trainer.h"
@@ -29,6 +31,23 @@ std::int64_t folder_bytes(const std::filesystem::path& folder) {
   return bytes;
 }
 
+// The finished checkpoints of one run by their step.
+std::map<std::int64_t, std::filesystem::path> checkpoint_folders(const std::filesystem::path& run) {
+  constexpr std::string_view kPrefix = "step-";
+  std::map<std::int64_t, std::filesystem::path> found;
+  std::error_code failed;
+  for (const auto& entry : std::filesystem::directory_iterator(run, failed)) {
+    const std::string name = entry.path().filename().string();
+    std::int64_t step = 0;
+    const char* end = name.data() + name.size();
+    if (name.rfind(kPrefix, 0) == 0 &&
+        std::from_chars(name.data() + kPrefix.size(), end, step).ptr == end) {
+      found.emplace(step, entry.path());
+    }
+  }
+  return found;
+}
+
 // One run on its way; each member function is a stage of it.
 class Run {
  public:
@@ -46,6 +65,7 @@ class Run {
   Result<void> apply_changes();
   void pause();
   Result<void> save();
+  void drop_old_checkpoints(const std::filesystem::path& newest);
   void take_digest();
   Result<RunState> end_early(StopKind kind);
   Result<void> after_step(std::int64_t step);
@@ -239,7 +259,22 @@ Result<void> Run::save() {
   }
   saved_step_ = step;
   emit(CheckpointSaved{request_.run, step, folder.string(), folder_bytes(folder)});
+  drop_old_checkpoints(folder);
   return {};
+}
+
+// The oldest go first; one that cannot be removed stays recorded.
+void Run::drop_old_checkpoints(const std::filesystem::path& newest) {
+  const auto kept = static_cast<std::size_t>(train_.train.checkpoints_kept);
+  std::map<std::int64_t, std::filesystem::path> found = checkpoint_folders(newest.parent_path());
+  for (auto oldest = found.begin(); kept > 0 && found.size() > kept;) {
+    std::error_code failed;
+    if (oldest->second != newest && std::filesystem::remove_all(oldest->second, failed) > 0 &&
+        !failed) {
+      emit(CheckpointRemoved{request_.run, oldest->first});
+    }
+    oldest = found.erase(oldest);
+  }
 }
 
 Result<void> Run::one_step() {

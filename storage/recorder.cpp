@@ -192,6 +192,11 @@ void Recorder::on(const CheckpointSaved& event) {
       {key_of(event.run), event.step, event.path, event.bytes, now_ms()});
 }
 
+void Recorder::on(const CheckpointRemoved& event) {
+  connection_.run("DELETE FROM checkpoints WHERE run = ? AND step = ?",
+                  {key_of(event.run), event.step});
+}
+
 void Recorder::on(const DigestTaken& event) {
   connection_.run(
       "INSERT INTO digests (run, step, digest) VALUES (?, ?, ?) "

@@ -57,6 +57,7 @@ class Recorder {
   void on(const experiments::MemorySample& event);
   void on(const experiments::MemoryProfile& event);
   void on(const experiments::CheckpointSaved& event);
+  void on(const experiments::CheckpointRemoved& event);
   void on(const experiments::DigestTaken& event);
   void on(const experiments::LiveChanged& event);
   void on(const experiments::RunPaused& event);

@@ -15,6 +15,7 @@ struct TrainConfig {
   std::int64_t eval_every = 50;
   std::int64_t eval_batches = 8;
   std::int64_t checkpoint_every = 100;
+  std::int64_t checkpoints_kept = 2;
   std::int64_t logit_chunk = 0;
 
   static constexpr auto fields() {
@@ -64,6 +65,10 @@ struct TrainConfig {
                .log = true,
                .unit = "steps",
                .help = "a checkpoint every so many steps and at the end; 0 means only at the end"}),
+        field("checkpoints_kept", &C::checkpoints_kept,
+              {.lo = 0,
+               .hi = 1e6,
+               .help = "how many of a run's checkpoints stay, the newest; 0 means all"}),
         field(
             "logit_chunk", &C::logit_chunk,
             {.lo = 0,

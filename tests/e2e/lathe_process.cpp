@@ -76,7 +76,17 @@ std::string LatheTest::config(const std::string& name, const Json& changes) {
   return (folder_ / (name + ".json")).string();
 }
 
+std::string LatheTest::binary() {
+  return LATHE_BINARY;
+}
+
 pid_t LatheTest::start(const std::vector<std::string>& words) {
+  std::vector<std::string> arguments{binary()};
+  arguments.insert(arguments.end(), words.begin(), words.end());
+  return start_program(std::move(arguments));
+}
+
+pid_t LatheTest::start_program(std::vector<std::string> arguments) {
   const std::string stem = (folder_ / ("process_" + std::to_string(started_++))).string();
   std::vector<std::string> environment{"PATH=/usr/bin:/bin",
                                        "HOME=" + folder_.string(),
@@ -85,8 +95,6 @@ pid_t LatheTest::start(const std::vector<std::string>& words) {
                                        "XDG_STATE_HOME=" + (folder_ / "state").string(),
                                        "XDG_CACHE_HOME=" + (folder_ / "cache").string(),
                                        "LATHE_THREADS=1"};
-  std::vector<std::string> arguments{LATHE_BINARY};
-  arguments.insert(arguments.end(), words.begin(), words.end());
   const auto pointers = [](std::vector<std::string>& texts) {
     std::vector<char*> out;
     for (std::string& text : texts) {
@@ -102,7 +110,7 @@ pid_t LatheTest::start(const std::vector<std::string>& words) {
   posix_spawn_file_actions_addopen(&files, 1, (stem + ".out").c_str(), kNew, 0644);
   posix_spawn_file_actions_addopen(&files, 2, (stem + ".err").c_str(), kNew, 0644);
   pid_t process = 0;
-  const int failed = posix_spawn(&process, LATHE_BINARY, &files, nullptr,
+  const int failed = posix_spawn(&process, arguments.front().c_str(), &files, nullptr,
                                  pointers(arguments).data(), pointers(environment).data());
   posix_spawn_file_actions_destroy(&files);
   EXPECT_EQ(failed, 0);

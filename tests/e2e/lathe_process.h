@@ -28,6 +28,9 @@ class LatheTest : public ::testing::Test {
   Finished lathe(const std::vector<std::string>& words);
   // The same in the background, its output in files; wait() collects it.
   pid_t start(const std::vector<std::string>& words);
+  // The program itself, and any other in the same world.
+  static std::string binary();
+  pid_t start_program(std::vector<std::string> arguments);
   Finished wait(pid_t process);
   // Blocks until the store says that a run of this name has reached the step.
   void wait_for_run(const std::string& name, std::int64_t step);

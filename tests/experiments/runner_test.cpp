@@ -27,13 +27,31 @@ TEST_F(RunnerTest, TellsTheWholeRun) {
   std::vector<std::int64_t> saved;
   for (const CheckpointSaved& checkpoint : witness_.all<CheckpointSaved>()) {
     saved.push_back(checkpoint.step);
-    EXPECT_TRUE(std::filesystem::exists(checkpoint.path));
+    EXPECT_EQ(std::filesystem::exists(checkpoint.path), checkpoint.step != 5);
     EXPECT_GT(checkpoint.bytes, 0);
   }
   EXPECT_EQ(saved, (std::vector<std::int64_t>{5, 10, 12}));
+  ASSERT_EQ(witness_.all<CheckpointRemoved>().size(), 1u);  // two are kept
+  EXPECT_EQ(witness_.all<CheckpointRemoved>()[0].step, 5);
   EXPECT_EQ(digests().size(), 3u);
   ASSERT_EQ(witness_.all<RunFinished>().size(), 1u);
   EXPECT_EQ(witness_.all<RunFinished>()[0].state, RunState::kDone);
+}
+
+TEST_F(RunnerTest, AsManyCheckpointsStayAsAreAskedFor) {
+  const auto left_with = [this](std::int64_t kept) {
+    request_.run = "kept" + std::to_string(kept);
+    request_.spec.train.train.checkpoints_kept = kept;
+    run_one(request_, ports_);
+    std::set<std::string> left;
+    for (const auto& entry : std::filesystem::directory_iterator(
+             std::filesystem::path(ports_.checkpoint_root) / request_.run)) {
+      left.insert(entry.path().filename().string());
+    }
+    return left;
+  };
+  EXPECT_EQ(left_with(1), (std::set<std::string>{"step-12"}));
+  EXPECT_EQ(left_with(0), (std::set<std::string>{"step-5", "step-10", "step-12"}));
 }
 
 TEST_F(RunnerTest, EveryMetricItTellsIsDeclared) {

@@ -63,6 +63,7 @@ class ReplayTest : public ::testing::Test {
     train.train.eval_every = 4;
     train.train.eval_batches = 1;
     train.train.checkpoint_every = 3;
+    train.train.checkpoints_kept = 0;
     train.optim.warmup_steps = 2;
     train.method["low_rank"] = find_method("low_rank")->normalise(Json{{"rank", 4}}, "", errors_);
   }

@@ -233,7 +233,8 @@ TEST_F(EventsTest, MemoryProfile) {
 
 TEST_F(EventsTest, CheckpointsDigestsAndLiveChanges) {
   const RunDetail run =
-      detail_after({CheckpointSaved{kRun, 10, "/c/10", 1234}, CheckpointSaved{kRun, 20, "/c/20", 9},
+      detail_after({CheckpointSaved{kRun, 5, "/c/5", 1}, CheckpointSaved{kRun, 10, "/c/10", 1234},
+                    CheckpointSaved{kRun, 20, "/c/20", 9}, CheckpointRemoved{kRun, 5},
                     DigestTaken{kRun, 10, "abc"}, LiveChanged{kRun, 12, "optim.lr", 0.5},
                     LiveChanged{kRun, 12, "optim.lr", 0.25}});
   ASSERT_EQ(run.checkpoints.size(), 2u);

@@ -160,6 +160,9 @@ void LiveView::apply(const ex::CheckpointSaved& event) {
   run_of(event.run).run->checkpoint_steps.push_back(event.step);
   tell(event.run, fmt::format("checkpoint at step {}, {}", event.step, bytes_text(event.bytes)));
 }
+void LiveView::apply(const ex::CheckpointRemoved& event) {
+  std::erase(run_of(event.run).run->checkpoint_steps, event.step);
+}
 void LiveView::apply(const ex::DigestTaken& event) {
   run_of(event.run);
 }

@@ -53,6 +53,7 @@ class LiveView : public experiments::EventSink {
   void apply(const experiments::MemorySample& event);
   void apply(const experiments::MemoryProfile& event);
   void apply(const experiments::CheckpointSaved& event);
+  void apply(const experiments::CheckpointRemoved& event);
   void apply(const experiments::DigestTaken& event);
   void apply(const experiments::LiveChanged& event);
   void apply(const experiments::RunPaused& event);

@@ -181,7 +181,7 @@ std::string text_of(const RunRow& row, std::string_view key) {
   if (!value.is_null() && !value.is_number()) {
     return value.dump();
   }
-  return value_text(number_of(row, key));
+  return metric_text(key, number_of(row, key));
 }
 
 void sort_rows(std::vector<const RunRow*>& rows, std::string_view key, bool descending) {

@@ -20,17 +20,6 @@ namespace lathe::ui {
 
 namespace {
 
-std::string result_text(const ResultLine& line, double value) {
-  if (std::isnan(value)) {
-    return "-";
-  }
-  if (line.key == "peak") {
-    return bytes_text(static_cast<std::int64_t>(value));
-  }
-  return line.key == "model/params" || line.key == "perf/tokens_per_s" ? count_text(value)
-                                                                       : value_text(value);
-}
-
 void draw_metric_choice(PanelContext& context) {
   ImGui::SetNextItemWidth(170 * context.scale);
   if (ImGui::BeginCombo("##metric", context.view.compare_metric.c_str())) {
@@ -148,7 +137,7 @@ void draw_result_rows(PanelContext& context, const Comparison& comparison) {
     for (std::size_t i = 0; i < line.values.size(); ++i) {
       ImGui::TableNextColumn();
       const bool best = static_cast<int>(i) == line.best && line.values.size() > 1;
-      const std::string text = result_text(line, line.values[i]) + (best ? "  best" : "");
+      const std::string text = metric_text(line.key, line.values[i]) + (best ? "  best" : "");
       colored_text(best ? context.theme.good : context.theme.text, text);
     }
   }

@@ -102,10 +102,8 @@ void draw_values(PanelContext& context, const RunRow& row) {
         const auto series = series_of(context.store, context.live, row.id, metric);
         value = series ? series->value_at(step, NAN) : NAN;
       }
-      const bool bytes = group == "mem/" && !std::isnan(value);
-      if (!bytes || value > 0) {  // categories that hold nothing are left out
-        pair(context, metric,
-             bytes ? bytes_text(static_cast<std::int64_t>(value)) : value_text(value));
+      if (group != "mem/" || !(value <= 0)) {  // categories that hold nothing are left out
+        pair(context, metric, metric_text(metric, value));
       }
     }
   }

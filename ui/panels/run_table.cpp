@@ -42,19 +42,11 @@ constexpr std::array<Column, 11> kColumns{{{"run", "name", true, 0},
 std::string cell_text(const RunRow& row, const Column& column) {
   const std::string_view key = column.key;
   const double number = number_of(row, key);
-  if (key == "peak") {
-    return std::isnan(number) ? "-" : bytes_text(static_cast<std::int64_t>(number));
-  }
-  if (key == "model/params") {
-    return std::isnan(number) ? "-" : count_text(number);
-  }
   if (key == "created") {
     return row.created_ms > 0 ? time_text(row.created_ms) : "-";
   }
-  if (key == "perf/tokens_per_s") {
-    return std::isnan(number) ? "-" : count_text(std::round(number));
-  }
-  return key == "name" || key == "sweep" || key == "tags" ? text_of(row, key) : value_text(number);
+  return key == "name" || key == "sweep" || key == "tags" ? text_of(row, key)
+                                                          : metric_text(key, number);
 }
 
 // Worked out again only when the rows, the filter or the order changed.
