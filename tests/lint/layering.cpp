@@ -27,6 +27,7 @@ constexpr std::array kLayers{
     Layer{"engine/tokenizer/", 5},
     Layer{"engine/io/", 5},
     Layer{"engine/train/", 6},
+    Layer{"engine/eval/", 6},
     Layer{"experiments/", 7},
     Layer{"storage/", 8},
     Layer{"ui/", 9},

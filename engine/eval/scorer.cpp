@@ -1,0 +1,160 @@
+// Batches of similar length, right-padded: rows behind a sequence's end cannot change those before.
+#include "engine/eval/scorer.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+namespace lathe {
+namespace {
+
+// Tokens of a batch, padding included: enough to keep the matrix products busy.
+constexpr std::int64_t kBatchTokens = 1024;
+
+// Input tokens after the cut to the context.
+std::int64_t input_length(const ScoreRequest& request, std::int64_t context) {
+  return std::min<std::int64_t>(static_cast<std::int64_t>(request.ids.size()) - 1, context);
+}
+
+std::int64_t scored_tokens(const ScoreRequest& request) {
+  return static_cast<std::int64_t>(request.ids.size()) - request.first_scored;
+}
+
+Result<void> check_request(const ScoreRequest& request, const EvalModel& model) {
+  if (request.first_scored < 1 || scored_tokens(request) < 1) {
+    return Error{ErrorKind::kData,
+                 request.place + " has " + std::to_string(scored_tokens(request)) +
+                     " tokens to score after " + std::to_string(request.first_scored) +
+                     " of context: each needs at least one",
+                 "remove it from the file"};
+  }
+  if (scored_tokens(request) > model.context) {
+    return Error{ErrorKind::kData,
+                 request.place + " has " + std::to_string(scored_tokens(request)) +
+                     " tokens to score, and the model sees " + std::to_string(model.context),
+                 "remove it from the file, or take a model of longer context"};
+  }
+  for (const std::int32_t id : request.ids) {
+    if (id < 0 || id >= model.vocab_size) {
+      return Error{ErrorKind::kData,
+                   request.place + " has token id " + std::to_string(id) +
+                       "; the model's embedding has rows 0 to " +
+                       std::to_string(model.vocab_size - 1),
+                   "the tokenizer is of another model: check the model's folder"};
+    }
+  }
+  return {};
+}
+
+// One forward pass: host copies of what goes in, and which request each scored row belongs to.
+struct Batch {
+  BatchShape shape;
+  std::vector<std::int32_t> ids, rows, targets;
+  std::vector<float> losses;
+  std::vector<std::int32_t> argmax;
+};
+
+Batch make_batch(std::span<const ScoreRequest> requests, std::span<const std::size_t> members,
+                 std::int64_t context) {
+  Batch batch;
+  batch.shape.batch = static_cast<std::int64_t>(members.size());
+  batch.shape.seq_len = input_length(requests[members.front()], context);  // the longest is first
+  batch.ids.assign(static_cast<std::size_t>(batch.shape.tokens()), 0);
+  for (std::size_t b = 0; b < members.size(); ++b) {
+    const ScoreRequest& request = requests[members[b]];
+    const std::int64_t length = input_length(request, context);
+    const auto first_row = static_cast<std::int64_t>(b) * batch.shape.seq_len;
+    std::copy_n(request.ids.end() - 1 - length, length, batch.ids.begin() + first_row);
+    const std::int64_t scored = scored_tokens(request);
+    for (std::int64_t i = 0; i < scored; ++i) {
+      batch.rows.push_back(static_cast<std::int32_t>(first_row + length - scored + i));
+    }
+    batch.targets.insert(batch.targets.end(), request.ids.begin() + request.first_scored,
+                         request.ids.end());
+  }
+  return batch;
+}
+
+Tensor upload(Backend& backend, const std::string& name, const std::vector<std::int32_t>& values) {
+  Tensor tensor = workspace(backend, "evaluation", name,
+                            Shape{static_cast<std::int64_t>(values.size())}, DType::kI32);
+  backend.write(tensor, values.data(), tensor.ref().bytes());
+  return tensor;
+}
+
+void run_batch(const EvalModel& model, Batch& batch) {
+  Backend& backend = *model.backend;
+  const auto scored = static_cast<std::int64_t>(batch.rows.size());
+  const Tensor ids = upload(backend, "ids", batch.ids);
+  const Tensor rows = upload(backend, "rows", batch.rows);
+  const Tensor targets = upload(backend, "targets", batch.targets);
+  const Tensor losses = workspace(backend, "evaluation", "losses", Shape{scored});
+  const Tensor argmax = workspace(backend, "evaluation", "argmax", Shape{scored}, DType::kI32);
+  CrossEntropySums sums;
+  model.transformer->evaluate(ids, targets, batch.shape, 0, &sums,
+                              {.rows = rows, .losses = losses, .argmax = argmax});
+  batch.losses.resize(batch.rows.size());
+  batch.argmax.resize(batch.rows.size());
+  backend.read(losses, batch.losses.data(), losses.ref().bytes());
+  backend.read(argmax, batch.argmax.data(), argmax.ref().bytes());
+}
+
+Result<void> collect(const Batch& batch, std::span<const ScoreRequest> requests,
+                     std::span<const std::size_t> members, std::vector<SequenceScore>& scores) {
+  std::size_t row = 0;
+  for (const std::size_t member : members) {
+    SequenceScore score{
+        .log_likelihood = 0, .tokens = scored_tokens(requests[member]), .greedy = true};
+    for (std::int64_t i = 0; i < score.tokens; ++i, ++row) {
+      if (!std::isfinite(batch.losses[row])) {
+        return Error{ErrorKind::kDiverged,
+                     requests[member].place + ": the logits before token " +
+                         std::to_string(requests[member].first_scored + i) + " are not finite",
+                     "the model is damaged or overflows; nothing was left out to hide it"};
+      }
+      score.log_likelihood -= static_cast<double>(batch.losses[row]);
+      score.greedy = score.greedy && batch.argmax[row] == batch.targets[row];
+    }
+    scores[member] = score;
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::vector<SequenceScore>> score_sequences(const EvalModel& model,
+                                                   std::span<const ScoreRequest> requests,
+                                                   const EvalProgress& progress) {
+  for (const ScoreRequest& request : requests) {
+    if (auto checked = check_request(request, model); !checked) {
+      return checked.error();
+    }
+  }
+  // Longest first: if memory does not suffice, that shows at once.
+  std::vector<std::size_t> order(requests.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    return input_length(requests[a], model.context) > input_length(requests[b], model.context);
+  });
+  std::vector<SequenceScore> scores(requests.size());
+  for (std::size_t first = 0; first < order.size();) {
+    const std::int64_t length = input_length(requests[order[first]], model.context);
+    const std::size_t count = std::min<std::size_t>(
+        static_cast<std::size_t>(std::max<std::int64_t>(kBatchTokens / length, 1)),
+        order.size() - first);
+    const std::span<const std::size_t> members{order.data() + first, count};
+    Batch batch = make_batch(requests, members, model.context);
+    run_batch(model, batch);
+    if (auto collected = collect(batch, requests, members, scores); !collected) {
+      return collected.error();
+    }
+    first += count;
+    if (progress &&
+        !progress(static_cast<std::int64_t>(first), static_cast<std::int64_t>(requests.size()))) {
+      return Error{ErrorKind::kInterrupted, "the evaluation was stopped", ""};
+    }
+  }
+  return scores;
+}
+
+}  // namespace lathe

@@ -1,0 +1,38 @@
+// Text as the evaluation rules want it: what counts as a character, a word, a page; the clean-ups
+// that lm-evaluation-harness applies before it scores. Texts are valid UTF-8 (eval_file.h checks).
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace lathe {
+
+// False where `text` has bytes that are not UTF-8 (overlong forms and surrogates included).
+bool is_utf8(std::string_view text);
+
+// Code points, as Python's len() counts them.
+std::int64_t character_count(std::string_view text);
+
+// Pieces between runs of white space, empty ones at either end counted: len(re.split(r"\s+", text))
+// in Python, by which word perplexity divides.
+std::int64_t word_count(std::string_view text);
+
+// Without white space at its end, or at both ends.
+std::string_view strip_right(std::string_view text);
+std::string_view strip(std::string_view text);
+
+// HellaSwag: artefacts of its WikiHow part go ("[header] ...", " [title]" becomes ". ").
+std::string clean_hellaswag(std::string_view text);
+
+// First letter upper case, the others lower case (ASCII letters; others stay as they are).
+std::string capitalise(std::string_view text);
+
+// The pages of a WikiText file, split at its headings of first order (" = Title = ").
+std::vector<std::string> wikitext_pages(std::string_view text);
+
+// WikiText's tokenised text as ordinary text, the rules of lm-evaluation-harness' task `wikitext`.
+std::string detokenise_wikitext(std::string_view page);
+
+}  // namespace lathe
