@@ -155,9 +155,9 @@ struct CrossEntropySums {
 // Softmax cross-entropy of one chunk of rows, in place: logits [n, V] become their gradient
 // (softmax - onehot) * grad_scale if write_gradient, else they are left as they are. targets: i32
 // [n]; a target of -1 is ignored (zero gradient). Adds to *sums (host memory; ignored on meta).
-// Where defined, losses: f32 [n] gets each row's own loss and argmax: i32 [n] the first index of its
-// greatest logit. An ignored row has loss 0 and argmax -1; a row with any logit that is not finite
-// has loss NaN and argmax -1, so that no score hides it.
+// Where defined, losses: f32 [n] gets each row's own loss and argmax: i32 [n] the first index of
+// its greatest logit. An ignored row has loss 0 and argmax -1; a row with any logit that is not
+// finite has loss NaN and argmax -1, so that no score hides it.
 struct CrossEntropyArgs {
   TensorRef logits, targets;
   TensorRef losses = {}, argmax = {};

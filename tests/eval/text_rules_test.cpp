@@ -55,10 +55,9 @@ TEST(TextRules, SplitsWikiTextAtHeadingsOfFirstOrder) {
 }
 
 TEST(TextRules, TurnsWikiTextIntoOrdinaryText) {
-  EXPECT_EQ(
-      detokenise_wikitext(" = A = \n The dogs ' 1 @,@ 234 kB ( about 3 @.@ 5 ) , he said : "
-                          "\" yes \" ; it 's 20 @-@ odd . \n = = = Sub = = = \n"),
-      " = A =\nThe dogs'1,234 kB (about 3.5), he said: \"yes\"; it's 20-odd.\n=== Sub ===\n");
+  EXPECT_EQ(detokenise_wikitext(" = A = \n The dogs ' 1 @,@ 234 kB ( about 3 @.@ 5 ) , he said : "
+                                "\" yes \" ; it 's 20 @-@ odd . \n = = = Sub = = = \n"),
+            " = A =\nThe dogs'1,234 kB (about 3.5), he said: \"yes\"; it's 20-odd.\n=== Sub ===\n");
 }
 
 // One scan over the text, whatever it holds.
