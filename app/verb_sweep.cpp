@@ -79,8 +79,7 @@ Result<void> print_plan(const GlobalOptions& options, const SweepSpec& wanted) {
   if (!points) {
     return points.error();
   }
-  const auto base = run_spec_from_json(sweep->base);
-  const auto speed = base ? measure_flops_per_s(*base) : Result<double>(base.error());
+  const auto speed = measure_speed(*points);
   if (!speed) {
     return speed.error();
   }

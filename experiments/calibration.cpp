@@ -14,9 +14,10 @@ namespace lathe::experiments {
 namespace {
 
 constexpr double kMeasuredSecs = 0.5;
-constexpr double kPreparingSecs = 4;       // tokenizing, building, checkpoints
-constexpr std::int64_t kEvaluations = 8;   // of each point, over its length
-constexpr std::int64_t kFewestSteps = 20;  // fewer show nothing
+constexpr double kWorthASecondPoint = 0.2;  // of the operations of the largest
+constexpr double kPreparingSecs = 4;        // tokenizing, building, checkpoints
+constexpr std::int64_t kEvaluations = 8;    // of each point, over its length
+constexpr std::int64_t kFewestSteps = 20;   // fewer show nothing
 constexpr std::int64_t kMostSteps = 5000;
 
 // Random tokens of the right number: speed does not depend on what they mean.
@@ -62,18 +63,21 @@ void set_length(std::int64_t steps, const RunSpec& base, SweepSpec& sweep) {
   sweep.target_secs = 0;
 }
 
-}  // namespace
-
-Result<double> measure_flops_per_s(const RunSpec& spec) {
-  const auto device = resolve_device(spec.device);
+// The time of a step of this point's spec (lower quartile), measured for about `secs`.
+Result<double> typical_step_secs(const PlannedPoint& point, double secs) {
+  const auto spec = run_spec_from_json(point.spec);
+  if (!spec) {
+    return spec.error();
+  }
+  const auto device = resolve_device(spec->device);
   if (!device) {
     return device.error();
   }
-  const auto train = resolve_vocabulary(spec.train);
+  const auto train = resolve_vocabulary(spec->train);
   if (!train) {
     return train.error();
   }
-  auto backend = make_backend(*device, static_cast<int>(spec.threads));
+  auto backend = make_backend(*device, static_cast<int>(spec->threads));
   if (!backend) {
     return backend.error();
   }
@@ -88,20 +92,56 @@ Result<double> measure_flops_per_s(const RunSpec& spec) {
   if (const auto first = (*trainer)->step(); !first) {
     return first.error();
   }
-  // The fastest step says most about the machine: what else runs on it only ever slows steps down.
+  std::vector<double> times;
   const Stopwatch watch;
-  double best = 0;
   do {
     const auto step = (*trainer)->step();
     if (!step) {
       return step.error();
     }
-    best = std::max(best, step->flops / step->step_secs);
-  } while (watch.secs() < kMeasuredSecs);
-  return best;
+    times.push_back(step->step_secs);
+  } while (watch.secs() < secs);
+  // What else runs on the machine only ever slows steps down: the faster ones say more about it.
+  const auto quarter = times.begin() + static_cast<std::ptrdiff_t>(times.size() / 4);
+  std::nth_element(times.begin(), quarter, times.end());
+  return *quarter;
 }
 
-double expected_secs(const PlannedPoint& point, double flops_per_s) {
+}  // namespace
+
+Result<StepSpeed> measure_speed(const std::vector<PlannedPoint>& points) {
+  const PlannedPoint* most = nullptr;
+  const PlannedPoint* fewest = nullptr;
+  for (const PlannedPoint& point : points) {
+    if (!point.excluded_because.empty()) {
+      continue;
+    }
+    const double flops = point.predicted_flops_per_step;
+    most = most == nullptr || flops > most->predicted_flops_per_step ? &point : most;
+    fewest = fewest == nullptr || flops < fewest->predicted_flops_per_step ? &point : fewest;
+  }
+  if (most == nullptr) {
+    return StepSpeed{};
+  }
+  const double span = most->predicted_flops_per_step - fewest->predicted_flops_per_step;
+  const bool one_is_enough = span < kWorthASecondPoint * most->predicted_flops_per_step;
+  const auto slowest = typical_step_secs(*most, one_is_enough ? kMeasuredSecs : kMeasuredSecs / 2);
+  if (!slowest || one_is_enough) {
+    return slowest ? Result<StepSpeed>(StepSpeed{0, *slowest / most->predicted_flops_per_step})
+                   : slowest.error();
+  }
+  const auto fastest = typical_step_secs(*fewest, kMeasuredSecs / 2);
+  if (!fastest) {
+    return fastest.error();
+  }
+  StepSpeed speed;
+  speed.secs_per_flop = std::max(0.0, *slowest - *fastest) / span;
+  speed.fixed_secs =
+      std::max(0.0, *fastest - fewest->predicted_flops_per_step * speed.secs_per_flop);
+  return speed;
+}
+
+double expected_secs(const PlannedPoint& point, const StepSpeed& speed) {
   const auto spec = run_spec_from_json(point.spec);
   if (!spec) {
     return 0;
@@ -113,7 +153,7 @@ double expected_secs(const PlannedPoint& point, double flops_per_s) {
   if (train.eval_every > 0) {
     timing.evaluations = std::ceil(timing.steps / static_cast<double>(train.eval_every));
   }
-  return units(train, timing) * point.predicted_flops_per_step / flops_per_s;
+  return units(train, timing) * speed.secs(point.predicted_flops_per_step);
 }
 
 Result<SweepSpec> calibrate(const SweepSpec& sweep, const Predictor& predict) {
@@ -128,13 +168,14 @@ Result<SweepSpec> calibrate(const SweepSpec& sweep, const Predictor& predict) {
   if (!points) {
     return points.error();
   }
-  const auto speed = measure_flops_per_s(*base);
+  const auto speed = measure_speed(*points);
   if (!speed) {
     return speed.error();
   }
   double secs_per_step = 0;  // one step of every point
   for (const PlannedPoint& point : *points) {
-    secs_per_step += point.excluded_because.empty() ? point.predicted_flops_per_step / *speed : 0;
+    secs_per_step +=
+        point.excluded_because.empty() ? speed->secs(point.predicted_flops_per_step) : 0;
   }
   const TrainConfig& train = base->train.train;
   const double evaluations =
