@@ -11,11 +11,6 @@ namespace {
 // Tokens of a batch, padding included: enough to keep the matrix products busy.
 constexpr std::int64_t kBatchTokens = 1024;
 
-// Input tokens after the cut to the context.
-std::int64_t input_length(const ScoreRequest& request, std::int64_t context) {
-  return std::min<std::int64_t>(static_cast<std::int64_t>(request.ids.size()) - 1, context);
-}
-
 std::int64_t scored_tokens(const ScoreRequest& request) {
   return static_cast<std::int64_t>(request.ids.size()) - request.first_scored;
 }
@@ -46,7 +41,49 @@ Result<void> check_request(const ScoreRequest& request, const EvalModel& model) 
   return {};
 }
 
-// One forward pass: host copies of what goes in, and which request each scored row belongs to.
+using Input = std::span<const std::int32_t>;
+
+// What the model reads of a request: all but the last token, cut to the context.
+Input input_of(const ScoreRequest& request, std::int64_t context) {
+  const Input all(request.ids.data(), request.ids.size() - 1);
+  return all.last(std::min(all.size(), static_cast<std::size_t>(context)));
+}
+
+bool begins_with(Input whole, Input part) {
+  return part.size() <= whole.size() && std::equal(part.begin(), part.end(), whole.begin());
+}
+
+// One row of a batch, and the requests that it answers: those whose input is a beginning of its
+// own, as the answers "yes" and "no" to one question are.
+struct Line {
+  Input input;
+  std::vector<std::size_t> members;
+};
+
+std::vector<Line> make_lines(std::span<const ScoreRequest> requests, std::int64_t context) {
+  std::vector<std::size_t> order(requests.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  const auto input = [&](std::size_t i) { return input_of(requests[i], context); };
+  // In descending order an input comes right behind those that it begins.
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    const Input left = input(a);
+    const Input right = input(b);
+    return std::lexicographical_compare(right.begin(), right.end(), left.begin(), left.end());
+  });
+  std::vector<Line> lines;
+  for (const std::size_t i : order) {
+    if (lines.empty() || !begins_with(lines.back().input, input(i))) {
+      lines.push_back({.input = input(i), .members = {}});
+    }
+    lines.back().members.push_back(i);
+  }
+  // Longest first: if memory does not suffice, that shows at once.
+  std::stable_sort(lines.begin(), lines.end(),
+                   [](const Line& a, const Line& b) { return a.input.size() > b.input.size(); });
+  return lines;
+}
+
+// One forward pass: host copies of what goes in and comes out.
 struct Batch {
   BatchShape shape;
   std::vector<std::int32_t> ids, rows, targets;
@@ -54,23 +91,25 @@ struct Batch {
   std::vector<std::int32_t> argmax;
 };
 
-Batch make_batch(std::span<const ScoreRequest> requests, std::span<const std::size_t> members,
+Batch make_batch(std::span<const ScoreRequest> requests, std::span<const Line> lines,
                  std::int64_t context) {
   Batch batch;
-  batch.shape.batch = static_cast<std::int64_t>(members.size());
-  batch.shape.seq_len = input_length(requests[members.front()], context);  // the longest is first
+  batch.shape.batch = static_cast<std::int64_t>(lines.size());
+  batch.shape.seq_len = static_cast<std::int64_t>(lines.front().input.size());
   batch.ids.assign(static_cast<std::size_t>(batch.shape.tokens()), 0);
-  for (std::size_t b = 0; b < members.size(); ++b) {
-    const ScoreRequest& request = requests[members[b]];
-    const std::int64_t length = input_length(request, context);
+  for (std::size_t b = 0; b < lines.size(); ++b) {
     const auto first_row = static_cast<std::int64_t>(b) * batch.shape.seq_len;
-    std::copy_n(request.ids.end() - 1 - length, length, batch.ids.begin() + first_row);
-    const std::int64_t scored = scored_tokens(request);
-    for (std::int64_t i = 0; i < scored; ++i) {
-      batch.rows.push_back(static_cast<std::int32_t>(first_row + length - scored + i));
+    std::copy(lines[b].input.begin(), lines[b].input.end(), batch.ids.begin() + first_row);
+    for (const std::size_t member : lines[b].members) {
+      const ScoreRequest& request = requests[member];
+      const std::int64_t scored = scored_tokens(request);
+      const auto length = static_cast<std::int64_t>(input_of(request, context).size());
+      for (std::int64_t i = 0; i < scored; ++i) {
+        batch.rows.push_back(static_cast<std::int32_t>(first_row + length - scored + i));
+      }
+      batch.targets.insert(batch.targets.end(), request.ids.begin() + request.first_scored,
+                           request.ids.end());
     }
-    batch.targets.insert(batch.targets.end(), request.ids.begin() + request.first_scored,
-                         request.ids.end());
   }
   return batch;
 }
@@ -99,10 +138,10 @@ void run_batch(const EvalModel& model, Batch& batch) {
   backend.read(argmax, batch.argmax.data(), argmax.ref().bytes());
 }
 
-Result<void> collect(const Batch& batch, std::span<const ScoreRequest> requests,
-                     std::span<const std::size_t> members, std::vector<SequenceScore>& scores) {
-  std::size_t row = 0;
-  for (const std::size_t member : members) {
+// Scores of the members of one line, whose rows begin at `row` and which are passed by.
+Result<void> collect(const Batch& batch, std::span<const ScoreRequest> requests, const Line& line,
+                     std::size_t& row, std::vector<SequenceScore>& scores) {
+  for (const std::size_t member : line.members) {
     SequenceScore score{
         .log_likelihood = 0, .tokens = scored_tokens(requests[member]), .greedy = true};
     for (std::int64_t i = 0; i < score.tokens; ++i, ++row) {
@@ -130,27 +169,24 @@ Result<std::vector<SequenceScore>> score_sequences(const EvalModel& model,
       return checked.error();
     }
   }
-  // Longest first: if memory does not suffice, that shows at once.
-  std::vector<std::size_t> order(requests.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-    return input_length(requests[a], model.context) > input_length(requests[b], model.context);
-  });
+  const std::vector<Line> lines = make_lines(requests, model.context);
   std::vector<SequenceScore> scores(requests.size());
-  for (std::size_t first = 0; first < order.size();) {
-    const std::int64_t length = input_length(requests[order[first]], model.context);
-    const std::size_t count = std::min<std::size_t>(
-        static_cast<std::size_t>(std::max<std::int64_t>(kBatchTokens / length, 1)),
-        order.size() - first);
-    const std::span<const std::size_t> members{order.data() + first, count};
+  std::int64_t done = 0;
+  for (std::size_t first = 0; first < lines.size();) {
+    const auto length = static_cast<std::int64_t>(lines[first].input.size());
+    const auto wanted = static_cast<std::size_t>(std::max<std::int64_t>(kBatchTokens / length, 1));
+    const auto members = std::span(lines).subspan(first, std::min(wanted, lines.size() - first));
     Batch batch = make_batch(requests, members, model.context);
     run_batch(model, batch);
-    if (auto collected = collect(batch, requests, members, scores); !collected) {
-      return collected.error();
+    std::size_t row = 0;
+    for (const Line& line : members) {
+      if (auto collected = collect(batch, requests, line, row, scores); !collected) {
+        return collected.error();
+      }
+      done += static_cast<std::int64_t>(line.members.size());
     }
-    first += count;
-    if (progress &&
-        !progress(static_cast<std::int64_t>(first), static_cast<std::int64_t>(requests.size()))) {
+    first += members.size();
+    if (progress && !progress(done, static_cast<std::int64_t>(requests.size()))) {
       return Error{ErrorKind::kInterrupted, "the evaluation was stopped", ""};
     }
   }

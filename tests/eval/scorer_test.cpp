@@ -55,6 +55,28 @@ TEST(Scorer, SaysWhetherGreedyDecodingWouldGiveTheSequence) {
   EXPECT_FALSE((*scores)[1].greedy);
 }
 
+// Requests whose inputs begin one another share a row of the batch; the order they come in, and
+// requests that are equal, must not matter.
+TEST(Scorer, SharesInputsWithoutMixingThemUp) {
+  BigramModel model(8, 3.0, 12);
+  std::vector<ScoreRequest> requests;
+  for (const char* text : {"is it so? yes", "is it so? no", "is it so? n", "is it so? yes", "is it",
+                           "other", "is it so? y", "a text longer than the context is cut here",
+                           "a text longer than the context is cut her"}) {
+    requests.push_back({.ids = ids_of(text), .first_scored = 4, .place = text});
+    requests.back().first_scored =
+        std::max<std::int64_t>(4, static_cast<std::int64_t>(requests.back().ids.size()) - 3);
+  }
+  const auto scores = score_sequences(model.eval_model(), requests, {});
+  ASSERT_TRUE(scores.ok()) << scores.error().text();
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    EXPECT_NEAR((*scores)[i].log_likelihood,
+                -model.nll(requests[i].ids, static_cast<std::size_t>(requests[i].first_scored)),
+                1e-4)
+        << requests[i].place;
+  }
+}
+
 // A real transformer, where a wrong row or a missing mask would show: the same sequence alone, in a
 // batch behind longer ones, and through the training loss, one target at a time.
 TEST(Scorer, AgreesWithTheLossOfSingleTargets) {
@@ -142,6 +164,9 @@ TEST(Scorer, NamesTheTokenBeforeWhichLogitsAreNotFinite) {
 TEST(Scorer, StopsWhenAsked) {
   BigramModel model(5);
   std::vector<ScoreRequest> requests(100, {.ids = ids_of(std::string(60, 'a')), .place = ""});
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    requests[i].ids.front() = static_cast<std::int32_t>(i);
+  }
   int calls = 0;
   const auto scores =
       score_sequences(model.eval_model(), requests, [&](std::int64_t done, std::int64_t total) {
