@@ -165,8 +165,8 @@ void become_sandbox(const Prepared& prepared) {
   if (inner == 0) {
     run_program(prepared);
   }
-  close(prepared.output);
-  close(prepared.status);
+  // All of them: pipes of other sandboxes that were open when this process began, too.
+  close_range(3, ~0u, 0);
   int status = 0;
   while (waitpid(inner, &status, 0) < 0 && errno == EINTR) {
   }
