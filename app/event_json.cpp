@@ -99,10 +99,9 @@ Json of(const LogLine& event) {
 Json of(const Preparing& event) {
   return {{"event", "preparing"}, {"run", event.run}, {"share", event.share}, {"what", event.what}};
 }
-std::nullopt_t of(const MemorySample&) {
-  return std::nullopt;
-}
-std::nullopt_t of(const MemoryProfile&) {
+// Memory is too much for lines; work on models has verbs of its own.
+template <typename Other>
+std::nullopt_t of(const Other&) {
   return std::nullopt;
 }
 

@@ -13,6 +13,7 @@
 #include "engine/base/json.h"
 #include "engine/base/result.h"
 #include "engine/tensor/ledger.h"
+#include "experiments/model_events.h"
 
 namespace lathe::experiments {
 
@@ -172,7 +173,8 @@ struct Preparing {
 using Event = std::variant<SweepCreated, RunCreated, RunStarted, MetricBatch, MemorySample,
                            MemoryProfile, CheckpointSaved, CheckpointRemoved, DigestTaken,
                            LiveChanged, RunPaused, RunResumed, RunFinished, RunFailed,
-                           SweepFinished, ReplayVerdict, LogLine, Preparing>;
+                           SweepFinished, ReplayVerdict, LogLine, Preparing, ModelOpened,
+                           JobStarted, JobProgress, TextPiece, JobFinished, JobFailed>;
 
 // What a watcher may ask for. Answers come as events.
 struct StartRun {
@@ -201,7 +203,8 @@ struct SetLive {
 };
 
 using Command = std::variant<StartRun, StartSweep, PauseRun, ResumeRun, StopRun, StopAll,
-                             ContinueStored, RetryFailed, ReplayStored, SetLive>;
+                             ContinueStored, RetryFailed, ReplayStored, SetLive, OpenModel,
+                             EvaluateModel, ExportModel, Generate, CancelJob>;
 
 // Consumer of events. on_event is called from the engine's threads; an implementation either blocks
 // until the event is safe (the store) or drops what it cannot take (the live view), and says which.

@@ -67,7 +67,9 @@ class Recorder {
   void on(const experiments::SweepFinished& event);
   void on(const experiments::ReplayVerdict& event);
   void on(const experiments::LogLine& event);
-  void on(const experiments::Preparing&) {}
+  // What is not of a run: preparing, and work on models.
+  template <typename Other>
+  void on(const Other&) {}
 
   std::string store_spec(const Json& document);
   std::int64_t sweep_key_of(const std::string& sweep);

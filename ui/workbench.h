@@ -17,7 +17,8 @@ struct WorkbenchPorts {
   StoreDesk* desk = nullptr;
   SweepPreview* preview = nullptr;
   experiments::CommandSink* commands = nullptr;
-  std::string machine;  // "2 CPU threads, no GPU"
+  std::string machine;                        // "2 CPU threads, no GPU"
+  std::vector<std::string> installed_models;  // names under the models folder
   // Takes down the run or sweep that shall go on without the window, once it has stopped. Empty:
   // the close question does not offer it.
   std::function<void(const std::string& id)> detach;
@@ -63,6 +64,7 @@ class Workbench {
   void draw_toast(PanelContext& context, double secs);
   void draw_close_question(PanelContext& context);
   void carry_out(Wishes& wishes);
+  void expect_job(const experiments::Command& command);
   void start_sample();
   PanelContext context_for(Wishes& wishes);
 

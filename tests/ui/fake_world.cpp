@@ -277,6 +277,21 @@ void ScriptedSweep::play(ex::EventSink& sink) {
   finish(sink);
 }
 
+ex::ModelFacts some_model(const std::string& model) {
+  return {.model = model,
+          .path = "/models/" + model + ".gguf",
+          .name = model,
+          .format = "gguf q4_1",
+          .architecture = "llama, 30 layers, width 576, 9 heads (3 kv)",
+          .tokenizer = "byte-level BPE, 49152 tokens",
+          .parameters = 134515008,
+          .stored_bytes = 98'000'000,
+          .context = 8192,
+          .bits_per_weight = 5.83,
+          .open_secs = 0.12,
+          .has_chat_template = true};
+}
+
 void record_into(FakeStore& store) {
   const ScriptedSweep script;
   const std::lock_guard lock(store.mutex);

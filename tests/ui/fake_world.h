@@ -64,6 +64,9 @@ class ScriptedSweep {
   std::vector<experiments::PlannedPoint> points_;
 };
 
+// What a file says of a small model.
+experiments::ModelFacts some_model(const std::string& model);
+
 // The scripted sweep as the store would hold it.
 void record_into(FakeStore& store);
 

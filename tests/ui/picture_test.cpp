@@ -53,6 +53,29 @@ class Pictures : public ::testing::Test {
   std::unique_ptr<Stage> stage_;
 };
 
+TEST_F(Pictures, ModelsAndPlayground) {
+  UiState state;
+  state.recent_models = {"SmolLM2-135M-Instruct", "smol-r64.gguf"};
+  state.model = "SmolLM2-135M-Instruct";
+  state.playground = state.recent_models;
+  open({.state = state});
+  LiveView& live = stage_->live();
+  for (const std::string& model : state.recent_models) {
+    live.on_event(experiments::ModelOpened{"open " + model, some_model(model)});
+  }
+  live.on_event(experiments::JobStarted{"e", experiments::JobKind::kEvaluate, state.model,
+                                        "ppl on wiki.txt"});
+  live.on_event(experiments::JobFinished{
+      "e", {{"perplexity", 19.6531}, {"rule", "windows of 512"}, {"tokens", 16863}}});
+  live.on_event(
+      experiments::JobStarted{"x", experiments::JobKind::kExport, state.model, "gguf q8_0"});
+  live.on_event(experiments::JobProgress{"x", 0.63, "layers.18 of 30"});
+  show(*stage_, ImGuiKey_5);
+  expect_drawn("models");
+  show(*stage_, ImGuiKey_6);
+  expect_drawn("playground");
+}
+
 TEST_F(Pictures, FirstStart) {
   open({});
   stage_->bench().set_sample(sample_offer());

@@ -62,6 +62,7 @@ Stage::Stage(Options options) : options_(std::move(options)) {
                                                       .preview = preview_.get(),
                                                       .commands = &commands_,
                                                       .machine = "2 CPU threads, no GPU",
+                                                      .installed_models = {"SmolLM2-135M-Instruct"},
                                                       .detach = options_.detach},
                                        options_.state, options_.scale);
   frames(3);

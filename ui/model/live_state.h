@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "experiments/events.h"
+#include "ui/model/models_state.h"
 #include "ui/model/series.h"
 
 namespace lathe::ui {
@@ -71,6 +72,7 @@ struct LiveState {
   std::shared_ptr<const LiveSweep> sweep;            // the latest; null before the first
   std::shared_ptr<const std::vector<LogEntry>> log;  // oldest first
   std::shared_ptr<const std::vector<Problem>> problems;
+  std::shared_ptr<const ModelsState> models;  // never null
   RunId active;           // the run that trains, waits or is prepared; empty: nothing
   std::string preparing;  // "tokenizing", empty once steps come
   double preparing_share = 0;

@@ -293,6 +293,20 @@ void LiveView::expect_work() {
   published_ms_ = 0;
 }
 
+void LiveView::expect_job(const JobId& job, JobKind kind, const std::string& model) {
+  const std::lock_guard lock(mutex_);
+  models_.expect(job, kind, model);
+  dirty_ = true;
+  published_ms_ = 0;
+}
+
+void LiveView::apply(const ex::JobFailed& event) {
+  models_.apply(event);
+  if (!event.cancelled) {
+    add_log({options_.now_ms(), ex::LogLevel::kError, "", event.error.text()});
+  }
+}
+
 double LiveView::eta_secs() const {
   const auto found = runs_.find(state_.active);
   if (found == runs_.end()) {
@@ -352,6 +366,7 @@ std::shared_ptr<const LiveState> LiveView::snapshot() {
     state_.log = std::make_shared<const std::vector<LogEntry>>(log_.begin(), log_.end());
     state_.problems = std::make_shared<const std::vector<Problem>>(problems_);
   }
+  state_.models = models_.snapshot();
   state_.eta_secs = eta_secs();
   dirty_ = false;
   published_ms_ = now;

@@ -32,6 +32,8 @@ class LiveView : public experiments::EventSink {
 
   // Says "Start was pressed" until the first event answers, so that buttons react at once.
   void expect_work();
+  // The same for a job on a model.
+  void expect_job(const JobId& job, JobKind kind, const std::string& model);
   // A message of the window itself, in the same log.
   void note(experiments::LogLevel level, const std::string& text);
 
@@ -64,6 +66,12 @@ class LiveView : public experiments::EventSink {
   void apply(const experiments::ReplayVerdict& event);
   void apply(const experiments::LogLine& event);
   void apply(const experiments::Preparing& event);
+  void apply(const experiments::JobFailed& event);
+  // What else there is concerns models.
+  template <typename ModelEvent>
+  void apply(const ModelEvent& event) {
+    models_.apply(event);
+  }
   void add_log(LogEntry entry);
   void tell(const RunId& run, std::string text);
   void thin(std::vector<experiments::MemorySample>& samples) const;
@@ -76,6 +84,7 @@ class LiveView : public experiments::EventSink {
   std::map<RunId, Building> runs_;
   std::shared_ptr<LiveSweep> sweep_;
   bool sweep_changed_ = false;
+  ModelsView models_;
   std::deque<LogEntry> log_;
   std::vector<Problem> problems_;
   bool log_changed_ = true;

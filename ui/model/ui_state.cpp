@@ -18,6 +18,7 @@ UiState ui_state_from_text(const std::string& text) {
   }
   std::vector<std::string> ignored;
   read_json(*document, state, "", ignored);
+  state.playground.resize(2);
   return state;
 }
 

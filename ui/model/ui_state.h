@@ -52,8 +52,11 @@ struct UiState {
   bool sort_descending = true;
   bool with_trash = false;
   bool only_differences = true;
-  std::string sweep_draft;  // JSON of the editor, also while it is not valid
-  std::string layout;       // docking, sizes and columns, in Dear ImGui's own form
+  std::string model;                               // shown in the Models panel
+  std::vector<std::string> recent_models;          // as they were asked for
+  std::vector<std::string> playground = {"", ""};  // the models of its two columns
+  std::string sweep_draft;                         // JSON of the editor, also while it is not valid
+  std::string layout;  // docking, sizes and columns, in Dear ImGui's own form
   std::int64_t width = 1600;
   std::int64_t height = 900;
   bool maximized = false;
@@ -76,6 +79,9 @@ struct UiState {
                       field("sort_descending", &S::sort_descending),
                       field("with_trash", &S::with_trash),
                       field("only_differences", &S::only_differences),
+                      field("model", &S::model),
+                      field("recent_models", &S::recent_models),
+                      field("playground", &S::playground),
                       field("sweep_draft", &S::sweep_draft),
                       field("layout", &S::layout),
                       field("width", &S::width, {.lo = 320, .hi = 16384}),

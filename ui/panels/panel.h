@@ -13,6 +13,7 @@
 
 #include "experiments/events.h"
 #include "ui/model/live_state.h"
+#include "ui/model/model_forms.h"
 #include "ui/model/run_list.h"
 #include "ui/model/sample_offer.h"
 #include "ui/model/scrubber.h"
@@ -58,6 +59,11 @@ struct ViewMemory {
   bool palette_open = false;
   bool focus_filter = false;
   std::string compare_metric = "eval/loss";
+  std::string model_path;  // being typed
+  EvaluationForm evaluation;
+  ExportForm exporting;
+  FineTuneForm fine_tune;
+  PlaygroundForm playground;
   std::string table_key;             // what `table` was made for
   std::vector<const RunRow*> table;  // filtered and sorted rows
 };
@@ -71,9 +77,10 @@ struct PanelContext {
   const std::vector<std::string>& shown;                          // runs that plots draw, in order
   const PreviewResult* preview;                                   // null before the first
   bool preview_pending;
-  const SampleOffer* sample;   // null while the machine is being measured
-  const std::string& machine;  // "2 CPU threads, no GPU"
-  double build_ms;             // to build one frame, smoothed
+  const SampleOffer* sample;                         // null while the machine is being measured
+  const std::string& machine;                        // "2 CPU threads, no GPU"
+  const std::vector<std::string>& installed_models;  // names under the models folder
+  double build_ms;                                   // to build one frame, smoothed
   const Theme& theme;
   const Fonts& fonts;
   float scale;
@@ -89,7 +96,7 @@ struct PanelContext {
 
 struct Panel {
   const char* title;  // also its name in the layout
-  const char* key;    // "1" .. "4" bring it to the front; "" none
+  const char* key;    // "1" .. "6" bring it to the front; "" none
   void (*draw)(PanelContext&);
 };
 
@@ -101,6 +108,8 @@ void draw_inspector(PanelContext& context);
 void draw_live_plots(PanelContext& context);
 void draw_log(PanelContext& context);
 void draw_memory_plot(PanelContext& context, float height);
+void draw_models(PanelContext& context);
+void draw_playground(PanelContext& context);
 void draw_problems(PanelContext& context);
 void draw_run_table(PanelContext& context);
 void draw_setup(PanelContext& context);

@@ -1,0 +1,95 @@
+// The protocol of work on models that exist: open, measure, export, let them speak. Beside
+// training: a lane of its own carries it out, one job after another.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "engine/base/json.h"
+#include "engine/base/result.h"
+
+namespace lathe::experiments {
+
+// Made by whoever asks, as a run's is (ids.h).
+using JobId = std::string;
+
+enum class JobKind : std::uint8_t { kOpen, kEvaluate, kExport, kGenerate };
+
+// What a file says of the model in it.
+struct ModelFacts {
+  std::string model;         // as it was asked for: a path, a name, a run's id
+  std::string path;          // what that stands for
+  std::string name;          // for people
+  std::string format;        // "gguf q4_1", "hf f16", "checkpoint f32"
+  std::string architecture;  // "llama, 30 layers, width 576, 9 heads (3 kv)"
+  std::string tokenizer;     // "byte-level BPE, 49 152 tokens"; empty: none
+  std::int64_t parameters = 0;
+  std::int64_t stored_bytes = 0;
+  std::int64_t context = 0;  // tokens it was trained for; 0: unknown
+  double bits_per_weight = 0;
+  double open_secs = 0;
+  bool has_chat_template = false;
+};
+
+struct ModelOpened {
+  JobId job;
+  ModelFacts facts;
+};
+struct JobStarted {
+  JobId job;
+  JobKind kind = JobKind::kOpen;
+  std::string model;
+  std::string title;  // "perplexity of wiki.txt"
+};
+struct JobProgress {
+  JobId job;
+  double share = 0;
+  std::string what;  // "window 12 of 40"
+};
+// Whole characters of generated text, in order.
+struct TextPiece {
+  JobId job;
+  std::string text;
+};
+// `result`: of an evaluation its metrics, of an export path, bytes and difference, of a generation
+// its tokens and speeds.
+struct JobFinished {
+  JobId job;
+  Json result;
+};
+struct JobFailed {
+  JobId job;
+  Error error;
+  bool cancelled = false;
+};
+
+struct OpenModel {
+  JobId job;
+  std::string model;
+};
+// `task`: what `lathe eval` takes, as JSON: {"task": "ppl", "data": "/x.txt", "limit": 100}.
+struct EvaluateModel {
+  JobId job;
+  std::string model;
+  Json task;
+};
+struct ExportModel {
+  JobId job;
+  std::string model;
+  std::string format;  // "hf" | "gguf"
+  std::string dtype;   // "f16", "q8_0" ...
+  std::string out;
+};
+struct Generate {
+  JobId job;
+  std::string model;
+  std::string prompt;
+  bool chat = true;
+  Json sampling = Json::object();  // temperature, top_k, top_p, seed, max_tokens
+};
+struct CancelJob {
+  JobId job;
+};
+
+}  // namespace lathe::experiments

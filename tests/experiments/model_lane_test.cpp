@@ -1,0 +1,127 @@
+// The lane for jobs on models: order, events, cancelling, and errors that stay inside.
+#include "experiments/model_lane.h"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <optional>
+
+#include "engine/tensor/allocator.h"
+
+namespace lathe::experiments {
+namespace {
+
+// Keeps events; whoever waits is woken by each.
+class Events : public EventSink {
+ public:
+  void on_event(const Event& event) override {
+    const std::lock_guard lock(mutex_);
+    events_.push_back(event);
+    changed_.notify_all();
+  }
+  // The first event of this kind and job; blocks until there is one.
+  template <typename Kind>
+  Kind await(const JobId& job) {
+    std::unique_lock lock(mutex_);
+    std::optional<Kind> found;
+    changed_.wait(lock, [&] {
+      for (const Event& event : events_) {
+        const auto* one = std::get_if<Kind>(&event);
+        if (one != nullptr && one->job == job) {
+          found = *one;
+        }
+      }
+      return found.has_value();
+    });
+    return *found;
+  }
+  std::vector<Event> all() {
+    const std::lock_guard lock(mutex_);
+    return events_;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<Event> events_;
+};
+
+Result<ModelFacts> open(const OpenModel& job, const JobWatch&) {
+  if (job.model == "missing") {
+    return Error{ErrorKind::kData, "there is no model missing", "name another"};
+  }
+  ModelFacts facts;
+  facts.model = job.model;
+  return facts;
+}
+
+// Three words, or words until it is told to stop.
+Result<Json> generate(const Generate& job, const JobWatch& watch) {
+  for (int word = 0; job.prompt == "endless" || word < 3; ++word) {
+    if (!watch.text("a ")) {
+      return Error{ErrorKind::kInterrupted, "stopped", ""};
+    }
+  }
+  return Json{{"tokens", 3}};
+}
+
+Result<Json> evaluate(const EvaluateModel&, const JobWatch&) {
+  throw OutOfMemory(1 << 30, {}, 0);
+}
+
+ModelWork work() {
+  return {.open = open, .evaluate = evaluate, .write = {}, .generate = generate};
+}
+
+TEST(ModelLane, AJobTellsItsStartItsTextAndItsResult) {
+  Events events;
+  ModelLane lane(work(), events);
+  lane.send(OpenModel{"1", "tiny"});
+  lane.send(Generate{"2", "tiny", "hello", true, Json::object()});
+  EXPECT_EQ(events.await<ModelOpened>("1").facts.model, "tiny");
+  EXPECT_EQ(events.await<JobFinished>("2").result["tokens"], 3);
+  const std::vector<Event> all = events.all();
+  ASSERT_EQ(all.size(), 7U);  // two of the first job, then start, three pieces and end
+  EXPECT_EQ(std::get<JobStarted>(all[0]).title, "opening tiny");
+  EXPECT_EQ(std::get<JobStarted>(all[2]).kind, JobKind::kGenerate);
+  EXPECT_EQ(std::get<TextPiece>(all[3]).text, "a ");
+}
+
+TEST(ModelLane, ACancelledJobEndsAndTheNextOneRuns) {
+  Events events;
+  ModelLane lane(work(), events);
+  lane.send(Generate{"1", "tiny", "endless", true, Json::object()});
+  events.await<TextPiece>("1");
+  lane.send(OpenModel{"2", "waits"});
+  lane.send(OpenModel{"3", "tiny"});
+  lane.cancel("2");
+  lane.cancel("1");
+  EXPECT_TRUE(events.await<JobFailed>("1").cancelled);
+  EXPECT_TRUE(events.await<JobFailed>("2").cancelled);
+  EXPECT_EQ(events.await<ModelOpened>("3").facts.model, "tiny");
+}
+
+TEST(ModelLane, ErrorsAndLackOfMemoryAreToldNotThrown) {
+  Events events;
+  ModelLane lane(work(), events);
+  lane.send(OpenModel{"1", "missing"});
+  lane.send(EvaluateModel{"2", "tiny", {{"task", "ppl"}, {"data", "/d/wiki.txt"}}});
+  const JobFailed missing = events.await<JobFailed>("1");
+  EXPECT_EQ(missing.error.kind, ErrorKind::kData);
+  EXPECT_FALSE(missing.cancelled);
+  EXPECT_EQ(events.await<JobStarted>("2").title, "ppl on wiki.txt");
+  EXPECT_EQ(events.await<JobFailed>("2").error.kind, ErrorKind::kOutOfMemory);
+}
+
+TEST(ModelLane, LeavingEndsWhatRuns) {
+  Events events;
+  {
+    ModelLane lane(work(), events);
+    lane.send(Generate{"1", "tiny", "endless", true, Json::object()});
+    events.await<TextPiece>("1");
+  }
+  EXPECT_TRUE(events.await<JobFailed>("1").cancelled);
+}
+
+}  // namespace
+}  // namespace lathe::experiments

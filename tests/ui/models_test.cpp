@@ -1,0 +1,133 @@
+// Models and Playground by clicks: open, evaluate, export, set up a fine-tune, ask two models.
+#include <gtest/gtest.h>
+#include <imgui.h>
+#include <imgui_te_context.h>
+
+#include "tests/ui/stage.h"
+
+namespace lathe::ui::testing {
+namespace {
+
+namespace ex = experiments;
+
+// The commands of one kind that were sent since the last call.
+template <typename Kind>
+std::vector<Kind> sent(Stage& stage) {
+  std::vector<Kind> out;
+  for (ex::Command& command : stage.commands().take()) {
+    if (auto* one = std::get_if<Kind>(&command)) {
+      out.push_back(std::move(*one));
+    }
+  }
+  return out;
+}
+
+// The panel in front, with a model open.
+void open_model(Stage& stage, const std::string& model) {
+  EXPECT_TRUE(stage.act("open", [&](ImGuiTestContext* ctx) {
+    ctx->KeyPress(ImGuiKey_5);
+    ctx->Yield(3);
+    ctx->ItemInputValue("//Models/##model", model.c_str());
+  }));
+  const auto opens = sent<ex::OpenModel>(stage);
+  ASSERT_EQ(opens.size(), 1U);
+  EXPECT_EQ(opens[0].model, model);
+  EXPECT_TRUE(stage.bench().live().models->busy());
+  stage.live().on_event(ex::ModelOpened{opens[0].job, some_model(model)});
+  stage.frames(3);
+}
+
+TEST(Models, AModelIsOpenedEvaluatedAndItsResultShown) {
+  Stage stage({});
+  open_model(stage, "tiny");
+  EXPECT_TRUE(stage.act("evaluate", [](ImGuiTestContext* ctx) {
+    ctx->ItemInputValue("**/##data", "/data/wiki.txt");
+    ctx->ItemClick("**/Evaluate###evaluate_model");
+  }));
+  const auto asked = sent<ex::EvaluateModel>(stage);
+  ASSERT_EQ(asked.size(), 1U);
+  EXPECT_EQ(asked[0].model, "tiny");
+  EXPECT_EQ(asked[0].task, (Json{{"task", "ppl"}, {"data", "/data/wiki.txt"}}));
+  stage.live().on_event(
+      ex::JobStarted{asked[0].job, ex::JobKind::kEvaluate, "tiny", "ppl on wiki.txt"});
+  stage.live().on_event(ex::JobProgress{asked[0].job, 0.4, "window 4 of 10"});
+  stage.frames(3);
+  EXPECT_TRUE(
+      stage.act("cancel is offered", [](ImGuiTestContext* ctx) { ctx->ItemClick("**/Cancel"); }));
+  EXPECT_EQ(sent<ex::CancelJob>(stage).size(), 1U);
+  stage.live().on_event(ex::JobFinished{asked[0].job, {{"perplexity", 19.653}}});
+  stage.frames(3);
+  const LiveJob* job = stage.bench().live().models->find_job(asked[0].job);
+  ASSERT_NE(job, nullptr);
+  EXPECT_EQ(job->state, JobState::kDone);
+}
+
+TEST(Models, ExportNamesFormatAndTypeAndAFailureStandsInProblems) {
+  Stage stage({});
+  open_model(stage, "tiny");
+  EXPECT_TRUE(stage.act("export", [](ImGuiTestContext* ctx) {
+    ctx->ItemInputValue("**/##out", "/tmp/tiny.gguf");
+    ctx->ItemClick("**/Export###export_model");
+  }));
+  const auto asked = sent<ex::ExportModel>(stage);
+  ASSERT_EQ(asked.size(), 1U);
+  EXPECT_EQ(asked[0].format, "gguf");
+  EXPECT_EQ(asked[0].dtype, "f16");
+  EXPECT_EQ(asked[0].out, "/tmp/tiny.gguf");
+  stage.live().on_event(ex::JobFailed{
+      asked[0].job, {ErrorKind::kDisk, "/tmp/tiny.gguf: no space left", "free some"}, false});
+  stage.frames(3);
+  ASSERT_EQ(stage.bench().live().problems->size(), 1U);
+  EXPECT_EQ(stage.bench().live().problems->front().entry.text,
+            "/tmp/tiny.gguf: no space left; free some");
+}
+
+TEST(Models, AModelThatCannotBeOpenedSaysWhy) {
+  Stage stage({});
+  EXPECT_TRUE(stage.act("open", [&](ImGuiTestContext* ctx) {
+    ctx->KeyPress(ImGuiKey_5);
+    ctx->Yield(3);
+    ctx->ItemInputValue("//Models/##model", "/nowhere.gguf");
+  }));
+  const auto opens = sent<ex::OpenModel>(stage);
+  ASSERT_EQ(opens.size(), 1U);
+  stage.live().on_event(ex::JobFailed{
+      opens[0].job, {ErrorKind::kData, "there is no file /nowhere.gguf", "name one"}, false});
+  stage.frames(3);
+  EXPECT_EQ(stage.bench().live().models->models.size(), 0U);
+  EXPECT_EQ(stage.bench().live().models->latest("/nowhere.gguf", JobKind::kOpen)->state,
+            JobState::kFailed);
+}
+
+TEST(Playground, OnePromptGoesToBothModelsAndTheirTextComesInPieces) {
+  UiState state;
+  state.recent_models = {"tiny", "other"};
+  state.playground = {"tiny", "other"};
+  Stage stage({.state = state});
+  EXPECT_TRUE(stage.act("ask", [](ImGuiTestContext* ctx) {
+    ctx->KeyPress(ImGuiKey_6);
+    ctx->Yield(3);
+    ctx->ItemClick("//Playground/##prompt");
+    ctx->KeyChars("Why is the sky blue?");
+    ctx->ItemClick("//Playground/###ask");
+  }));
+  const auto asked = sent<ex::Generate>(stage);
+  ASSERT_EQ(asked.size(), 2U);
+  EXPECT_EQ(asked[0].model, "tiny");
+  EXPECT_EQ(asked[1].model, "other");
+  EXPECT_EQ(asked[0].prompt, "Why is the sky blue?");
+  EXPECT_EQ(asked[0].sampling["max_tokens"], 128);
+  for (const ex::Generate& one : asked) {
+    stage.live().on_event(ex::JobStarted{one.job, ex::JobKind::kGenerate, one.model, "answering"});
+    stage.live().on_event(ex::TextPiece{one.job, "Because "});
+    stage.live().on_event(ex::TextPiece{one.job, "of air."});
+  }
+  stage.frames(3);
+  EXPECT_EQ(stage.bench().live().models->find_job(asked[1].job)->text, "Because of air.");
+  EXPECT_TRUE(stage.act(
+      "stop", [](ImGuiTestContext* ctx) { ctx->ItemClick("//Playground/###stop_asking"); }));
+  EXPECT_EQ(sent<ex::CancelJob>(stage).size(), 2U);
+}
+
+}  // namespace
+}  // namespace lathe::ui::testing

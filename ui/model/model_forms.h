@@ -1,0 +1,69 @@
+// What the forms of the Models and Playground panels hold, and the commands they make.
+#pragma once
+
+#include <array>
+#include <string>
+#include <vector>
+
+#include "ui/model/models_state.h"
+
+namespace lathe::ui {
+
+struct EvaluationForm {
+  int task = 0;  // of kEvaluationTasks
+  std::string data;
+  int limit = 0;  // 0: all
+};
+
+struct ExportForm {
+  int format = 0;  // of kExportFormats
+  int dtype = 0;   // of dtypes_of(format)
+  std::string out;
+};
+
+struct FineTuneForm {
+  std::string data;
+  int kind = 0;  // of kDataKinds
+};
+
+struct PlaygroundForm {
+  std::string prompt;
+  bool chat = true;
+  float temperature = 0.7f;
+  float top_p = 0.95f;
+  int top_k = 40;
+  int max_tokens = 128;
+  int seed = 0;
+  std::array<JobId, 2> jobs;  // of the columns, the latest
+};
+
+// A task of `lathe eval`, in the words of a person.
+struct EvaluationTask {
+  const char* id;
+  const char* title;
+  const char* data;  // what file it wants
+};
+inline constexpr std::array<EvaluationTask, 8> kEvaluationTasks{
+    {{"ppl", "Perplexity, windows of the joined text", "a text file or folder"},
+     {"rolling", "Perplexity, each document by itself", "a text file or folder"},
+     {"piqa", "PIQA", "valid.jsonl with valid-labels.lst beside it"},
+     {"hellaswag", "HellaSwag", "JSON lines: ctx, endings, label"},
+     {"winogrande", "WinoGrande", "JSON lines: sentence, option1, option2, answer"},
+     {"arc", "ARC", "JSON lines of ARC easy or challenge"},
+     {"boolq", "BoolQ", "JSON lines: question, passage, answer"},
+     {"sentiment", "Finance sentiment", "FPB, FiQA or TFNS as published"}}};
+
+inline constexpr std::array<const char*, 2> kExportFormats{"gguf", "hf"};
+// The element types that a format can be written in.
+std::vector<const char*> dtypes_of(int format);
+
+inline constexpr std::array<const char*, 3> kDataKinds{"instruct", "chat", "text"};
+
+Json evaluation_of(const EvaluationForm& form);
+Json sampling_of(const PlaygroundForm& form);
+
+// Metrics of an evaluation's result as pairs for a table, numbers in four digits; nested objects by
+// dotted path.
+std::vector<std::pair<std::string, std::string>> result_lines(const Json& result);
+
+}  // namespace lathe::ui
