@@ -187,6 +187,7 @@ Result<void> show_window(const WindowPorts& ports) {
                        .preview = &preview,
                        .commands = ports.commands,
                        .machine = ports.machine,
+                       .installed_models = ports.installed_models,
                        .detach = ports.detach},
                       std::move(state), (*window)->scale());
   return WindowLoop(ports, **window, bench).run();

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "experiments/sweep.h"
 #include "ui/model/live_view.h"
@@ -25,8 +26,9 @@ struct WindowPorts {
   std::function<void(const std::string& id)> detach;
   // The process was asked to end; the window closes without a question.
   std::function<bool()> leaving;
-  std::string machine;     // "2 CPU threads, no GPU"
-  std::string state_file;  // where layout and selection are kept
+  std::string machine;                        // "2 CPU threads, no GPU"
+  std::vector<std::string> installed_models;  // names under the models folder
+  std::string state_file;                     // where layout and selection are kept
 };
 
 // Blocks until the window is closed. kDevice where there is no display.
