@@ -97,8 +97,10 @@ void ConsoleSink::show(const SweepCreated& event) {
 
 void ConsoleSink::show(const RunCreated& event) {
   runs_[event.run].name = event.name;
-  line(fmt::format("{}: run {}, predicted peak {}", place(event.run), event.run,
-                   bytes_text(event.predicted_peak_bytes)));
+  const std::string peak = event.predicted_peak_bytes == 0
+                               ? ""
+                               : ", predicted peak " + bytes_text(event.predicted_peak_bytes);
+  line(fmt::format("{}: run {}{}", place(event.run), event.run, peak));
 }
 
 void ConsoleSink::show(const RunStarted& event) {

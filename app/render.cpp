@@ -3,6 +3,8 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+
 #include "engine/base/format.h"
 
 namespace lathe::app {
@@ -21,6 +23,24 @@ std::string bytes_or_dash(std::int64_t bytes) {
 std::string step_text(const RunSummary& run) {
   return run.total_steps > 0 ? fmt::format("{}/{}", run.step, run.total_steps)
                              : fmt::format("{}", run.step);
+}
+
+bool is_evaluation(const RunSummary& run) {
+  return run.kind == "eval";
+}
+
+// The first of an evaluation's results, "acc_norm 0.5313".
+std::string headline(const RunSummary& run) {
+  constexpr std::string_view kPrefix = "task/";
+  for (const char* metric : {"task/ppl", "task/word_ppl", "task/weighted_f1", "task/acc_norm",
+                             "task/acc", "task/pass_at_1"}) {
+    const auto found = run.last.find(metric);
+    if (found != run.last.end()) {
+      return fmt::format("{} {:.4g}", std::string_view(metric).substr(kPrefix.size()),
+                         found->second);
+    }
+  }
+  return "-";
 }
 
 Json attempts_json(const storage::RunDetail& detail) {
@@ -95,10 +115,13 @@ Json to_json(const storage::RunDetail& detail) {
 }
 
 std::string runs_table(const std::vector<RunSummary>& runs) {
-  const std::vector<Column> columns{{"id"},          {"name"},         {"state"},
-                                    {"step", true},  {"loss", true},   {"held-out", true},
-                                    {"ppl", true},   {"params", true}, {"peak", true},
-                                    {"tok/s", true}, {"started"}};
+  const bool evaluations = std::any_of(runs.begin(), runs.end(), is_evaluation);
+  std::vector<Column> columns{{"id"},         {"name"},           {"state"},     {"step", true},
+                              {"loss", true}, {"held-out", true}, {"ppl", true}, {"params", true},
+                              {"peak", true}, {"tok/s", true},    {"started"}};
+  if (evaluations) {
+    columns.push_back({"measured"});
+  }
   std::vector<std::vector<std::string>> rows;
   for (const RunSummary& run : runs) {
     const auto params = run.last.find("model/params");
@@ -110,6 +133,9 @@ std::string runs_table(const std::vector<RunSummary>& runs) {
                     bytes_or_dash(run.peak_bytes),
                     speed == run.last.end() ? "-" : count_text(speed->second),
                     run.started_ms > 0 ? time_text(run.started_ms) : "-"});
+    if (evaluations) {
+      rows.back().push_back(is_evaluation(run) ? headline(run) : "");
+    }
   }
   return table_text(columns, rows);
 }

@@ -67,8 +67,19 @@ Result<void> choose_checkpoint(const RunDetail& detail, std::optional<std::int64
   return {};
 }
 
+Result<void> check_is_training(const RunSummary& summary) {
+  if (summary.kind == "eval") {
+    return Error{ErrorKind::kUsage, fmt::format("{} is an evaluation: it has no steps", summary.id),
+                 "`lathe show` has its settings, `lathe eval` measures again"};
+  }
+  return {};
+}
+
 Result<RunRequest> request_for(const RunDetail& detail, std::optional<std::int64_t> from_step) {
   const RunSummary& summary = detail.summary;
+  if (const Result<void> training = check_is_training(summary); !training) {
+    return training.error();
+  }
   if (summary.kind != "train") {
     return Error{ErrorKind::kUsage, fmt::format("{} is a {}", summary.id, summary.kind),
                  fmt::format("`lathe replay {} --verify` runs it anew", summary.parent)};
@@ -219,6 +230,9 @@ Result<RecordedRun> recorded_run(RunCatalog& catalog, std::string_view id) {
   const auto detail = catalog.run(id);
   if (!detail) {
     return detail.error();
+  }
+  if (const Result<void> training = check_is_training(detail->summary); !training) {
+    return training.error();
   }
   RecordedRun record = head_of(*detail);
   for (const std::string& metric : detail->metrics) {

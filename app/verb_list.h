@@ -9,6 +9,7 @@ void add_completion(CLI::App& root, Cli& cli);
 void add_describe(CLI::App& root, Cli& cli);
 void add_diff(CLI::App& root, Cli& cli);
 void add_doctor(CLI::App& root, Cli& cli);
+void add_eval(CLI::App& root, Cli& cli);
 void add_export(CLI::App& root, Cli& cli);
 void add_gc(CLI::App& root, Cli& cli);
 void add_inspect(CLI::App& root, Cli& cli);

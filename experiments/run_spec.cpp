@@ -11,6 +11,19 @@
 namespace lathe::experiments {
 namespace {
 
+// The dotted paths of all values that are no objects, but for those in `paths` already.
+void append_leaves(const Json& at, const std::string& path, std::vector<std::string>& paths) {
+  if (!at.is_object()) {
+    if (std::find(paths.begin(), paths.end(), path) == paths.end()) {
+      paths.push_back(path);
+    }
+    return;
+  }
+  for (const auto& [key, value] : at.items()) {
+    append_leaves(value, path.empty() ? key : path + "." + key, paths);
+  }
+}
+
 // The part of a spec that is not a described struct of the engine: label, place, seed.
 struct RunHead {
   std::string name;
@@ -343,12 +356,19 @@ void set_path(Json& document, std::string_view path, Json value) {
 }
 
 std::vector<SpecDifference> diff_specs(const Json& a, const Json& b) {
-  std::vector<SpecDifference> differences;
+  std::vector<std::string> paths;
   for (const ParamInfo& param : run_spec_params()) {
-    const Json left = get_path(a, param.path);
-    const Json right = get_path(b, param.path);
-    if (left != right && param.path != "name") {
-      differences.push_back({param.path, shown(left), shown(right)});
+    paths.push_back(param.path);
+  }
+  // Whatever else a document holds: those of evaluations have parameters of their own.
+  append_leaves(a, "", paths);
+  append_leaves(b, "", paths);
+  std::vector<SpecDifference> differences;
+  for (const std::string& path : paths) {
+    const Json left = get_path(a, path);
+    const Json right = get_path(b, path);
+    if (left != right && path != "name") {
+      differences.push_back({path, shown(left), shown(right)});
     }
   }
   return differences;

@@ -41,6 +41,7 @@ class MappedTokens final : public TokenSource {
   std::string decode(std::span<const std::int32_t> ids) const override {
     return file_.tokenizer.decode(ids);
   }
+  const Tokenizer* tokenizer() const override { return &file_.tokenizer; }
 
  private:
   TokenFile file_;

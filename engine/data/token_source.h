@@ -12,6 +12,8 @@
 
 namespace lathe {
 
+class Tokenizer;  // engine/tokenizer/tokenizer.h
+
 enum class Split : std::uint8_t { kTrain, kHeldout };
 
 // Facts of a prepared corpus.
@@ -33,6 +35,8 @@ class TokenSource {
   virtual std::span<const std::int32_t> tokens(Split split) const = 0;
   // Text of token ids, for samples and messages.
   virtual std::string decode(std::span<const std::int32_t> ids) const = 0;
+  // What made the ids, for reading other texts alike; null where the source has no text.
+  virtual const Tokenizer* tokenizer() const { return nullptr; }
 };
 
 // Progress of the preparation: share in [0, 1] and what is being done.

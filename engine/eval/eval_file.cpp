@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "engine/eval/text_rules.h"
+#include "engine/tokenizer/word_splitter.h"
 
 namespace lathe {
 namespace {

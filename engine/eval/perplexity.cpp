@@ -11,8 +11,6 @@
 namespace lathe {
 namespace {
 
-constexpr std::int64_t kUsualWindow = 2048;
-
 Result<std::int64_t> resolve_window(std::int64_t window, std::int64_t fallback,
                                     std::int64_t context) {
   if (window == 0) {

@@ -11,6 +11,9 @@
 
 namespace lathe {
 
+// The longest window that ppl takes unasked: that of the literature.
+inline constexpr std::int64_t kUsualWindow = 2048;
+
 // Rule "windows" (GPTQ's code, and most papers on compression): the text is one stream, cut into
 // floor(tokens / window) windows that do not overlap, the rest dropped; within a window every token
 // but the first is predicted.
@@ -23,7 +26,7 @@ struct WindowPerplexity {
   std::int64_t text_tokens = 0;  // of the whole text, dropped ones included
 };
 
-// window 0: the model's context, at most 2048, as the literature has it. `limit` windows at most
+// window 0: the model's context, at most kUsualWindow. `limit` windows at most
 // (0: all). kUsage for a window that the model cannot see, kData for a text of less than a window.
 Result<WindowPerplexity> window_perplexity(const EvalModel& model, std::string_view text,
                                            std::int64_t window, std::int64_t limit,

@@ -6,35 +6,14 @@
 namespace lathe {
 namespace {
 
-constexpr char32_t kInvalid = 0xffffffff;
-
-// The code point at `at`, which moves behind it; kInvalid (one byte further) for anything else.
+// The code point at `at`, which moves behind it.
 char32_t next_code_point(std::string_view text, std::size_t& at) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned char lead = byte(at++);
-  if (lead < 0x80) {
-    return lead;
+  const auto lead = static_cast<unsigned char>(text[at++]);
+  const int more = lead >= 0xf0 ? 3 : lead >= 0xe0 ? 2 : lead >= 0xc0 ? 1 : 0;
+  char32_t point = more == 0 ? lead : lead & (0x3fu >> more);
+  for (int i = 0; i < more && at < text.size(); ++i) {
+    point = (point << 6) | (static_cast<unsigned char>(text[at++]) & 0x3fu);
   }
-  const int more = lead >= 0xf0 && lead < 0xf5   ? 3
-                   : lead >= 0xe0 && lead < 0xf0 ? 2
-                   : lead >= 0xc2 && lead < 0xe0 ? 1
-                                                 : 0;
-  if (more == 0 || text.size() - at < static_cast<std::size_t>(more)) {
-    return kInvalid;
-  }
-  char32_t point = lead & (0x3fu >> more);
-  for (int i = 0; i < more; ++i) {
-    const unsigned char next = byte(at + static_cast<std::size_t>(i));
-    if ((next & 0xc0) != 0x80) {
-      return kInvalid;
-    }
-    point = (point << 6) | (next & 0x3f);
-  }
-  const char32_t least = more == 1 ? 0x80 : more == 2 ? 0x800 : 0x10000;
-  if (point < least || point > 0x10ffff || (point >= 0xd800 && point < 0xe000)) {
-    return kInvalid;
-  }
-  at += static_cast<std::size_t>(more);
   return point;
 }
 
@@ -78,15 +57,6 @@ std::string tightened(std::string_view text, char open, char close) {
 }
 
 }  // namespace
-
-bool is_utf8(std::string_view text) {
-  for (std::size_t at = 0; at < text.size();) {
-    if (next_code_point(text, at) == kInvalid) {
-      return false;
-    }
-  }
-  return true;
-}
 
 std::int64_t character_count(std::string_view text) {
   return std::count_if(text.begin(), text.end(),

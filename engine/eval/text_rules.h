@@ -9,9 +9,6 @@
 
 namespace lathe {
 
-// False where `text` has bytes that are not UTF-8 (overlong forms and surrogates included).
-bool is_utf8(std::string_view text);
-
 // Code points, as Python's len() counts them.
 std::int64_t character_count(std::string_view text);
 

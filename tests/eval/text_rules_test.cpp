@@ -6,16 +6,6 @@
 namespace lathe {
 namespace {
 
-TEST(TextRules, TellsUtf8FromOtherBytes) {
-  for (const char* good : {"", "plain", "\u00e9\u20ac\U0001f600", "\x7f"}) {
-    EXPECT_TRUE(is_utf8(good)) << good;
-  }
-  for (const char* bad : {"\x80", "\xc0\x80", "\xc3", "\xe2\x82", "\xed\xa0\x80",
-                          "\xf4\x90\x80\x80", "\xf8\x88\x80\x80\x80", "a\xff", "\xe0\x80\xaf"}) {
-    EXPECT_FALSE(is_utf8(bad)) << bad;
-  }
-}
-
 TEST(TextRules, CountsCharactersNotBytes) {
   EXPECT_EQ(character_count("na\u00efve \U0001f600"), 7);
 }

@@ -95,6 +95,8 @@ TEST(Utf8, AcceptsTextAndRefusesWhatIsNone) {
   EXPECT_FALSE(is_utf8("\xFFstart"));
   EXPECT_FALSE(is_utf8("\xED\xA0\x80"));
   EXPECT_FALSE(is_utf8("\xC0\x80"));
+  EXPECT_FALSE(is_utf8("\xE0\x80\xAF"));
+  EXPECT_FALSE(is_utf8("\xF4\x90\x80\x80"));
 }
 
 // Worked by hand. Words: "ab" x1, " ab" x2, " abc" x1. Pairs: ab 4, space-a 3, bc 1. First ab; then

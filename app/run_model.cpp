@@ -1,0 +1,136 @@
+// Weights only: the optimizer's half of a checkpoint is not read.
+#include "app/run_model.h"
+
+#include <fmt/core.h>
+
+#include <filesystem>
+
+#include "engine/base/hash.h"
+#include "engine/data/token_source.h"
+#include "engine/io/safetensors.h"
+#include "engine/tokenizer/tokenizer.h"
+#include "engine/train/model_plan.h"
+#include "experiments/predict.h"
+#include "experiments/run_spec.h"
+
+namespace lathe::app {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Everything an opened model points into.
+struct RunModel {
+  std::unique_ptr<Backend> backend;
+  std::unique_ptr<Transformer> transformer;
+  std::shared_ptr<const TokenSource> corpus;
+  std::unique_ptr<Encoder> encoder;
+};
+
+Result<storage::CheckpointRow> newest_checkpoint(const storage::RunDetail& detail) {
+  for (auto row = detail.checkpoints.rbegin(); row != detail.checkpoints.rend(); ++row) {
+    if (fs::exists(row->path)) {
+      return *row;
+    }
+  }
+  return Error{ErrorKind::kUsage, "run " + detail.summary.id + " has no checkpoint",
+               "`lathe ls models` lists the runs that have one"};
+}
+
+// Fills the parameters from a checkpoint's weights; the value is the digest of the file.
+Result<std::string> fill_weights(const fs::path& path, RunModel& model) {
+  const auto file = SafetensorsFile::open(path);
+  if (!file) {
+    return file.error();
+  }
+  Sha256 digest;
+  for (Parameter* parameter : model.transformer->parameters()) {
+    const SafetensorsEntry* entry = file->find(parameter->name);
+    const auto bytes = entry == nullptr ? std::span<const std::byte>() : file->bytes(*entry);
+    if (entry == nullptr || entry->dtype != "F32" ||
+        static_cast<std::int64_t>(bytes.size()) != parameter->weight.ref().bytes()) {
+      return Error{ErrorKind::kData,
+                   path.string() + " lacks " + parameter->name + " of shape " +
+                       parameter->weight.shape().text() + " in F32",
+                   "the checkpoint is of another spec than its run; take another run"};
+    }
+    digest.update(parameter->name.data(), parameter->name.size());
+    digest.update(bytes.data(), bytes.size());
+    model.backend->write(parameter->weight, bytes.data(), parameter->weight.ref().bytes());
+  }
+  return digest.hex();
+}
+
+EvalModel eval_model(const std::shared_ptr<RunModel>& model, const TrainSpec& spec) {
+  return {.backend = model->backend.get(),
+          .transformer = model->transformer.get(),
+          .vocab_size = spec.model.vocab_size,
+          .context = spec.train.seq_len,
+          .prefix_id = kEndMark,
+          .encode = [encoder = model->encoder.get()](std::string_view text, bool) {
+            std::vector<std::int32_t> ids;
+            encoder->encode(text, ids);
+            return ids;
+          }};
+}
+
+}  // namespace
+
+Result<experiments::OpenedModel> open_run_model(storage::RunCatalog& catalog, std::string_view id,
+                                                const GlobalOptions& options) {
+  const auto detail = catalog.run(id);
+  if (!detail) {
+    return detail.error();
+  }
+  const auto checkpoint = newest_checkpoint(*detail);
+  if (!checkpoint) {
+    return checkpoint.error();
+  }
+  auto run_spec = experiments::run_spec_from_json(detail->spec);
+  if (!run_spec) {
+    return run_spec.error();
+  }
+  const auto model = std::make_shared<RunModel>();
+  TrainSpec& spec = run_spec->train;
+  auto corpus = open_corpus(spec.data, spec.train.seq_len, {});
+  if (!corpus) {
+    return corpus.error();
+  }
+  model->corpus = std::move(*corpus);
+  model->encoder = std::make_unique<Encoder>(*model->corpus->tokenizer());
+  if (spec.model.vocab_size == 0) {
+    spec.model.vocab_size = model->corpus->info().vocab_size;
+  }
+  std::vector<std::string> warnings;
+  const auto slots = plan_slots(spec, warnings);
+  if (!slots) {
+    return slots.error();
+  }
+  const auto device = experiments::resolve_device(options.device);
+  if (!device) {
+    return device.error();
+  }
+  auto backend = make_backend(*device, options.threads);
+  if (!backend) {
+    return backend.error();
+  }
+  model->backend = std::move(*backend);
+  model->transformer = std::make_unique<Transformer>(*model->backend, spec.model, *slots);
+  const auto hash = fill_weights(fs::path(checkpoint->path) / "weights.safetensors", *model);
+  if (!hash) {
+    return hash.error();
+  }
+  experiments::OpenedModel opened;
+  opened.model = eval_model(model, spec);
+  opened.facts = {
+      {"name", detail->summary.name.empty() ? detail->summary.id : detail->summary.name},
+      {"format", "checkpoint f32"},
+      {"run", detail->summary.id},
+      {"step", checkpoint->step},
+      {"path", checkpoint->path},
+      {"parameters", count_parameters(spec.model, *slots)},
+      {"hash", *hash}};
+  opened.keeper = model;
+  return opened;
+}
+
+}  // namespace lathe::app

@@ -1,0 +1,87 @@
+// One evaluation completely described, as the command line, the window and the store share it.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "engine/base/describe.h"
+#include "engine/eval/sentiment.h"
+
+namespace lathe {
+
+enum class EvalTask : std::uint8_t {
+  kPpl,
+  kRolling,
+  kPiqa,
+  kHellaswag,
+  kWinogrande,
+  kArc,
+  kBoolq,
+  kSentiment,
+  kHumaneval
+};
+template <>
+struct EnumNames<EvalTask> {
+  static constexpr std::array<std::string_view, 9> names{"ppl",       "rolling",    "piqa",
+                                                         "hellaswag", "winogrande", "arc",
+                                                         "boolq",     "sentiment",  "humaneval"};
+};
+
+// How a text file is meant. JSON lines bring a document a line either way.
+enum class TextForm : std::uint8_t { kPlain, kWikitext };
+template <>
+struct EnumNames<TextForm> {
+  static constexpr std::array<std::string_view, 2> names{"plain", "wikitext"};
+};
+
+struct EvalSpec {
+  EvalTask task = EvalTask::kPpl;
+  std::string data = "";
+  std::int64_t limit = 0;
+  std::int64_t window = 0;
+  TextForm text = TextForm::kPlain;
+  bool special = false;
+  SentimentLabels labels = SentimentLabels::kWords;
+  std::string label_file = "";
+  std::string completions = "";
+  double code_secs = 3.0;
+
+  static constexpr auto fields() {
+    using C = EvalSpec;
+    return std::tuple{
+        field("task", &C::task,
+              {.help = "what is measured: ppl (windows of the joined text), rolling (documents, as "
+                       "lm-evaluation-harness' wikitext), a set of multiple choice, sentiment or "
+                       "humaneval"}),
+        field("data", &C::data, {.help = "the file: text, or the set in its own schema"}),
+        field("limit", &C::limit,
+              {.lo = 0,
+               .hi = 1e12,
+               .help = "only the first so many items, documents or windows; 0 means all"}),
+        field("window", &C::window,
+              {.lo = 0,
+               .hi = 1 << 20,
+               .unit = "tokens",
+               .help = "of ppl and rolling; 0 means the model's context (of ppl at most 2048)"}),
+        field("text", &C::text,
+              {.help = "plain: as it is, one document; wikitext: lines are rows joined by two "
+                       "newlines (ppl), or pages, detokenised (rolling)"}),
+        field("special", &C::special,
+              {.help = "begin contexts of multiple choice and sentiment with the tokenizer's own "
+                       "special tokens; the harness does not by default"}),
+        field("labels", &C::labels,
+              {.help = "what the numbers of a sentiment set mean; words need no rule"}),
+        field(
+            "label_file", &C::label_file,
+            {.help = "piqa: the labels, one a line; empty means NAME-labels.lst beside the data"}),
+        field("completions", &C::completions,
+              {.help = "humaneval: samples to judge, {task_id, completion} a line"}),
+        field("code_secs", &C::code_secs,
+              {.lo = 0.1, .hi = 600, .unit = "s", .help = "humaneval: time for one sample"})};
+  }
+};
+static_assert(complete<EvalSpec>());
+
+}  // namespace lathe

@@ -1,0 +1,180 @@
+// See eval_run.h.
+#include "experiments/eval_run.h"
+
+#include <fmt/core.h>
+
+#include <filesystem>
+#include <optional>
+
+#include "engine/base/hash.h"
+#include "engine/base/mapped_file.h"
+#include "experiments/clock.h"
+
+namespace lathe::experiments {
+namespace {
+
+// Evaluations have one moment.
+constexpr std::int64_t kStep = 1;
+
+Result<std::string> hash_of(const std::string& path) {
+  const auto file = MappedFile::open(path);
+  if (!file) {
+    return file.error();
+  }
+  Sha256 digest;
+  digest.update(file->bytes().data(), file->bytes().size());
+  return digest.hex();
+}
+
+std::string title(const EvalRequest& request, const Json& facts) {
+  const std::string model =
+      facts.contains("name") ? facts["name"].get<std::string>()
+                             : std::filesystem::path(request.spec.completions).filename().string();
+  return fmt::format("{} of {}", enum_name(request.spec.task), model);
+}
+
+class Evaluation {
+ public:
+  Evaluation(const EvalRequest& request, const EvalPorts& ports)
+      : request_(request), ports_(ports) {}
+
+  Result<Json> run() {
+    if (auto prepared = prepare(); !prepared) {
+      return prepared.error();
+    }
+    announce();
+    const auto outcome = measure();
+    if (!outcome) {
+      return end_with(outcome.error());
+    }
+    return finish(*outcome);
+  }
+
+ private:
+  bool needs_model() const { return request_.spec.task != EvalTask::kHumaneval; }
+
+  Result<void> prepare() {
+    if (auto checked = check_spec(request_.spec, request_.allow_code_execution); !checked) {
+      return checked.error();
+    }
+    const auto hash = hash_of(request_.spec.data);
+    if (!hash) {
+      return hash.error();
+    }
+    data_ = {{"path", request_.spec.data}, {"sha256", *hash}};
+    if (!needs_model()) {
+      const auto samples = hash_of(request_.spec.completions);
+      if (!samples) {
+        return samples.error();
+      }
+      data_["completions_sha256"] = *samples;
+      return {};
+    }
+    if (request_.model.empty()) {
+      return Error{ErrorKind::kUsage, "there is no model to measure",
+                   "name one: `lathe ls models` lists them"};
+    }
+    try {
+      auto opened = ports_.open(request_.model);
+      if (!opened) {
+        return opened.error();
+      }
+      opened_ = std::move(*opened);
+    } catch (const OutOfMemory& failure) {
+      return out_of_memory(failure.what());
+    }
+    return {};
+  }
+
+  void announce() {
+    const std::string rule =
+        rule_text(request_.spec, opened_ ? opened_->model.context : std::int64_t{0});
+    const Json facts = opened_ ? opened_->facts : Json::object();
+    RunCreated created;
+    created.run = request_.run;
+    created.name = title(request_, facts);
+    created.spec = {{"name", created.name},
+                    {"eval", to_json(request_.spec)},
+                    {"rule", rule},
+                    {"subject", facts},
+                    {"data_sha256", data_["sha256"]}};
+    created.parent = facts.value("run", "");
+    created.kind = "eval";
+    ports_.sink->on_event(created);
+    ports_.sink->on_event(RunStarted{.run = request_.run,
+                                     .attempt = 1,
+                                     .from_step = 0,
+                                     .total_steps = kStep,
+                                     .environment = ports_.environment,
+                                     .data_digest = data_["sha256"].get<std::string>()});
+  }
+
+  static Error out_of_memory(const std::string& what) {
+    return {ErrorKind::kOutOfMemory, what, "choose a smaller window, or a smaller model"};
+  }
+
+  Result<EvalOutcome> measure() {
+    const std::string what = needs_model() ? "scoring" : "running code";
+    const auto progress = [&](std::int64_t done, std::int64_t total) {
+      return !ports_.progress ||
+             ports_.progress(static_cast<double>(done) / static_cast<double>(total),
+                             fmt::format("{} {} of {}", what, done, total));
+    };
+    try {
+      return evaluate(opened_ ? &opened_->model : nullptr, request_.spec, progress);
+    } catch (const OutOfMemory& failure) {
+      return out_of_memory(failure.what());
+    } catch (const std::bad_alloc&) {
+      return out_of_memory("the machine gives this process no more memory");
+    }
+  }
+
+  Error end_with(const Error& error) {
+    if (error.kind == ErrorKind::kInterrupted) {
+      ports_.sink->on_event(RunFinished{request_.run, RunState::kStopped, 0});
+    } else {
+      ports_.sink->on_event(RunFailed{request_.run, 0, error});
+    }
+    return error;
+  }
+
+  Json finish(const EvalOutcome& outcome) {
+    MetricBatch batch{.run = request_.run, .points = {}};
+    Json metrics = Json::object();
+    const auto add = [&](const std::string& metric, double value) {
+      batch.points.push_back({metric, kStep, value, unix_ms()});
+      metrics[metric] = value;
+    };
+    for (const EvalMetric& metric : outcome.metrics) {
+      add(metric.metric, metric.value);
+    }
+    add("task/secs", watch_.secs());
+    if (opened_) {
+      const LedgerSnapshot peak = opened_->model.backend->ledger().peak();
+      add("mem/peak_bytes", static_cast<double>(peak.live_bytes));
+    }
+    ports_.sink->on_event(batch);
+    ports_.sink->on_event(RunFinished{request_.run, RunState::kDone, kStep});
+    return {{"run", request_.run},
+            {"task", enum_name(request_.spec.task)},
+            {"rule", outcome.rule},
+            {"metrics", metrics},
+            {"details", outcome.details},
+            {"model", opened_ ? opened_->facts : Json::object()},
+            {"data", data_}};
+  }
+
+  const EvalRequest& request_;
+  const EvalPorts& ports_;
+  std::optional<OpenedModel> opened_;
+  Json data_ = Json::object();
+  Stopwatch watch_;
+};
+
+}  // namespace
+
+Result<Json> run_eval(const EvalRequest& request, const EvalPorts& ports) {
+  return Evaluation(request, ports).run();
+}
+
+}  // namespace lathe::experiments
