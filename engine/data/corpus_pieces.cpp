@@ -14,6 +14,7 @@
 #include "engine/base/hash.h"
 #include "engine/data/parallel.h"
 #include "engine/tokenizer/word_splitter.h"
+#include "engine/tokenizer/utf8.h"
 
 namespace lathe {
 namespace {

@@ -4,34 +4,27 @@
 #pragma once
 
 #include <cstddef>
-#include <memory>
 #include <string_view>
+
+#include "engine/tokenizer/pattern.h"
 
 namespace lathe {
 
 // A longer word (a data: URL, a line of dashes) is cut, so that the work per word is bounded.
 constexpr std::size_t kLongestWordBytes = 128;
 
-// Whether the bytes are well-formed UTF-8 (no surrogates, no overlong forms).
-bool is_utf8(std::string_view text);
-
 // Goes through the words of one text. Not for use by two threads at once; cheap to keep and reuse.
 class WordSplitter {
  public:
-  WordSplitter();
-  WordSplitter(WordSplitter&&) noexcept;
-  ~WordSplitter();
-
   // Begins with `text`, which must outlive the calls of next().
   void start(std::string_view text);
   // The next word, empty at the end. Text that is not UTF-8 comes in single bytes.
   std::string_view next();
 
  private:
-  struct Matcher;
   std::size_t match_word();
 
-  std::unique_ptr<Matcher> matcher_;
+  Matcher matcher_;
   std::string_view text_;
   std::size_t position_ = 0;
   std::size_t word_end_ = 0;  // of the word being handed out in pieces

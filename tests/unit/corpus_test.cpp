@@ -17,6 +17,7 @@
 #include "engine/data/corpus_pieces.h"
 #include "engine/data/token_source.h"
 #include "engine/tokenizer/tokenizer.h"
+#include "engine/tokenizer/utf8.h"
 
 namespace lathe {
 namespace {

@@ -1,5 +1,6 @@
 // Splitting, training, encoding, decoding and the tokenizer file.
 #include "engine/tokenizer/tokenizer.h"
+#include "engine/tokenizer/utf8.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,0 +1,191 @@
+// See sentencepiece_tokenizer.h. The model's wire format (protocol buffers) is written by hand: its
+// generated header is not part of the library's package, and five fields are enough.
+#include "engine/tokenizer/sentencepiece_tokenizer.h"
+
+#include <sentencepiece_processor.h>
+
+#include <cstring>
+
+#include "engine/tokenizer/mark_finder.h"
+
+namespace lathe {
+namespace {
+
+constexpr std::string_view kSpaceSymbol = "\xE2\x96\x81";
+
+class SentencePieceTokenizer final : public TextTokenizer {
+ public:
+  explicit SentencePieceTokenizer(std::unique_ptr<sentencepiece::SentencePieceProcessor> processor)
+      : processor_(std::move(processor)), marks_(control_pieces()) {
+    SpecialTokens special;
+    special.bos = processor_->bos_id();
+    special.eos = processor_->eos_id();
+    special.pad = processor_->pad_id();
+    special.unknown = processor_->unk_id();
+    special.add_bos = special.bos >= 0;
+    set_special(special);
+  }
+
+  std::int64_t vocab_size() const override { return processor_->GetPieceSize(); }
+  std::string description() const override {
+    return "SentencePiece, " + std::to_string(vocab_size()) + " tokens";
+  }
+  std::unique_ptr<TextEncoder> encoder() const override;
+  std::string token_bytes(std::int32_t id) const override;
+  bool is_mark(std::int32_t id) const override { return in_range(id) && processor_->IsControl(id); }
+  // The library's own answer is a text of which the first space is a dummy; asked of the library.
+  bool pads_first_space() const override { return pads_; }
+  std::int32_t find(std::string_view name) const override {
+    const int id = processor_->PieceToId(name);
+    return processor_->IdToPiece(id) == name ? id : -1;
+  }
+
+ private:
+  friend class SentencePieceEncoder;
+  bool in_range(std::int32_t id) const { return id >= 0 && id < processor_->GetPieceSize(); }
+  std::vector<Mark> control_pieces() const {
+    std::vector<Mark> marks;
+    for (int id = 0; id < processor_->GetPieceSize(); ++id) {
+      if (processor_->IsControl(id)) {
+        marks.push_back({.text = processor_->IdToPiece(id), .id = id});
+      }
+    }
+    return marks;
+  }
+  bool asks_for_first_space() const {
+    std::vector<std::string> pieces;
+    return processor_->Encode("a", &pieces).ok() && !pieces.empty() &&
+           pieces.front().rfind(kSpaceSymbol, 0) == 0;
+  }
+
+  std::unique_ptr<sentencepiece::SentencePieceProcessor> processor_;
+  MarkFinder marks_;
+  bool pads_ = asks_for_first_space();
+};
+
+std::string SentencePieceTokenizer::token_bytes(std::int32_t id) const {
+  if (!in_range(id) || processor_->IsUnused(id)) {
+    return {};
+  }
+  const std::string& piece = processor_->IdToPiece(id);
+  if (processor_->IsByte(id)) {
+    return std::string(1, static_cast<char>(std::strtol(piece.c_str() + 3, nullptr, 16)));
+  }
+  std::string text;
+  for (std::size_t at = 0; at < piece.size();) {
+    const bool space = piece.compare(at, kSpaceSymbol.size(), kSpaceSymbol) == 0;
+    text += space ? ' ' : piece[at];
+    at += space ? kSpaceSymbol.size() : 1;
+  }
+  return text;
+}
+
+class SentencePieceEncoder final : public TextEncoder {
+ public:
+  explicit SentencePieceEncoder(const SentencePieceTokenizer& tokenizer) : tokenizer_(tokenizer) {}
+
+  void encode(std::string_view text, bool marks, std::vector<std::int32_t>& out) override {
+    for (const MarkFinder::Piece& piece : tokenizer_.marks_.cut(text, marks)) {
+      if (piece.mark != nullptr) {
+        out.push_back(piece.mark->id);
+        continue;
+      }
+      std::vector<int> ids;
+      // The library cannot fail on a loaded model; bytes that are no UTF-8 become U+FFFD there.
+      const auto status = tokenizer_.processor_->Encode(piece.text, &ids);
+      CHECK(status.ok(), status.ToString());
+      out.insert(out.end(), ids.begin(), ids.end());
+    }
+  }
+
+ private:
+  const SentencePieceTokenizer& tokenizer_;
+};
+
+std::unique_ptr<TextEncoder> SentencePieceTokenizer::encoder() const {
+  return std::make_unique<SentencePieceEncoder>(*this);
+}
+
+// Protocol buffers: a field is its number and wire type, then its value.
+class Message {
+ public:
+  void number(unsigned field, std::uint64_t value) {
+    varint(field << 3U);
+    varint(value);
+  }
+  void real(unsigned field, float value) {
+    varint((field << 3U) | 5U);
+    char bytes[4];
+    std::memcpy(bytes, &value, sizeof value);
+    bytes_.append(bytes, sizeof bytes);
+  }
+  void text(unsigned field, std::string_view value) {
+    varint((field << 3U) | 2U);
+    varint(value.size());
+    bytes_ += value;
+  }
+  void message(unsigned field, const Message& value) { text(field, value.bytes_); }
+  const std::string& bytes() const { return bytes_; }
+
+ private:
+  void varint(std::uint64_t value) {
+    for (; value >= 0x80; value >>= 7U) {
+      bytes_ += static_cast<char>(0x80U | (value & 0x7FU));
+    }
+    bytes_ += static_cast<char>(value);
+  }
+  std::string bytes_;
+};
+
+// Negative ids ("there is none") as protocol buffers write negative numbers.
+std::uint64_t id_field(std::int32_t id) {
+  return static_cast<std::uint64_t>(static_cast<std::int64_t>(id));
+}
+
+}  // namespace
+
+std::string sentencepiece_model(const GgufVocabulary& vocabulary) {
+  constexpr std::int32_t kNormal = 1;
+  constexpr std::int32_t kUnknown = 2;
+  Message model;
+  std::int32_t unknown = vocabulary.special.unknown;
+  for (std::size_t id = 0; id < vocabulary.tokens.size(); ++id) {
+    Message piece;
+    piece.text(1, vocabulary.tokens[id]);
+    piece.real(2, vocabulary.scores.empty() ? 0.0f : vocabulary.scores[id]);
+    const std::int32_t type = vocabulary.types.empty() ? kNormal : vocabulary.types[id];
+    piece.number(3, static_cast<std::uint64_t>(type));
+    unknown = type == kUnknown ? static_cast<std::int32_t>(id) : unknown;
+    model.message(1, piece);
+  }
+  Message trainer;
+  trainer.number(3, 2);   // model_type BPE
+  trainer.number(35, 1);  // byte_fallback
+  trainer.number(40, id_field(unknown < 0 ? 0 : unknown));
+  trainer.number(41, id_field(vocabulary.special.bos));
+  trainer.number(42, id_field(vocabulary.special.eos));
+  trainer.number(43, id_field(vocabulary.special.pad));
+  model.message(2, trainer);
+  Message normalizer;
+  normalizer.text(1, "identity");
+  normalizer.number(3, vocabulary.add_space_prefix ? 1 : 0);
+  normalizer.number(4, 0);  // runs of spaces stay
+  normalizer.number(5, 1);  // a space is written U+2581
+  model.message(3, normalizer);
+  return model.bytes();
+}
+
+Result<std::unique_ptr<TextTokenizer>> read_sentencepiece(std::string_view model,
+                                                          std::string_view origin) {
+  auto processor = std::make_unique<sentencepiece::SentencePieceProcessor>();
+  const auto status = processor->LoadFromSerializedProto(model);
+  if (!status.ok()) {
+    return Error{ErrorKind::kData,
+                 std::string(origin) + " is no SentencePiece model: " + status.ToString(),
+                 "fetch the model's tokenizer.model again"};
+  }
+  return std::unique_ptr<TextTokenizer>(
+      std::make_unique<SentencePieceTokenizer>(std::move(processor)));
+}
+
+}  // namespace lathe
