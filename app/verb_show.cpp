@@ -20,8 +20,10 @@ void print_run(const storage::RunDetail& detail) {
   if (!detail.summary.note.empty()) {
     fmt::print("\nnote: {}\n", detail.summary.note);
   }
-  fmt::print("\npredicted peak {}, reached {}\n", bytes_text(detail.summary.predicted_peak_bytes),
-             bytes_text(detail.summary.peak_bytes));
+  if (detail.summary.predicted_peak_bytes > 0) {  // evaluations predict nothing
+    fmt::print("\npredicted peak {}, reached {}\n", bytes_text(detail.summary.predicted_peak_bytes),
+               bytes_text(detail.summary.peak_bytes));
+  }
   std::vector<std::vector<std::string>> rows;
   for (const auto& [metric, last] : detail.summary.last) {
     rows.push_back({metric, fmt::format("{:.6g}", last), metric_text(detail.summary.best, metric)});

@@ -150,8 +150,13 @@ class Evaluation {
     }
     add("task/secs", watch_.secs());
     if (opened_) {
-      const LedgerSnapshot peak = opened_->model.backend->ledger().peak();
-      add("mem/peak_bytes", static_cast<double>(peak.live_bytes));
+      const Ledger& ledger = opened_->model.backend->ledger();
+      add("mem/peak_bytes", static_cast<double>(ledger.peak().live_bytes));
+      ports_.sink->on_event(MemorySample{.run = request_.run,
+                                         .step = kStep,
+                                         .time_ms = unix_ms(),
+                                         .live = ledger.live(),
+                                         .peak = ledger.peak()});
     }
     ports_.sink->on_event(batch);
     ports_.sink->on_event(RunFinished{request_.run, RunState::kDone, kStep});

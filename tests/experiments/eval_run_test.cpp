@@ -44,7 +44,7 @@ TEST_F(EvalRun, IsRecordedWithRuleModelDataAndMetrics) {
   const auto result = run_eval(request_, ports_);
   ASSERT_TRUE(result.ok()) << result.error().text();
   EXPECT_EQ(asked_, "some/model");
-  ASSERT_EQ(witness_.events.size(), 4u);
+  ASSERT_EQ(witness_.events.size(), 5u);
   const auto& created = std::get<RunCreated>(witness_.events[0]);
   EXPECT_EQ(created.kind, "eval");
   EXPECT_EQ(created.parent, "run0000001");
@@ -54,13 +54,14 @@ TEST_F(EvalRun, IsRecordedWithRuleModelDataAndMetrics) {
   EXPECT_EQ(created.spec["data_sha256"].get<std::string>().size(), 64u);
   EXPECT_THAT(created.spec["rule"].get<std::string>(), HasSubstr("windows of 10 tokens"));
   EXPECT_EQ(std::get<RunStarted>(witness_.events[1]).environment["host"], "here");
-  const auto& batch = std::get<MetricBatch>(witness_.events[2]);
+  EXPECT_GT(std::get<MemorySample>(witness_.events[2]).peak.live_bytes, 0);
+  const auto& batch = std::get<MetricBatch>(witness_.events[3]);
   EXPECT_EQ(batch.points[0].metric, "task/ppl");
   EXPECT_EQ(batch.points[0].value, (*result)["metrics"]["task/ppl"].get<double>());
   for (const MetricPoint& point : batch.points) {
     EXPECT_NE(find_metric(point.metric), nullptr) << point.metric;
   }
-  EXPECT_EQ(std::get<RunFinished>(witness_.events[3]).state, RunState::kDone);
+  EXPECT_EQ(std::get<RunFinished>(witness_.events[4]).state, RunState::kDone);
 }
 
 TEST_F(EvalRun, WhatCannotBeReadIsRefusedWithoutARecord) {
