@@ -6,7 +6,7 @@
 #include <fstream>
 
 #include "engine/eval/text_rules.h"
-#include "engine/tokenizer/word_splitter.h"
+#include "engine/tokenizer/utf8.h"
 
 namespace lathe {
 namespace {
@@ -17,10 +17,6 @@ constexpr std::uintmax_t kLargestFile = std::uintmax_t{1} << 30;
 
 Error data_error(const std::string& message, const std::string& remedy) {
   return {ErrorKind::kData, message, remedy};
-}
-
-std::string place_of(const std::string& path, std::size_t line) {
-  return fs::path(path).filename().string() + ":" + std::to_string(line);
 }
 
 Result<Json> parse_value(std::string_view text, const std::string& place) {
@@ -148,6 +144,10 @@ Result<std::vector<EvalRow>> rows_of_csv(std::string_view text, const std::strin
 
 }  // namespace
 
+std::string place_of(const std::string& path, std::size_t line) {
+  return fs::path(path).filename().string() + ":" + std::to_string(line);
+}
+
 std::vector<std::string_view> split_lines(std::string_view text) {
   std::vector<std::string_view> lines;
   for (std::size_t at = 0; at < text.size();) {
@@ -162,7 +162,7 @@ std::vector<std::string_view> split_lines(std::string_view text) {
   return lines;
 }
 
-Result<std::string> read_text(const std::string& path) {
+Result<std::string> read_bytes(const std::string& path) {
   std::error_code failed;
   const std::uintmax_t size = fs::is_regular_file(path, failed) ? fs::file_size(path, failed) : 0;
   std::ifstream file(path, std::ios::binary);
@@ -179,7 +179,12 @@ Result<std::string> read_text(const std::string& path) {
   if (text.starts_with("\xef\xbb\xbf")) {
     text.erase(0, 3);
   }
-  if (!is_utf8(text)) {
+  return text;
+}
+
+Result<std::string> read_text(const std::string& path) {
+  auto text = read_bytes(path);
+  if (text && !is_utf8(*text)) {
     return data_error(path + " is not UTF-8 text", "convert it, or name another file");
   }
   return text;

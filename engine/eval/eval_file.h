@@ -17,7 +17,10 @@ struct EvalRow {
   std::string place;  // "piqa.jsonl:12"
 };
 
-// A whole text file. kData where it is missing, not a regular file, larger than 1 GiB or not UTF-8.
+// A whole file. kData where it is missing, not a regular file or larger than 1 GiB.
+Result<std::string> read_bytes(const std::string& path);
+
+// The same, which must be UTF-8.
 Result<std::string> read_text(const std::string& path);
 
 // The rows of a set: .json (an array of objects), .csv (RFC 4180, first record is the header),
@@ -33,6 +36,9 @@ Result<std::string> text_field(const EvalRow& row, std::string_view name);
 
 // A whole number, or text that is one ("3"). kData as above, and where it is not in [0, bound).
 Result<std::int64_t> index_field(const EvalRow& row, std::string_view name, std::int64_t bound);
+
+// "piqa.jsonl:12".
+std::string place_of(const std::string& path, std::size_t line);
 
 // The error of a row that lacks what its set has.
 Error row_error(const EvalRow& row, const std::string& problem);

@@ -43,7 +43,7 @@ struct EvalSpec {
   std::int64_t window = 0;
   TextForm text = TextForm::kPlain;
   bool special = false;
-  SentimentLabels labels = SentimentLabels::kWords;
+  SentimentLabels labels = SentimentLabels::kAuto;
   std::string label_file = "";
   std::string completions = "";
   double code_secs = 3.0;
@@ -72,7 +72,7 @@ struct EvalSpec {
               {.help = "begin contexts of multiple choice and sentiment with the tokenizer's own "
                        "special tokens; the harness does not by default"}),
         field("labels", &C::labels,
-              {.help = "what the numbers of a sentiment set mean; words need no rule"}),
+              {.help = "what the numbers of a sentiment set mean; auto goes by its fields' names"}),
         field(
             "label_file", &C::label_file,
             {.help = "piqa: the labels, one a line; empty means NAME-labels.lst beside the data"}),

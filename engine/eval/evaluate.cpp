@@ -193,12 +193,13 @@ Result<EvalOutcome> run_sentiment(const EvalModel& model, const EvalSpec& spec,
                        {"support", own.support},
                        {"answered", result.confusion[i]}});
   }
-  return EvalOutcome{.rule = rule_text(spec, model.context),
-                     .metrics = {{"task/weighted_f1", result.weighted_f1},
-                                 {"task/macro_f1", result.macro_f1},
-                                 {"task/acc", result.accuracy},
-                                 {"task/items", static_cast<double>(labels.size())}},
-                     .details = {{"classes", std::move(classes)}}};
+  return EvalOutcome{
+      .rule = rule_text(spec, model.context),
+      .metrics = {{"task/weighted_f1", result.weighted_f1},
+                  {"task/macro_f1", result.macro_f1},
+                  {"task/acc", result.accuracy},
+                  {"task/items", static_cast<double>(labels.size())}},
+      .details = {{"numbers", enum_name(set->numbers)}, {"classes", std::move(classes)}}};
 }
 
 Result<EvalOutcome> run_humaneval(const EvalSpec& spec, const EvalProgress& progress) {

@@ -4,11 +4,13 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <filesystem>
 #include <optional>
 #include <set>
 
 #include "engine/eval/eval_file.h"
 #include "engine/eval/text_rules.h"
+#include "engine/tokenizer/utf8.h"
 
 namespace lathe {
 namespace {
@@ -45,6 +47,11 @@ std::optional<std::size_t> class_of_number(double number, SentimentLabels labels
   return (labels == SentimentLabels::kFpb ? kFpb : kTfns)[static_cast<std::size_t>(number)];
 }
 
+bool has_word_label(const EvalRow& row) {
+  const auto label = row.value.find("label");
+  return label != row.value.end() && !number_of(*label);
+}
+
 Result<std::size_t> class_of(const EvalRow& row, SentimentLabels labels) {
   for (const char* name : {"label", "sentiment", "sentiment_score"}) {
     const auto found = row.value.find(name);
@@ -58,10 +65,6 @@ Result<std::size_t> class_of(const EvalRow& row, SentimentLabels labels) {
       }
     }
     const auto number = number_of(*found);
-    if (number && labels == SentimentLabels::kWords) {
-      return Error{ErrorKind::kUsage, row.place + " has the label " + found->dump() + ", a number",
-                   "say what the numbers mean: labels=fpb, labels=tfns or labels=fiqa"};
-    }
     const auto chosen = number ? class_of_number(*number, labels) : std::nullopt;
     if (!chosen) {
       return row_error(row, "has the label " + found->dump() + ", which " +
@@ -82,8 +85,18 @@ ChoiceItem item_of(const std::string& prompt, const std::vector<std::string>& la
   return item;
 }
 
-Result<LabelledSet> read_plain(const std::vector<EvalRow>& rows, SentimentLabels labels) {
-  LabelledSet set{.labels = kClasses, .items = {}};
+SentimentLabels rule_of(const EvalRow& first, SentimentLabels asked) {
+  if (asked != SentimentLabels::kAuto) {
+    return asked;
+  }
+  return first.value.contains("sentiment_score") ? SentimentLabels::kFiqa
+         : first.value.contains("sentence")      ? SentimentLabels::kFpb
+                                                 : SentimentLabels::kTfns;
+}
+
+Result<LabelledSet> read_plain(const std::vector<EvalRow>& rows, SentimentLabels asked) {
+  const SentimentLabels labels = rule_of(rows.front(), asked);
+  LabelledSet set{.labels = kClasses, .items = {}, .numbers = labels};
   for (const EvalRow& row : rows) {
     const auto text = text_field(row, row.value.contains("text") ? "text" : "sentence");
     if (!text) {
@@ -95,7 +108,10 @@ Result<LabelledSet> read_plain(const std::vector<EvalRow>& rows, SentimentLabels
     }
     const auto format = row.value.find("format");
     const bool post = format != row.value.end() && *format == "post";
-    const std::string kind = labels == SentimentLabels::kTfns || post ? "tweet" : "news";
+    // FinGPT speaks of tweets in TFNS and in FiQA's posts.
+    const bool tweets = asked == SentimentLabels::kTfns ||
+                        (labels == SentimentLabels::kTfns && !has_word_label(row));
+    const std::string kind = tweets || post ? "tweet" : "news";
     set.items.push_back(item_of("Instruction: What is the sentiment of this " + kind +
                                     "? Please choose an answer from {negative/neutral/positive}."
                                     "\nInput: " +
@@ -103,6 +119,31 @@ Result<LabelledSet> read_plain(const std::vector<EvalRow>& rows, SentimentLabels
                                 set.labels, *gold, row.place));
   }
   return set;
+}
+
+// "sentence@label" lines. The file of 2014 is Latin-1.
+Result<std::vector<EvalRow>> read_phrase_bank(const std::string& path) {
+  const auto bytes = read_bytes(path);
+  if (!bytes) {
+    return bytes.error();
+  }
+  const std::string text = is_utf8(*bytes) ? *bytes : latin1_as_utf8(*bytes);
+  std::vector<EvalRow> rows;
+  std::size_t number = 0;
+  for (const std::string_view line : split_lines(text)) {
+    EvalRow row{.value = Json::object(), .place = place_of(path, ++number)};
+    const std::size_t at = line.rfind('@');
+    if (at == std::string_view::npos) {
+      return row_error(row, "is no \"sentence@label\"");
+    }
+    row.value["sentence"] = line.substr(0, at);
+    row.value["label"] = strip(line.substr(at + 1));
+    rows.push_back(std::move(row));
+  }
+  if (rows.empty()) {
+    return Error{ErrorKind::kData, path + " has no items", "name a file with some"};
+  }
+  return rows;
 }
 
 Result<LabelledSet> read_prompts(const std::vector<EvalRow>& rows) {
@@ -132,7 +173,8 @@ Result<LabelledSet> read_prompts(const std::vector<EvalRow>& rows) {
 }  // namespace
 
 Result<LabelledSet> read_sentiment(const std::string& path, SentimentLabels labels) {
-  const auto rows = read_rows(path);
+  const bool lines = std::filesystem::path(path).extension() == ".txt";
+  const auto rows = lines ? read_phrase_bank(path) : read_rows(path);
   if (!rows) {
     return rows.error();
   }

@@ -74,6 +74,20 @@ std::int64_t word_count(std::string_view text) {
   return runs + 1;
 }
 
+std::string latin1_as_utf8(std::string_view bytes) {
+  std::string text;
+  for (const char c : bytes) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x80) {
+      text += c;
+    } else {
+      text += static_cast<char>(0xc0 | (byte >> 6));
+      text += static_cast<char>(0x80 | (byte & 0x3f));
+    }
+  }
+  return text;
+}
+
 std::string_view strip_right(std::string_view text) {
   while (!text.empty()) {
     std::size_t last = text.size() - 1;

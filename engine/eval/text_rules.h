@@ -16,6 +16,9 @@ std::int64_t character_count(std::string_view text);
 // in Python, by which word perplexity divides.
 std::int64_t word_count(std::string_view text);
 
+// Bytes of ISO 8859-1 as UTF-8.
+std::string latin1_as_utf8(std::string_view bytes);
+
 // Without white space at its end, or at both ends.
 std::string_view strip_right(std::string_view text);
 std::string_view strip(std::string_view text);

@@ -178,14 +178,16 @@ TEST_F(EvalFile, NumbersMeanWhatTheirSetSays) {
               ElementsAre("negative", "neutral", "positive"));
   EXPECT_THAT(gold(read_sentiment(csv, SentimentLabels::kTfns)),
               ElementsAre("negative", "positive", "neutral"));
-  const auto unsaid = read_sentiment(csv, SentimentLabels::kWords);
-  ASSERT_FALSE(unsaid.ok());
-  EXPECT_EQ(unsaid.error().kind, ErrorKind::kUsage);
-  EXPECT_THAT(unsaid.error().text(), HasSubstr("labels=fpb"));
+  // By the fields: published TFNS has "text", published FPB "sentence".
+  EXPECT_THAT(gold(read_sentiment(csv, SentimentLabels::kAuto)),
+              ElementsAre("negative", "positive", "neutral"));
+  const std::string fpb = write("p.csv", "sentence,label\na,0\nb,1\nc,2\n");
+  EXPECT_THAT(gold(read_sentiment(fpb, SentimentLabels::kAuto)),
+              ElementsAre("negative", "neutral", "positive"));
   const std::string scores =
       write("f.json", R"([{"sentence":"a","sentiment_score":-0.1001,"format":"post"},
                     {"sentence":"b","sentiment_score":-0.1},{"sentence":"c","sentiment_score":"0.1"}])");
-  const auto fiqa = read_sentiment(scores, SentimentLabels::kFiqa);
+  const auto fiqa = read_sentiment(scores, SentimentLabels::kAuto);
   ASSERT_TRUE(fiqa.ok()) << fiqa.error().text();
   EXPECT_THAT(gold(fiqa), ElementsAre("negative", "neutral", "positive"));
   EXPECT_THAT(fiqa->items[0].choices[0].context, HasSubstr("of this tweet?"));
@@ -194,12 +196,28 @@ TEST_F(EvalFile, NumbersMeanWhatTheirSetSays) {
   EXPECT_FALSE(read_sentiment(write("g.csv", "text,label\na,nan\n"), SentimentLabels::kFiqa).ok());
 }
 
+TEST_F(EvalFile, PhraseBanksOwnLines) {
+  const auto set = read_sentiment(write("Sentences_50Agree.txt",
+                                        "Sales in M\xe4nts\xe4l\xe4 rose , a@b said .@positive\r\n"
+                                        "Nothing happened .@neutral\n"),
+                                  SentimentLabels::kAuto);
+  ASSERT_TRUE(set.ok()) << set.error().text();
+  ASSERT_EQ(set->items.size(), 2u);
+  EXPECT_EQ(set->labels[set->items[0].gold], "positive");
+  EXPECT_THAT(set->items[0].choices[0].context, HasSubstr("of this news? Please"));
+  EXPECT_THAT(set->items[0].choices[0].context,
+              HasSubstr("Input: Sales in M\u00e4nts\u00e4l\u00e4 rose , a@b said .\nAnswer: "));
+  for (const char* text : {"", "no label here\n", "s@unsure\n"}) {
+    EXPECT_FALSE(read_sentiment(write("x.txt", text), SentimentLabels::kAuto).ok()) << text;
+  }
+}
+
 TEST_F(EvalFile, PromptsBringTheirLabels) {
   const auto set =
       read_sentiment(write("p.jsonl",
                            "{\"context\":\"I: x\\nAnswer: \",\"target\":\"positive\"}\n"
                            "{\"context\":\"I: y\\nAnswer: \",\"target\":\" negative\"}\n"),
-                     SentimentLabels::kWords);
+                     SentimentLabels::kAuto);
   ASSERT_TRUE(set.ok()) << set.error().text();
   EXPECT_THAT(set->labels, ElementsAre("negative", "positive"));
   EXPECT_EQ(set->items[0].gold, 1u);
@@ -208,7 +226,7 @@ TEST_F(EvalFile, PromptsBringTheirLabels) {
   for (int i = 0; i < 70; ++i) {
     many += "{\"context\":\"c\",\"target\":\"" + std::to_string(i) + "\"}\n";
   }
-  EXPECT_THAT(read_sentiment(write("m.jsonl", many), SentimentLabels::kWords).error().text(),
+  EXPECT_THAT(read_sentiment(write("m.jsonl", many), SentimentLabels::kAuto).error().text(),
               HasSubstr("its answers are no labels"));
 }
 

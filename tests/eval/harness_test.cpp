@@ -88,14 +88,14 @@ TEST_F(Harness, WholeFilesAreRead) {
   EXPECT_EQ(read_arc(data_ + "/arc/arc_easy_test_first1188.jsonl")->size(), 1188u);
   EXPECT_EQ(read_arc(data_ + "/arc/ARC-Challenge-Test_first586.jsonl")->size(), 586u);
   EXPECT_EQ(read_boolq(data_ + "/boolq/dev_first1635.jsonl")->size(), 1635u);
-  EXPECT_EQ(read_sentiment(data_ + "/fpb/fpb_train.jsonl", SentimentLabels::kWords)->items.size(),
+  EXPECT_EQ(read_sentiment(data_ + "/fpb/fpb_train.jsonl", SentimentLabels::kAuto)->items.size(),
             3628u);
   EXPECT_EQ(read_sentiment(data_ + "/fiqa/fiqa_train.json", SentimentLabels::kFiqa)->items.size(),
             765u);
   EXPECT_EQ(read_sentiment(data_ + "/tfns/tfns_train.csv", SentimentLabels::kTfns)->items.size(),
             9528u);
   EXPECT_EQ(
-      read_sentiment(data_ + "/finlora/nwgi_test_dev1000.jsonl", SentimentLabels::kWords)->labels,
+      read_sentiment(data_ + "/finlora/nwgi_test_dev1000.jsonl", SentimentLabels::kAuto)->labels,
       (std::vector<std::string>{"mildly negative", "mildly positive", "moderately negative",
                                 "moderately positive", "neutral", "strong negative",
                                 "strong positive"}));

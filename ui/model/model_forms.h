@@ -44,8 +44,8 @@ struct EvaluationTask {
   const char* data;  // what file it wants
 };
 inline constexpr std::array<EvaluationTask, 8> kEvaluationTasks{
-    {{"ppl", "Perplexity, windows of the joined text", "a text file or folder"},
-     {"rolling", "Perplexity, each document by itself", "a text file or folder"},
+    {{"ppl", "Perplexity, windows of the joined text", "a text file, or JSON lines: text"},
+     {"rolling", "Perplexity, each document by itself", "a text file, or JSON lines: text, page"},
      {"piqa", "PIQA", "valid.jsonl with valid-labels.lst beside it"},
      {"hellaswag", "HellaSwag", "JSON lines: ctx, endings, label"},
      {"winogrande", "WinoGrande", "JSON lines: sentence, option1, option2, answer"},
