@@ -13,8 +13,8 @@
 
 #include "engine/base/hash.h"
 #include "engine/data/parallel.h"
-#include "engine/tokenizer/word_splitter.h"
 #include "engine/tokenizer/utf8.h"
+#include "engine/tokenizer/word_splitter.h"
 
 namespace lathe {
 namespace {
