@@ -1,0 +1,24 @@
+// Rows of stored numbers to floats and back. The block layouts are ggml's (ggml-common.h).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "engine/quant/stored_type.h"
+
+namespace lathe {
+
+// `elements` floats from stored blocks. Precondition: whole blocks; `stored` holds
+// stored_bytes(type, elements) bytes.
+void decode_row(StoredType type, const std::byte* stored, float* out, std::int64_t elements);
+
+// Whether encode_row() writes this type.
+bool can_encode(StoredType type);
+
+// Writes stored_bytes(type, elements) bytes. Rounding: f16, bf16 to nearest even; q8_0 d =
+// max|x|/127; q4_0 d = the value of largest magnitude / -8; q4_1 from minimum to maximum; q6_k the
+// scale per 16 elements with the least squared error of those tried. Precondition: whole blocks,
+// can_encode(type).
+void encode_row(StoredType type, const float* values, std::byte* out, std::int64_t elements);
+
+}  // namespace lathe
