@@ -1,51 +1,57 @@
-// Half precision (IEEE 754 binary16) and bfloat16 to and from float, rounding to nearest even.
+// The two 16-bit floating-point types, by integer arithmetic that compilers turn into vector code.
+// Always inlined, because kernels include this in copies compiled for several instruction sets.
 #pragma once
 
-#include <bit>
 #include <cstdint>
 
 namespace lathe {
 
-inline float float_of_half(std::uint16_t half) {
-  const std::uint32_t sign = (half & 0x8000U) << 16U;
-  const std::uint32_t exponent = (half >> 10U) & 0x1FU;
-  const std::uint32_t mantissa = half & 0x3FFU;
-  if (exponent == 0) {  // zero and subnormals: mantissa * 2^-24
-    const float value = static_cast<float>(mantissa) * 0x1p-24f;
-    return std::bit_cast<float>(std::bit_cast<std::uint32_t>(value) | sign);
-  }
-  const std::uint32_t wide = exponent == 0x1FU ? 0xFFU : exponent + 112U;
-  return std::bit_cast<float>(sign | (wide << 23U) | (mantissa << 13U));
+// IEEE binary16 to binary32; exact.
+[[gnu::always_inline]] inline float float_of_half(std::uint16_t half) {
+  constexpr std::uint32_t kExponent = 0x7c00u << 13;
+  constexpr float kSubnormalOffset = 0x1.0p-14f;
+  const std::uint32_t magnitude = (half & 0x7fffu) << 13;
+  const std::uint32_t exponent = magnitude & kExponent;
+  const std::uint32_t normal = magnitude + (112u << 23);
+  const std::uint32_t special = normal + (112u << 23);
+  const float subnormal = __builtin_bit_cast(float, normal + (1u << 23)) - kSubnormalOffset;
+  const std::uint32_t finite =
+      exponent == 0 ? __builtin_bit_cast(std::uint32_t, subnormal) : normal;
+  const std::uint32_t bits = exponent == kExponent ? special : finite;
+  return __builtin_bit_cast(float, bits | (half & 0x8000u) << 16);
 }
 
-inline std::uint16_t half_of_float(float value) {
-  const auto bits = std::bit_cast<std::uint32_t>(value);
-  const auto sign = static_cast<std::uint16_t>((bits >> 16U) & 0x8000U);
-  const std::uint32_t magnitude = bits & 0x7FFFFFFFU;
-  if (magnitude > 0x7F800000U) {
-    return sign | 0x7E00U;  // NaN
+// Rounds to nearest, ties to even; beyond 65504 infinite.
+[[gnu::always_inline]] inline std::uint16_t half_of_float(float value) {
+  constexpr std::uint32_t kInfinity = 255u << 23;
+  constexpr std::uint32_t kTooLarge = 143u << 23;        // 2^16
+  constexpr std::uint32_t kSmallestNormal = 113u << 23;  // 2^-14
+  const std::uint32_t all = __builtin_bit_cast(std::uint32_t, value);
+  const std::uint32_t bits = all & 0x7fffffffu;
+  std::uint32_t half = 0;
+  if (bits >= kTooLarge) {
+    half = bits > kInfinity ? 0x7e00u : 0x7c00u;
+  } else if (bits < kSmallestNormal) {
+    // Adding 1/2 makes the processor round at the last place of a subnormal.
+    const float shifted = __builtin_bit_cast(float, bits) + 0.5f;
+    half = __builtin_bit_cast(std::uint32_t, shifted) - (126u << 23);
+  } else {
+    half = (bits - (112u << 23) + 0xfffu + (bits >> 13 & 1u)) >> 13;
   }
-  if (magnitude >= 0x477FF000U) {
-    return sign | 0x7C00U;  // beyond the largest half: infinity
-  }
-  if (magnitude < 0x38800000U) {  // subnormal: adding 0.5 puts the right bits, rounded, at the end
-    const float shifted = std::bit_cast<float>(magnitude) + 0.5f;
-    return static_cast<std::uint16_t>(sign | (std::bit_cast<std::uint32_t>(shifted) - 0x3F000000U));
-  }
-  const std::uint32_t odd = (magnitude >> 13U) & 1U;
-  return static_cast<std::uint16_t>(sign | ((magnitude - 0x38000000U + 0xFFFU + odd) >> 13U));
+  return static_cast<std::uint16_t>(half | (all >> 16 & 0x8000u));
 }
 
-inline float float_of_bf16(std::uint16_t value) {
-  return std::bit_cast<float>(static_cast<std::uint32_t>(value) << 16U);
+[[gnu::always_inline]] inline float float_of_bf16(std::uint16_t bf16) {
+  return __builtin_bit_cast(float, static_cast<std::uint32_t>(bf16) << 16);
 }
 
-inline std::uint16_t bf16_of_float(float value) {
-  const auto bits = std::bit_cast<std::uint32_t>(value);
-  if ((bits & 0x7FFFFFFFU) > 0x7F800000U) {
-    return static_cast<std::uint16_t>((bits >> 16U) | 0x40U);  // NaN stays one
+// Rounds to nearest, ties to even; a NaN stays one.
+[[gnu::always_inline]] inline std::uint16_t bf16_of_float(float value) {
+  const std::uint32_t bits = __builtin_bit_cast(std::uint32_t, value);
+  if ((bits & 0x7fffffffu) > 0x7f800000u) {
+    return static_cast<std::uint16_t>(bits >> 16 | 64u);
   }
-  return static_cast<std::uint16_t>((bits + 0x7FFFU + ((bits >> 16U) & 1U)) >> 16U);
+  return static_cast<std::uint16_t>((bits + 0x7fffu + (bits >> 16 & 1u)) >> 16);
 }
 
 }  // namespace lathe

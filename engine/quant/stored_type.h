@@ -1,5 +1,5 @@
-// How numbers are stored in model files: plain types and the blocks of ggml (its ggml-common.h),
-// with their sizes. A block is a run of elements along a row with shared scales.
+// How numbers are stored in model files: the tensors' own types (engine/tensor/dtype.h) by the
+// names and numbers that files use.
 #pragma once
 
 #include <array>
@@ -7,22 +7,14 @@
 #include <optional>
 #include <string_view>
 
+#include "engine/tensor/dtype.h"
+
 namespace lathe {
 
-enum class StoredType : std::uint8_t {
-  kF32,
-  kF16,
-  kBf16,
-  kQ8_0,
-  kQ4_0,
-  kQ4_1,
-  kQ5_0,
-  kQ5_1,
-  kQ4_K,
-  kQ5_K,
-  kQ6_K
-};
-inline constexpr int kStoredTypeCount = 11;
+// The types of tensors but for i32, the last of them.
+using StoredType = DType;
+inline constexpr int kStoredTypeCount = kDTypeCount - 1;
+static_assert(static_cast<int>(DType::kI32) == kStoredTypeCount);
 
 struct StoredTypeInfo {
   std::string_view name;  // as on the command line
@@ -31,21 +23,12 @@ struct StoredTypeInfo {
   std::uint32_t ggml_id = 0;  // in GGUF files
 };
 
-inline constexpr std::array<StoredTypeInfo, kStoredTypeCount> kStoredTypes{
-    {{"f32", 1, 4, 0},
-     {"f16", 1, 2, 1},
-     {"bf16", 1, 2, 30},
-     {"q8_0", 32, 34, 8},
-     {"q4_0", 32, 18, 2},
-     {"q4_1", 32, 20, 3},
-     {"q5_0", 32, 22, 6},
-     {"q5_1", 32, 24, 7},
-     {"q4_k", 256, 144, 12},
-     {"q5_k", 256, 176, 13},
-     {"q6_k", 256, 210, 14}}};
-
-constexpr const StoredTypeInfo& info_of(StoredType type) {
-  return kStoredTypes[static_cast<std::size_t>(type)];
+constexpr StoredTypeInfo info_of(StoredType type) {
+  constexpr std::array<std::uint32_t, kDTypeCount> kGgmlIds{0, 1, 30, 8,  2,  3,
+                                                            6, 7, 12, 13, 14, 26};
+  const DTypeLayout layout = dtype_layout(type);
+  return {layout.name, layout.block_elements, layout.block_bytes,
+          kGgmlIds[static_cast<std::size_t>(type)]};
 }
 
 // None for an id that is not known here.
@@ -71,7 +54,7 @@ constexpr std::optional<StoredType> stored_type_of_name(std::string_view name) {
 
 // Bytes of `elements` of a row. Precondition: whole blocks.
 constexpr std::int64_t stored_bytes(StoredType type, std::int64_t elements) {
-  return elements / info_of(type).block_elements * info_of(type).block_bytes;
+  return size_bytes(type, elements);
 }
 
 }  // namespace lathe

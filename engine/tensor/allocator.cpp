@@ -3,6 +3,8 @@
 
 #include <utility>
 
+#include "engine/base/check.h"
+
 namespace lathe {
 
 OutOfMemory::OutOfMemory(std::int64_t wanted_bytes, const Tag& tag, std::int64_t held_bytes)
@@ -15,7 +17,8 @@ Buffer::Buffer(Buffer&& other) noexcept
     : allocator_(std::exchange(other.allocator_, nullptr)),
       data_(std::exchange(other.data_, nullptr)),
       bytes_(std::exchange(other.bytes_, 0)),
-      block_(other.block_) {}
+      block_(other.block_),
+      keeper_(std::move(other.keeper_)) {}
 
 Buffer& Buffer::operator=(Buffer&& other) noexcept {
   if (this != &other) {
@@ -24,6 +27,7 @@ Buffer& Buffer::operator=(Buffer&& other) noexcept {
     data_ = std::exchange(other.data_, nullptr);
     bytes_ = std::exchange(other.bytes_, 0);
     block_ = other.block_;
+    keeper_ = std::move(other.keeper_);
   }
   return *this;
 }
@@ -33,7 +37,9 @@ void Buffer::reset() noexcept {
     return;
   }
   allocator_->ledger_.give_back(block_);
-  if (data_ != nullptr) {
+  if (keeper_ != nullptr) {
+    keeper_.reset();
+  } else if (data_ != nullptr) {
     allocator_->source_->give_back(data_, bytes_);
   }
   allocator_ = nullptr;
@@ -43,7 +49,7 @@ void Buffer::reset() noexcept {
 
 Buffer Allocator::allocate(std::int64_t bytes, const Tag& tag) {
   const std::int64_t rounded = (bytes + kGranule - 1) / kGranule * kGranule;
-  const std::int64_t held = ledger_.live().live_bytes;
+  const std::int64_t held = ledger_.live().owned_bytes();
   if (limit_bytes_ > 0 && held + rounded > limit_bytes_) {
     throw OutOfMemory(rounded, tag, held);
   }
@@ -57,6 +63,19 @@ Buffer Allocator::allocate(std::int64_t bytes, const Tag& tag) {
   buffer.block_ = ledger_.take(rounded, tag);
   buffer.allocator_ = this;
   buffer.bytes_ = rounded;
+  return buffer;
+}
+
+Buffer Allocator::adopt(const void* data, std::int64_t bytes, const Tag& tag,
+                        std::shared_ptr<const void> keeper) {
+  CHECK(keeper != nullptr, "adopted memory has a keeper");
+  Buffer buffer;
+  // Ops take one kind of reference; that they do not write to inputs is what conformance shows.
+  buffer.data_ = source_->holds_memory() ? const_cast<void*>(data) : nullptr;
+  buffer.block_ = ledger_.take(bytes, tag, BlockKind::kMapped);
+  buffer.allocator_ = this;
+  buffer.bytes_ = bytes;
+  buffer.keeper_ = std::move(keeper);
   return buffer;
 }
 

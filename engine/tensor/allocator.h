@@ -33,7 +33,8 @@ class MemorySource {
 
 class Allocator;
 
-// Sole owner of one block; gives it back, and tells the ledger, when it dies.
+// Sole owner of one block, or a share in mapped memory; gives it back, and tells the ledger, when
+// it dies.
 class Buffer {
  public:
   Buffer() = default;
@@ -51,6 +52,7 @@ class Buffer {
   void* data_ = nullptr;
   std::int64_t bytes_ = 0;
   std::uint64_t block_ = 0;
+  std::shared_ptr<const void> keeper_;  // of memory that is not the source's
 };
 
 // One per backend instance. Not thread-safe. Must outlive its buffers.
@@ -62,7 +64,12 @@ class Allocator {
   // when the live bytes would pass the limit.
   Buffer allocate(std::int64_t bytes, const Tag& tag);
 
-  // Refuse to hold more than this many live bytes; 0 means no limit.
+  // Enters memory that lies in a mapped file: counted by the ledger as mapped, outside the limit,
+  // read only. `keeper` lives as long as the buffer.
+  Buffer adopt(const void* data, std::int64_t bytes, const Tag& tag,
+               std::shared_ptr<const void> keeper);
+
+  // Refuse to own more than this many live bytes; 0 means no limit.
   void set_limit_bytes(std::int64_t limit_bytes) { limit_bytes_ = limit_bytes; }
 
   Ledger& ledger() { return ledger_; }

@@ -18,7 +18,7 @@ std::int32_t Ledger::intern(const Tag& tag) {
   return static_cast<std::int32_t>(tags_.size() - 1);
 }
 
-std::uint64_t Ledger::take(std::int64_t bytes, const Tag& tag) {
+std::uint64_t Ledger::take(std::int64_t bytes, const Tag& tag, BlockKind kind) {
   std::uint64_t id = blocks_.size();
   if (free_ids_.empty()) {
     blocks_.emplace_back();
@@ -26,8 +26,9 @@ std::uint64_t Ledger::take(std::int64_t bytes, const Tag& tag) {
     id = free_ids_.back();
     free_ids_.pop_back();
   }
-  blocks_[id] = {bytes, tag.category, intern(tag), true};
+  blocks_[id] = {bytes, tag.category, intern(tag), true, kind};
   live_.live_bytes += bytes;
+  live_.mapped_bytes += kind == BlockKind::kMapped ? bytes : 0;
   live_.by_category[static_cast<std::size_t>(tag.category)] += bytes;
   if (recording_) {
     time_line_.push_back({bytes, live_.live_bytes, id, tag.category, blocks_[id].tag});
@@ -44,6 +45,7 @@ void Ledger::give_back(std::uint64_t block) {
   CHECK(given.alive, "a block is given back once");
   given.alive = false;
   live_.live_bytes -= given.bytes;
+  live_.mapped_bytes -= given.kind == BlockKind::kMapped ? given.bytes : 0;
   live_.by_category[static_cast<std::size_t>(given.category)] -= given.bytes;
   if (recording_) {
     time_line_.push_back({-given.bytes, live_.live_bytes, block, given.category, given.tag});

@@ -50,10 +50,16 @@ struct LedgerEvent {
 
 using CategoryBytes = std::array<std::int64_t, kCategoryCount>;
 
-// What was alive at one instant.
+// Whether a block is memory of ours or a part of a mapped file, whose pages the system may drop and
+// read again.
+enum class BlockKind : std::uint8_t { kOwned, kMapped };
+
+// What was alive at one instant. Mapped bytes are among live_bytes and their category's.
 struct LedgerSnapshot {
   std::int64_t live_bytes = 0;
   CategoryBytes by_category{};
+  std::int64_t mapped_bytes = 0;
+  std::int64_t owned_bytes() const { return live_bytes - mapped_bytes; }
 };
 
 // Bytes of one layer and category at the peak.
@@ -66,8 +72,8 @@ struct LayerBytes {
 // Not thread-safe: one engine thread owns the allocator and its ledger.
 class Ledger {
  public:
-  // Records a block of `bytes` (already a multiple of kGranule); returns its identity.
-  std::uint64_t take(std::int64_t bytes, const Tag& tag);
+  // Records a block of `bytes` (already a multiple of kGranule if owned); returns its identity.
+  std::uint64_t take(std::int64_t bytes, const Tag& tag, BlockKind kind = BlockKind::kOwned);
   void give_back(std::uint64_t block);
 
   const LedgerSnapshot& live() const { return live_; }
@@ -97,6 +103,7 @@ class Ledger {
     Category category = Category::kWorkspace;
     std::int32_t tag = -1;
     bool alive = false;
+    BlockKind kind = BlockKind::kOwned;
   };
   std::int32_t intern(const Tag& tag);
   std::vector<LayerBytes> sum_by_layer(const std::vector<std::int64_t>& bytes_by_tag) const;

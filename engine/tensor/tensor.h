@@ -1,8 +1,10 @@
-// Tensor owns memory; TensorRef looks at it. Both are dense and row-major. On `meta` the data
-// pointer is null and only shape, type and ledger entry exist.
+// Tensor owns memory or keeps mapped memory alive; TensorRef looks at it. Both are dense and
+// row-major; rows of a block type are whole blocks. On `meta` the data pointer is null and only
+// shape, type and ledger entry exist.
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <utility>
 
 #include "engine/tensor/allocator.h"
@@ -27,7 +29,7 @@ struct TensorRef {
     return static_cast<std::int32_t*>(data);
   }
   std::int64_t elements() const { return shape.elements(); }
-  std::int64_t bytes() const { return shape.elements() * size_bytes(dtype); }
+  std::int64_t bytes() const { return size_bytes(dtype, shape.elements()); }
   std::int64_t rows() const { return shape.rows(); }
   std::int64_t cols() const { return shape.cols(); }
 
@@ -41,7 +43,7 @@ struct TensorRef {
     CHECK(first >= 0 && count >= 0 && first + count <= rows(), "row range out of bounds");
     char* start = static_cast<char*>(data);
     if (start != nullptr) {
-      start += first * cols() * size_bytes(dtype);
+      start += size_bytes(dtype, first * cols());
     }
     return {start, dtype, Shape{count, cols()}};
   }
@@ -53,9 +55,20 @@ class Tensor {
   Tensor() = default;
   // Contents are undefined. Throws OutOfMemory.
   Tensor(Allocator& allocator, DType dtype, Shape shape, const Tag& tag)
-      : buffer_(allocator.allocate(shape.elements() * size_bytes(dtype), tag)),
+      : buffer_(allocator.allocate(size_bytes(dtype, shape.elements()), tag)),
         dtype_(dtype),
-        shape_(shape) {}
+        shape_(shape) {
+    CHECK(shape.cols() % dtype_layout(dtype).block_elements == 0, "rows are whole blocks");
+  }
+  // A tensor that lies in memory of someone else, a mapped file, and is never written. `keeper`
+  // holds the mapping.
+  Tensor(Allocator& allocator, DType dtype, Shape shape, const Tag& tag, const void* data,
+         std::shared_ptr<const void> keeper)
+      : buffer_(allocator.adopt(data, size_bytes(dtype, shape.elements()), tag, std::move(keeper))),
+        dtype_(dtype),
+        shape_(shape) {
+    CHECK(shape.cols() % dtype_layout(dtype).block_elements == 0, "rows are whole blocks");
+  }
   Tensor(Tensor&& other) noexcept
       : buffer_(std::move(other.buffer_)),
         dtype_(other.dtype_),

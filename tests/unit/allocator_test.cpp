@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <vector>
 
 #include "engine/tensor/tensor.h"
 
@@ -91,6 +92,26 @@ TEST(Allocator, AMoveKeepsOneOwner) {
   second.reset();
   EXPECT_EQ(allocator.ledger().live().live_bytes, 0);
   EXPECT_EQ(allocator.pool_bytes(), 0);
+}
+
+TEST(Allocator, MappedMemoryIsCountedApartAndReleased) {
+  Allocator allocator(std::make_unique<CountingMemory>(256));
+  const auto file = std::make_shared<std::vector<float>>(100, 2.5f);
+  allocator.set_limit_bytes(256);
+  {
+    const Tensor view(allocator, DType::kF32, Shape{10, 10}, kTag, file->data(), file);
+    EXPECT_EQ(file.use_count(), 2);
+    EXPECT_EQ(view.ref().f32()[99], 2.5f);
+    const Tensor own(allocator, DType::kF32, Shape{64}, kTag);
+    const LedgerSnapshot& live = allocator.ledger().live();
+    EXPECT_EQ(live.live_bytes, 400 + 256);
+    EXPECT_EQ(live.mapped_bytes, 400);
+    EXPECT_EQ(live.owned_bytes(), 256);
+    EXPECT_EQ(live.by_category[static_cast<std::size_t>(kTag.category)], 400 + 256);
+  }
+  EXPECT_EQ(file.use_count(), 1);
+  EXPECT_EQ(allocator.ledger().live().live_bytes, 0);
+  EXPECT_EQ(allocator.ledger().live().mapped_bytes, 0);
 }
 
 }  // namespace
