@@ -28,6 +28,27 @@ struct MatmulExtents {
 };
 MatmulExtents matmul_extents(const MatmulArgs& args);
 
+// The product with a weight as it is stored: y = x W^T + beta y where transpose_w, the forward of a
+// linear slot, else y = x W + beta y, the gradient of its input. w: [out, in] of f16, bf16 or a
+// block type, read in that form. workspace: f32 of packed_matmul_workspace_elements(), undefined if
+// 0.
+struct PackedMatmulArgs {
+  TensorRef x, w, y, workspace;
+  bool transpose_w = true;
+  float beta = 0.0f;
+};
+
+// Up to this many rows of x a forward product reads W once, row by row, without scratch; more rows
+// are worth decoding panels of W for.
+inline constexpr std::int64_t kPackedFewRows = 4;
+// A panel: rows of W, and the columns of it that the gradient's product takes at a time.
+inline constexpr std::int64_t kPanelRows = 64;
+inline constexpr std::int64_t kPanelColumns = 256;
+
+// Scratch for `rows` rows of x and `parallelism` threads (Backend::parallelism()).
+std::int64_t packed_matmul_workspace_elements(const TensorRef& w, std::int64_t rows,
+                                              bool transpose_w, std::int64_t parallelism);
+
 // out = a + b, equal shapes; out may alias a or b.
 struct AddArgs {
   TensorRef a, b, out;
@@ -135,7 +156,7 @@ struct ActivationBackwardArgs {
   Activation kind = Activation::kNone;
 };
 
-// out[n] = table[ids[n]]. table: [V, D]; ids: i32 [N]; out: [N, D].
+// out[n] = table[ids[n]]. table: [V, D] of any type but i32; ids: i32 [N]; out: [N, D].
 struct EmbeddingForwardArgs {
   TensorRef table, ids, out;
 };

@@ -12,6 +12,9 @@ inline void check_f32(const TensorRef& x) {
 inline void check_i32(const TensorRef& x) {
   CHECK(x.defined() && x.dtype == DType::kI32, "an i32 tensor is expected");
 }
+inline void check_packed(const TensorRef& x) {
+  CHECK(x.defined() && is_packed(x.dtype), "a tensor of a packed type is expected");
+}
 inline void check_same_size(const TensorRef& a, const TensorRef& b) {
   CHECK(a.elements() == b.elements(), "tensors of equal size are expected");
 }

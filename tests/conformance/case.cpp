@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "engine/base/rng.h"
+#include "engine/quant/block_codec.h"
 
 namespace lathe::conformance {
 namespace {
@@ -57,7 +58,29 @@ void Case::input(const std::string& operand, Shape shape, Fill fill) {
                        .dtype = DType::kF32,
                        .shape = shape,
                        .values = filled(fill, shape.elements(), stream_of(name + operand)),
-                       .ids = {}};
+                       .ids = {},
+                       .stored = {}};
+}
+
+void Case::packed_input(const std::string& operand, Shape shape, DType dtype) {
+  Rng rng(13, stream_of(name + operand));
+  std::vector<std::byte> stored(static_cast<std::size_t>(size_bytes(dtype, shape.elements())));
+  const DTypeLayout layout = dtype_layout(dtype);
+  for (std::size_t i = 0; i < stored.size(); ++i) {
+    stored[i] = static_cast<std::byte>(rng.next_below(256));
+    // Where any type has the upper byte of a number of 16 bits: make it of the size of 0.01.
+    const auto place = static_cast<std::int64_t>(i) % layout.block_bytes;
+    if (place == 1 || (place == 3 && layout.block_elements > 1) || place == 209) {
+      stored[i] = (stored[i] & std::byte{0x80}) |
+                  (dtype == DType::kBf16 ? std::byte{0x3c} : std::byte{0x21});
+    }
+  }
+  Operand made{
+      .role = Role::kInput, .dtype = dtype, .shape = shape, .values = {}, .ids = {}, .stored = {}};
+  made.values.resize(static_cast<std::size_t>(shape.elements()));
+  decode_row(dtype, stored.data(), made.values.data(), shape.elements());
+  made.stored = std::move(stored);
+  operands[operand] = std::move(made);
 }
 
 void Case::in_out(const std::string& operand, Shape shape, Fill fill) {
@@ -67,7 +90,7 @@ void Case::in_out(const std::string& operand, Shape shape, Fill fill) {
 
 void Case::output(const std::string& operand, Shape shape, DType dtype) {
   operands[operand] = {
-      .role = Role::kOutput, .dtype = dtype, .shape = shape, .values = {}, .ids = {}};
+      .role = Role::kOutput, .dtype = dtype, .shape = shape, .values = {}, .ids = {}, .stored = {}};
 }
 
 void Case::ids(const std::string& operand, Shape shape, std::int64_t bound, bool with_ignored) {
@@ -83,7 +106,8 @@ void Case::ids(const std::string& operand, Shape shape, std::int64_t bound, bool
                        .dtype = DType::kI32,
                        .shape = shape,
                        .values = {},
-                       .ids = std::move(ids)};
+                       .ids = std::move(ids),
+                       .stored = {}};
 }
 
 Case make_case(const std::string& op, const Parameters& parameters) {

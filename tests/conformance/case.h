@@ -3,6 +3,7 @@
 // failure's name is the filter that repeats it.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -30,6 +31,7 @@ struct Operand {
   Shape shape;
   std::vector<float> values;      // f32 of inputs and in-outs
   std::vector<std::int32_t> ids;  // i32 inputs
+  std::vector<std::byte> stored;  // inputs of a packed type; `values` is what they decode to
 };
 
 using Operands = std::map<std::string, Operand>;
@@ -50,6 +52,8 @@ struct Case {
   double scale = 0;
 
   void input(const std::string& name, Shape shape, Fill fill = Fill::kUniform);
+  // Rows of random blocks of sane scales.
+  void packed_input(const std::string& name, Shape shape, DType dtype);
   void in_out(const std::string& name, Shape shape, Fill fill = Fill::kUniform);
   void output(const std::string& name, Shape shape, DType dtype = DType::kF32);
   // Values in [0, bound) or, where asked, some of -1.

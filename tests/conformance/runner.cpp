@@ -17,8 +17,13 @@ constexpr std::uint32_t kGuardBits = 0x7fc0dead;
 using Words = std::vector<std::uint32_t>;
 
 Words initial_words(const Operand& operand) {
-  const auto count = static_cast<std::size_t>(operand.shape.elements());
+  const auto count =
+      static_cast<std::size_t>((size_bytes(operand.dtype, operand.shape.elements()) + 3) / 4);
   Words words(count + 2 * kGuard, kGuardBits);
+  if (is_packed(operand.dtype)) {
+    std::memcpy(words.data() + kGuard, operand.stored.data(), operand.stored.size());
+    return words;
+  }
   for (std::size_t i = 0; i < count; ++i) {
     float value = std::numeric_limits<float>::quiet_NaN();
     if (operand.dtype == DType::kI32 && operand.role != Role::kOutput) {
@@ -52,13 +57,15 @@ Outcome run_case(const Case& test, Backend& backend) {
   for (const auto& [name, operand] : test.operands) {
     before[name] = initial_words(operand);
     const auto words = static_cast<std::int64_t>(before[name].size());
-    Tensor tensor(backend.allocator(), operand.dtype, Shape{words},
+    const DType held = is_packed(operand.dtype) ? DType::kF32 : operand.dtype;
+    Tensor tensor(backend.allocator(), held, Shape{words},
                   {.category = Category::kWorkspace, .layer = "conformance", .name = name});
     backend.write(tensor, before[name].data(), words * 4);
     TensorRef inner = tensor.ref().row_range(0, 1);
     inner.data =
         tensor.ref().data == nullptr ? nullptr : static_cast<char*>(tensor.ref().data) + 4 * kGuard;
     inner.shape = operand.shape;
+    inner.dtype = operand.dtype;
     refs[name] = inner;
     tensors[name] = std::move(tensor);
   }

@@ -1,7 +1,5 @@
 // Embedding look-up over threads; its gradient is split by columns, so that each element of the
 // table is summed by one thread in the order of the tokens.
-#include <cstring>
-
 #include "engine/backend/cpu/cpu_backend.h"
 #include "engine/backend/cpu/parallel.h"
 
@@ -23,11 +21,12 @@ void check_ids(const TensorRef& ids, std::int64_t rows) {
 void embedding_forward(Backend& backend, const EmbeddingForwardArgs& args) {
   check_ids(args.ids, args.table.rows());
   const std::int64_t width = args.table.cols();
-  parallel_items(
-      backend.parallelism(), args.ids.elements(), args.out.elements(), [&](std::int64_t n) {
-        std::memcpy(args.out.f32() + n * width, args.table.f32() + args.ids.i32()[n] * width,
-                    static_cast<std::size_t>(width) * sizeof(float));
-      });
+  parallel_items(backend.parallelism(), args.ids.elements(), args.out.elements(),
+                 [&](std::int64_t n) {
+                   const TensorRef row = args.table.row_range(args.ids.i32()[n], 1);
+                   kernels().decode(row.dtype, static_cast<const unsigned char*>(row.data),
+                                    args.out.f32() + n * width, width);
+                 });
 }
 
 void embedding_backward(Backend& backend, const EmbeddingBackwardArgs& args) {

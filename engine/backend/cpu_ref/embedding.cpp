@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "engine/backend/cpu_ref/cpu_ref_backend.h"
+#include "engine/quant/block_codec.h"
 
 namespace lathe::cpu_ref {
 namespace {
@@ -18,7 +19,8 @@ void embedding_forward(Backend&, const EmbeddingForwardArgs& args) {
   const std::int64_t width = args.table.cols();
   for (std::int64_t n = 0; n < args.ids.elements(); ++n) {
     const std::int64_t id = checked_id(args.ids, n, args.table.rows());
-    std::copy_n(args.table.f32() + id * width, width, args.out.f32() + n * width);
+    const auto* row = static_cast<const std::byte*>(args.table.row_range(id, 1).data);
+    decode_row(args.table.dtype, row, args.out.f32() + n * width, width);
   }
 }
 

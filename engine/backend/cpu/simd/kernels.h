@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "engine/ops/activation_kind.h"
+#include "engine/tensor/dtype.h"
 
 namespace lathe::cpu {
 
@@ -76,6 +77,16 @@ struct AttentionBackwardHead {
   bool first;
 };
 
+// Products of one stored row of a weight with up to kPackedFewRows rows of x.
+struct PackedRow {
+  DType dtype;
+  const unsigned char* stored;
+  std::int64_t chunk_bytes;  // of 256 elements
+  const float* x;            // [rows][width]
+  std::int64_t rows, width;
+  float* sums;  // [rows]
+};
+
 struct Kernels {
   const char* name;
   void (*add)(const float* a, const float* b, float* out, std::int64_t count);
@@ -100,6 +111,9 @@ struct Kernels {
   void (*adamw)(const AdamwRange& range);
   void (*attention_forward)(const AttentionForwardTile& tile);
   void (*attention_backward)(const AttentionBackwardHead& head);
+  void (*packed_dots)(const PackedRow& row);
+  // `count` elements that are whole blocks.
+  void (*decode)(DType dtype, const unsigned char* stored, float* out, std::int64_t count);
 };
 
 // The best table for this processor.

@@ -21,6 +21,8 @@ const Kernels kKernels{.name = LATHE_ISA_NAME,
                        .exp_sum_in_place = exp_sum_in_place,
                        .adamw = adamw,
                        .attention_forward = attention_forward,
-                       .attention_backward = attention_backward};
+                       .attention_backward = attention_backward,
+                       .packed_dots = packed_dots,
+                       .decode = decode};
 
 }  // namespace lathe::cpu::LATHE_ISA
