@@ -7,7 +7,7 @@ namespace lathe {
 
 std::vector<LinearPlan> dense_plan(const ModelConfig& model) {
   std::vector<LinearPlan> slots;
-  const std::int64_t kv_dim = model.dim / model.heads * model.kv_head_count();
+  const std::int64_t kv_dim = model.kv_width();
   const std::int64_t ff = model.ff_width();
   // GPT-2 scales what is added to the residual stream by 1/sqrt(number of additions).
   const double residual_std = model.init_std / std::sqrt(2.0 * static_cast<double>(model.layers));
@@ -15,13 +15,16 @@ std::vector<LinearPlan> dense_plan(const ModelConfig& model) {
     const std::string block = "layers." + std::to_string(i);
     const auto add = [&](const std::string& leaf, std::int64_t in, std::int64_t out,
                          double std_dev) {
-      slots.push_back({.name = block + leaf, .in = in, .out = out, .init_std = std_dev});
+      slots.push_back(
+          {.name = block + leaf, .in = in, .out = out, .init_std = std_dev, .bias = model.bias});
     };
-    add(".attention.q", model.dim, model.dim, model.init_std);
+    add(".attention.q", model.dim, model.query_width(), model.init_std);
     add(".attention.k", model.dim, kv_dim, model.init_std);
     add(".attention.v", model.dim, kv_dim, model.init_std);
-    add(".attention.o", model.dim, model.dim, residual_std);
-    add(".mlp.gate", model.dim, ff, model.init_std);
+    add(".attention.o", model.query_width(), model.dim, residual_std);
+    if (model.gated()) {
+      add(".mlp.gate", model.dim, ff, model.init_std);
+    }
     add(".mlp.up", model.dim, ff, model.init_std);
     add(".mlp.down", ff, model.dim, residual_std);
   }

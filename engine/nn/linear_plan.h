@@ -25,17 +25,19 @@ struct LinearPlan {
   std::int64_t rank = 0;  // kLowRank: y = B f(A x), A [rank, in], B [out, rank]
   Activation between = Activation::kNone;
   FactorInit init = FactorInit::kSpectral;
+  bool bias = false;  // y += b, b [out], after any storage
 
   // Largest rank at which two factors hold fewer parameters than the dense weight:
   // r < m n / (m + n).
   std::int64_t break_even_rank() const { return (in * out - 1) / (in + out); }
   std::int64_t params() const {
-    return storage == LinearStorage::kDense ? in * out : rank * (in + out);
+    const std::int64_t added = bias ? out : 0;
+    return (storage == LinearStorage::kDense ? in * out : rank * (in + out)) + added;
   }
 };
 
-// The linear slots of a model in forward order, all dense: q, k, v, o, gate, up, down of each
-// block.
+// The linear slots of a model in forward order, all dense: q, k, v, o, gate (where the MLP has
+// one), up, down of each block; ModelConfig::slots_per_block() of them.
 std::vector<LinearPlan> dense_plan(const ModelConfig& model);
 
 }  // namespace lathe

@@ -6,7 +6,6 @@
 namespace lathe {
 namespace {
 
-constexpr std::int64_t kSlotsPerBlock = 7;
 constexpr std::int64_t kLogitChunkBytes = std::int64_t{16} << 20;
 // Streams of the generator: the embedding, the head, then the slots in order.
 constexpr std::uint64_t kEmbeddingStream = 1;
@@ -24,24 +23,6 @@ TensorRef elements_of(TensorRef vector, std::int64_t first, std::int64_t count) 
 
 }  // namespace
 
-std::vector<std::string> config_errors(const ModelConfig& model) {
-  std::vector<std::string> errors;
-  const auto text = [](std::int64_t value) { return std::to_string(value); };
-  if (model.dim % model.heads != 0) {
-    errors.push_back("model.heads=" + text(model.heads) + " does not divide model.dim=" +
-                     text(model.dim) + ": choose a divisor of the width");
-  } else if (model.head_dim() % 2 != 0) {
-    errors.push_back("model.dim=" + text(model.dim) + " with model.heads=" + text(model.heads) +
-                     " gives heads of odd width " + text(model.head_dim()) +
-                     ": rotary positions turn pairs, so choose heads of even width");
-  }
-  if (model.heads % model.kv_head_count() != 0) {
-    errors.push_back("model.kv_heads=" + text(model.kv_heads) + " does not divide model.heads=" +
-                     text(model.heads) + ": choose a divisor of heads, or 0 for as many as heads");
-  }
-  return errors;
-}
-
 std::int64_t logit_chunk_rows(std::int64_t wanted, std::int64_t vocab_size, std::int64_t tokens) {
   if (wanted > 0) {
     return std::min(wanted, tokens);
@@ -57,11 +38,10 @@ Transformer::Transformer(Backend& backend, const ModelConfig& model,
       embedding_(
           make_parameter(backend, "embedding", "weight", Shape{model.vocab_size, model.dim}, true)),
       final_gain_(make_parameter(backend, "final_norm", "gain", Shape{model.dim}, false)) {
-  CHECK(static_cast<std::int64_t>(plans.size()) == model.layers * kSlotsPerBlock,
-        "one plan per slot");
+  const std::int64_t slots = model.slots_per_block();
+  CHECK(static_cast<std::int64_t>(plans.size()) == model.layers * slots, "one plan per slot");
   for (std::int64_t i = 0; i < model.layers; ++i) {
-    blocks_.push_back(
-        std::make_unique<Block>(backend, model, i, plans.data() + i * kSlotsPerBlock));
+    blocks_.push_back(std::make_unique<Block>(backend, model, i, plans.data() + i * slots));
   }
   if (!model.tied) {
     head_ = std::make_unique<Parameter>(
@@ -82,7 +62,7 @@ void Transformer::initialise(std::uint64_t seed) {
   std::uint64_t stream = kFirstSlotStream;
   for (const auto& block : blocks_) {
     block->initialise(seed, stream);
-    stream += kSlotsPerBlock;
+    stream += static_cast<std::uint64_t>(model_.slots_per_block());
   }
 }
 

@@ -12,9 +12,6 @@
 
 namespace lathe {
 
-// Everything wrong with a config, one sentence each naming value, what is legal and the remedy.
-std::vector<std::string> config_errors(const ModelConfig& model);
-
 // The rows of logits held at once: `wanted`, or as many as fit about 16 MiB if it is 0; at most
 // `tokens`.
 std::int64_t logit_chunk_rows(std::int64_t wanted, std::int64_t vocab_size, std::int64_t tokens);

@@ -31,7 +31,8 @@ Result<std::vector<LinearPlan>> plan_slots(const TrainSpec& spec,
 
 std::int64_t count_parameters(const ModelConfig& model, const std::vector<LinearPlan>& slots) {
   std::int64_t count = model.vocab_size * model.dim * (model.tied ? 1 : 2);
-  count += model.dim * (2 * model.layers + 1);  // norm gains
+  count += model.norm_params() * (2 * model.layers + 1);
+  count += model.positions == PositionKind::kLearned ? model.context * model.dim : 0;
   for (const LinearPlan& slot : slots) {
     count += slot.params();
   }

@@ -1,0 +1,61 @@
+// What a model's shape must obey.
+#include "engine/nn/model_config.h"
+
+namespace lathe {
+namespace {
+
+std::string text(std::int64_t value) {
+  return std::to_string(value);
+}
+
+void check_heads(const ModelConfig& model, std::vector<std::string>& errors) {
+  if (model.head_width == 0 && model.dim % model.heads != 0) {
+    errors.push_back("model.heads=" + text(model.heads) + " does not divide model.dim=" +
+                     text(model.dim) + ": choose a divisor of the width, or set model.head_width");
+  } else if (model.positions == PositionKind::kRope && model.head_dim() % 2 != 0) {
+    errors.push_back("model.dim=" + text(model.dim) + " with model.heads=" + text(model.heads) +
+                     " gives heads of odd width " + text(model.head_dim()) +
+                     ": rotary positions turn pairs, so choose heads of even width");
+  }
+  if (model.heads % model.kv_head_count() != 0) {
+    errors.push_back("model.kv_heads=" + text(model.kv_heads) + " does not divide model.heads=" +
+                     text(model.heads) + ": choose a divisor of heads, or 0 for as many as heads");
+  }
+}
+
+void check_positions(const ModelConfig& model, std::vector<std::string>& errors) {
+  if (model.positions == PositionKind::kLearned && model.context == 0) {
+    errors.push_back(
+        "model.positions=learned with model.context=0 has no table to learn: set model.context to "
+        "the longest text, at least train.seq_len");
+  }
+  if (model.rope_scaling == RopeScalingKind::kLlama3 && !(model.rope_low < model.rope_high)) {
+    errors.push_back("model.rope_low=" + std::to_string(model.rope_low) +
+                     " is not below model.rope_high=" + std::to_string(model.rope_high) +
+                     ": llama3 interpolates between the two; its own are 1 and 4");
+  }
+}
+
+// What blocks cannot compute is refused rather than computed wrong.
+void check_computed(const ModelConfig& model, std::vector<std::string>& errors) {
+  if (model.norm != NormKind::kRms || model.mlp != MlpKind::kSwiglu || model.bias ||
+      model.positions != PositionKind::kRope || model.window != 0 || model.head_width != 0 ||
+      model.rope_pairs != RopePairs::kHalves || model.rope_scaling != RopeScalingKind::kNone) {
+    errors.push_back(
+        "the model's shape is not LLaMA's: set model.norm=rms, model.mlp=swiglu, "
+        "model.bias=false, model.positions=rope, model.rope_pairs=halves, "
+        "model.rope_scaling=none, model.window=0 and model.head_width=0");
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> config_errors(const ModelConfig& model) {
+  std::vector<std::string> errors;
+  check_heads(model, errors);
+  check_positions(model, errors);
+  check_computed(model, errors);
+  return errors;
+}
+
+}  // namespace lathe
