@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/nn/kv_cache.h"
 #include "engine/nn/linear.h"
 #include "engine/nn/model_config.h"
 
@@ -36,6 +37,10 @@ class Block {
   // x [N, D] -> the block's output. With `saved` null nothing is kept.
   Tensor forward(Tensor x, const BatchShape& shape, BlockSaved* saved);
 
+  // x [T, D], the newest T positions of the one sequence that `cache` keeps, layer `index` of it ->
+  // the block's output. Writes their keys and values behind cache.length().
+  Tensor infer(Tensor x, const KvCache& cache, std::int64_t index);
+
   // dy [N, D], the gradient of the output, becomes that of the input, in place.
   void backward(TensorRef dy, const BatchShape& shape, BlockSaved saved);
 
@@ -44,6 +49,7 @@ class Block {
  private:
   Tensor attention_forward(TensorRef x, const BatchShape& shape, BlockSaved& saved, bool keep);
   Tensor mlp_forward(TensorRef mid, const BatchShape& shape, BlockSaved& saved, bool keep);
+  Tensor attend_cached(TensorRef x, const KvCache& cache, std::int64_t index);
   void mlp_backward(TensorRef dy, const BatchShape& shape, BlockSaved& saved);
   void attention_backward(TensorRef dy, const BatchShape& shape, BlockSaved& saved);
   Tensor normed(TensorRef x, Parameter& gain, Tensor* rstd);

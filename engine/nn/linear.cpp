@@ -4,11 +4,14 @@
 #include <cmath>
 
 #include "engine/nn/factor_init.h"
+#include "engine/nn/weight_product.h"
 
 namespace lathe {
 
 Linear::Linear(Backend& backend, const LinearPlan& plan) : backend_(&backend), plan_(plan) {
-  if (plan.storage == LinearStorage::kDense) {
+  if (plan.storage == LinearStorage::kPacked) {
+    weights_.push_back(make_frozen_parameter(plan.name, "weight", Shape{plan.out, plan.in}));
+  } else if (plan.storage == LinearStorage::kDense) {
     weights_.push_back(
         make_parameter(backend, plan.name, "weight", Shape{plan.out, plan.in}, true));
   } else {
@@ -18,6 +21,7 @@ Linear::Linear(Backend& backend, const LinearPlan& plan) : backend_(&backend), p
 }
 
 void Linear::initialise(std::uint64_t seed, std::uint64_t stream) {
+  CHECK(plan_.storage != LinearStorage::kPacked, "a packed weight is given, not drawn");
   const auto std_dev = static_cast<float>(plan_.init_std);
   if (plan_.storage == LinearStorage::kDense) {
     ops::random_fill(
@@ -48,8 +52,8 @@ void Linear::initialise_spectral(std::uint64_t seed, std::uint64_t stream) {
 }
 
 void Linear::forward(TensorRef x, TensorRef y, LinearSaved* saved) {
-  if (plan_.storage == LinearStorage::kDense) {
-    ops::matmul(*backend_, {.a = x, .b = weights_[0].weight, .c = y, .transpose_b = true});
+  if (plan_.storage != LinearStorage::kLowRank) {
+    multiply_forward(*backend_, plan_.name, x, weights_[0].weight, y);
     return;
   }
   const Shape hidden_shape{x.rows(), plan_.rank};
@@ -73,9 +77,12 @@ void Linear::backward(TensorRef x, TensorRef dy, TensorRef dx, float dx_beta, Li
     backward_low_rank(x, dy, dx, dx_beta, std::move(saved));
     return;
   }
-  const GradientSlot dw = gradient_slot(*backend_, weights_[0]);
-  ops::matmul(*backend_, {.a = dy, .b = x, .c = dw.gradient, .transpose_a = true, .beta = dw.beta});
-  ops::matmul(*backend_, {.a = dy, .b = weights_[0].weight, .c = dx, .beta = dx_beta});
+  if (!weights_[0].frozen) {
+    const GradientSlot dw = gradient_slot(*backend_, weights_[0]);
+    ops::matmul(*backend_,
+                {.a = dy, .b = x, .c = dw.gradient, .transpose_a = true, .beta = dw.beta});
+  }
+  multiply_backward(*backend_, plan_.name, dy, weights_[0].weight, dx, dx_beta);
 }
 
 void Linear::backward_low_rank(TensorRef x, TensorRef dy, TensorRef dx, float dx_beta,

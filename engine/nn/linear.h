@@ -40,7 +40,8 @@ class Linear {
 
   Backend* backend_;
   LinearPlan plan_;
-  std::vector<Parameter> weights_;  // dense: W [out, in]; low rank: A [rank, in], B [out, rank]
+  std::vector<Parameter>
+      weights_;  // dense, packed: W [out, in]; low rank: A [rank, in], B [out, rank]
 };
 
 }  // namespace lathe

@@ -11,7 +11,8 @@
 
 namespace lathe {
 
-enum class LinearStorage : std::uint8_t { kDense, kLowRank };
+// kPacked: a frozen weight in the type that a file stores it in, given after construction.
+enum class LinearStorage : std::uint8_t { kDense, kLowRank, kPacked };
 
 // How the factors of a low-rank slot start (engine/methods/low_rank/README.md names the sources).
 enum class FactorInit : std::uint8_t { kSpectral, kScaledNormal };
@@ -32,7 +33,7 @@ struct LinearPlan {
   std::int64_t break_even_rank() const { return (in * out - 1) / (in + out); }
   std::int64_t params() const {
     const std::int64_t added = bias ? out : 0;
-    return (storage == LinearStorage::kDense ? in * out : rank * (in + out)) + added;
+    return (storage == LinearStorage::kLowRank ? rank * (in + out) : in * out) + added;
   }
 };
 

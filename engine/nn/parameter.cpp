@@ -1,6 +1,8 @@
 // Parameters and the tensors of a pass.
 #include "engine/nn/parameter.h"
 
+#include <utility>
+
 namespace lathe {
 
 Parameter make_parameter(Backend& backend, const std::string& layer, const std::string& leaf,
@@ -11,7 +13,24 @@ Parameter make_parameter(Backend& backend, const std::string& layer, const std::
   parameter.weight =
       Tensor(backend.allocator(), DType::kF32, shape, Tag{Category::kWeights, layer, leaf});
   parameter.decays = decays;
+  parameter.shape = shape;
   return parameter;
+}
+
+Parameter make_frozen_parameter(const std::string& layer, const std::string& leaf, Shape shape) {
+  Parameter parameter;
+  parameter.name = layer + "." + leaf;
+  parameter.layer = layer;
+  parameter.frozen = true;
+  parameter.shape = shape;
+  return parameter;
+}
+
+void give_weight(Parameter& parameter, Tensor weight) {
+  CHECK(parameter.frozen, "only a frozen parameter is given its weight");
+  CHECK(weight.shape() == parameter.shape && weight.dtype() != DType::kI32,
+        "a given weight has the parameter's shape");
+  parameter.weight = std::move(weight);
 }
 
 GradientSlot gradient_slot(Backend& backend, Parameter& parameter) {

@@ -16,12 +16,21 @@ struct Parameter {
   Tensor gradient;     // undefined until the first backward after an optimizer step
   bool decays = true;  // weight decay applies: matrices, not norm gains
 
-  std::int64_t elements() const { return weight.shape().elements(); }
+  // Never trained; its weight may be of a packed type and lie in a mapped file.
+  bool frozen = false;
+  Shape shape = {};  // of the weight, also before it is given
+
+  std::int64_t elements() const { return shape.elements(); }
 };
 
 // A parameter of `shape`, contents undefined.
 Parameter make_parameter(Backend& backend, const std::string& layer, const std::string& leaf,
                          Shape shape, bool decays);
+
+// A frozen parameter without memory until give_weight().
+Parameter make_frozen_parameter(const std::string& layer, const std::string& leaf, Shape shape);
+// Preconditions: a frozen parameter; a weight of its shape, of f32 or a packed type.
+void give_weight(Parameter& parameter, Tensor weight);
 
 // The gradient to add to and the factor for what it holds: 0 where it is fresh (its memory is taken
 // now and undefined), 1 where it accumulates.

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "engine/nn/weight_product.h"
+
 namespace lathe {
 namespace {
 
@@ -21,6 +23,14 @@ TensorRef elements_of(TensorRef vector, std::int64_t first, std::int64_t count) 
   return column.row_range(first, count).reshaped(Shape{count});
 }
 
+// The embedding, or the head.
+Parameter make_table(Backend& backend, const std::string& layer, const ModelConfig& model,
+                     TableMemory memory) {
+  const Shape shape{model.vocab_size, model.dim};
+  return memory == TableMemory::kGiven ? make_frozen_parameter(layer, "weight", shape)
+                                       : make_parameter(backend, layer, "weight", shape, true);
+}
+
 }  // namespace
 
 std::int64_t logit_chunk_rows(std::int64_t wanted, std::int64_t vocab_size, std::int64_t tokens) {
@@ -32,11 +42,10 @@ std::int64_t logit_chunk_rows(std::int64_t wanted, std::int64_t vocab_size, std:
 }
 
 Transformer::Transformer(Backend& backend, const ModelConfig& model,
-                         const std::vector<LinearPlan>& plans)
+                         const std::vector<LinearPlan>& plans, TableMemory tables)
     : backend_(&backend),
       model_(model),
-      embedding_(
-          make_parameter(backend, "embedding", "weight", Shape{model.vocab_size, model.dim}, true)),
+      embedding_(make_table(backend, "embedding", model, tables)),
       final_gain_(make_parameter(backend, "final_norm", "gain", Shape{model.dim}, false)) {
   const std::int64_t slots = model.slots_per_block();
   CHECK(static_cast<std::int64_t>(plans.size()) == model.layers * slots, "one plan per slot");
@@ -44,8 +53,7 @@ Transformer::Transformer(Backend& backend, const ModelConfig& model,
     blocks_.push_back(std::make_unique<Block>(backend, model, i, plans.data() + i * slots));
   }
   if (!model.tied) {
-    head_ = std::make_unique<Parameter>(
-        make_parameter(backend, "head", "weight", Shape{model.vocab_size, model.dim}, true));
+    head_ = std::make_unique<Parameter>(make_table(backend, "head", model, tables));
   }
 }
 
@@ -78,7 +86,7 @@ TensorRef Transformer::head_weight() {
 }
 
 void Transformer::chunk_loss(TensorRef normed, const CrossEntropyArgs& loss) {
-  ops::matmul(*backend_, {.a = normed, .b = head_weight(), .c = loss.logits, .transpose_b = true});
+  multiply_forward(*backend_, "head", normed, head_weight(), loss.logits);
   ops::cross_entropy(*backend_, loss);
   if (!loss.write_gradient) {
     return;
@@ -167,6 +175,25 @@ void Transformer::evaluate(TensorRef ids, TensorRef targets, const BatchShape& s
              .write_gradient = false,
              .sums = sums},
             logit_chunk);
+}
+
+void Transformer::infer(TensorRef ids, KvCache& cache, TensorRef logits) {
+  const std::int64_t count = ids.elements();
+  const std::int64_t rows = logits.rows();
+  CHECK(rows <= count, "logits are of new positions");
+  Tensor x = embed(ids);
+  for (std::size_t i = 0; i < blocks_.size(); ++i) {
+    x = blocks_[i]->infer(std::move(x), cache, static_cast<std::int64_t>(i));
+  }
+  cache.advance(count);
+  backend_->ledger().set_phase("logits");
+  Tensor normed = workspace(*backend_, "head", "normed", Shape{rows, model_.dim});
+  ops::rmsnorm_forward(*backend_, {.x = x.ref().row_range(count - rows, rows),
+                                   .gain = final_gain_.weight,
+                                   .y = normed,
+                                   .rstd = {},
+                                   .eps = static_cast<float>(model_.norm_eps)});
+  multiply_forward(*backend_, "head", normed, head_weight(), logits);
 }
 
 std::vector<Parameter*> Transformer::parameters() {

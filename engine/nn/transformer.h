@@ -24,11 +24,16 @@ struct RowScores {
   TensorRef argmax = {};  // i32 [M]
 };
 
+// Who brings the memory of the embedding and the head: the model, or whoever gives them (frozen, of
+// any stored type) by give_weight().
+enum class TableMemory : std::uint8_t { kOwned, kGiven };
+
 class Transformer {
  public:
   // Takes the memory. Preconditions: config_errors() is empty, vocab_size is set, `plans` has the
   // slots of dense_plan() in order.
-  Transformer(Backend& backend, const ModelConfig& model, const std::vector<LinearPlan>& plans);
+  Transformer(Backend& backend, const ModelConfig& model, const std::vector<LinearPlan>& plans,
+              TableMemory tables = TableMemory::kOwned);
 
   // Every weight from (seed, its own stream), whatever was initialised before.
   void initialise(std::uint64_t seed);
@@ -41,6 +46,10 @@ class Transformer {
   // Loss only; nothing is kept. targets: i32 [N], or [M] where scores.rows names M of the N rows.
   void evaluate(TensorRef ids, TensorRef targets, const BatchShape& shape, std::int64_t logit_chunk,
                 CrossEntropySums* sums, const RowScores& scores = {});
+
+  // The next positions of one sequence: ids i32 [T] follow what `cache` keeps and join it. logits:
+  // f32 [R, V] of the last R of them. Precondition: T more positions fit the cache.
+  void infer(TensorRef ids, KvCache& cache, TensorRef logits);
 
   // In a fixed order: embedding, blocks, final norm, head.
   std::vector<Parameter*> parameters();

@@ -122,6 +122,24 @@ struct AttentionForwardArgs {
   std::int64_t kv_heads = 1;
 };
 
+// The same for the newest T of S >= T positions whose keys and values are kept: row t sees keys up
+// to S - T + t, of these the last `window` where it is not 0. q, out: [T, heads*head_dim]; k, v:
+// [S, kv_heads*head_dim]. Nothing is kept for a backward. workspace: f32 of
+// attention_cached_workspace_elements().
+struct AttentionCachedArgs {
+  TensorRef q, k, v, out, workspace;
+  std::int64_t heads = 1;
+  std::int64_t kv_heads = 1;
+  std::int64_t window = 0;
+};
+// For S keys and `parallelism` threads (Backend::parallelism()).
+std::int64_t attention_cached_workspace_elements(std::int64_t keys, std::int64_t parallelism);
+// The keys [first, end) that row t sees.
+struct KeyRange {
+  std::int64_t first = 0, end = 0;
+};
+KeyRange visible_keys(const AttentionCachedArgs& args, std::int64_t t);
+
 // dq, dk, dv are overwritten. out and lse as forward wrote them (FlashAttention, Dao et al. 2022,
 // algorithm 4).
 struct AttentionBackwardArgs {

@@ -16,12 +16,14 @@ struct Layer {
 // Lowest first. A file may include its own folder and every lower rank; folders of one rank do not
 // see each other.
 constexpr std::array kLayers{
-    Layer{"engine/base/", 0},    Layer{"engine/tensor/", 1}, Layer{"engine/quant/", 2},
-    Layer{"engine/ops/", 2},
-    Layer{"engine/backend/", 3}, Layer{"engine/nn/", 4},     Layer{"engine/methods/", 5},
-    Layer{"engine/optim/", 5},   Layer{"engine/data/", 5},   Layer{"engine/tokenizer/", 5},
-    Layer{"engine/io/", 5},      Layer{"engine/train/", 6},  Layer{"engine/eval/", 6},
-    Layer{"experiments/", 7},    Layer{"storage/", 8},       Layer{"ui/", 9},
+    Layer{"engine/base/", 0},    Layer{"engine/tensor/", 1},
+    Layer{"engine/quant/", 2},   Layer{"engine/ops/", 2},
+    Layer{"engine/backend/", 3}, Layer{"engine/nn/", 4},
+    Layer{"engine/methods/", 5}, Layer{"engine/optim/", 5},
+    Layer{"engine/data/", 5},    Layer{"engine/tokenizer/", 5},
+    Layer{"engine/io/", 5},      Layer{"engine/train/", 6},
+    Layer{"engine/eval/", 6},    Layer{"experiments/", 7},
+    Layer{"storage/", 8},        Layer{"ui/", 9},
     Layer{"app/", 10},           Layer{"tests/", 11},
 };
 

@@ -23,6 +23,7 @@ double exp_sum_in_place(float* x, float offset, std::int64_t count);
 void adamw(const AdamwRange& range);
 void attention_forward(const AttentionForwardTile& tile);
 void attention_backward(const AttentionBackwardHead& head);
+void attention_row(const AttentionRow& row);
 void packed_dots(const PackedRow& row);
 void decode(DType dtype, const unsigned char* stored, float* out, std::int64_t count);
 

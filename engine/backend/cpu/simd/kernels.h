@@ -77,6 +77,16 @@ struct AttentionBackwardHead {
   bool first;
 };
 
+// One query of one head against `keys` kept keys and values.
+struct AttentionRow {
+  const float* q;
+  HeadRows k, v;
+  float* out;
+  float* scratch;  // [keys]
+  std::int64_t keys, head_dim;
+  float scale;
+};
+
 // Products of one stored row of a weight with up to kPackedFewRows rows of x.
 struct PackedRow {
   DType dtype;
@@ -111,6 +121,7 @@ struct Kernels {
   void (*adamw)(const AdamwRange& range);
   void (*attention_forward)(const AttentionForwardTile& tile);
   void (*attention_backward)(const AttentionBackwardHead& head);
+  void (*attention_row)(const AttentionRow& row);
   void (*packed_dots)(const PackedRow& row);
   // `count` elements that are whole blocks.
   void (*decode)(DType dtype, const unsigned char* stored, float* out, std::int64_t count);

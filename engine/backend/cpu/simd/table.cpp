@@ -22,6 +22,7 @@ const Kernels kKernels{.name = LATHE_ISA_NAME,
                        .adamw = adamw,
                        .attention_forward = attention_forward,
                        .attention_backward = attention_backward,
+                       .attention_row = attention_row,
                        .packed_dots = packed_dots,
                        .decode = decode};
 

@@ -1,0 +1,19 @@
+// Products with a weight in whatever type it is stored.
+#pragma once
+
+#include <string>
+
+#include "engine/backend/backend.h"
+
+namespace lathe {
+
+// y = x W^T. x: [N, in], w: [out, in] of f32 or a packed type, y: [N, out]. `layer` names scratch
+// in the ledger.
+void multiply_forward(Backend& backend, const std::string& layer, TensorRef x, TensorRef w,
+                      TensorRef y);
+
+// dx = dy W + beta dx.
+void multiply_backward(Backend& backend, const std::string& layer, TensorRef dy, TensorRef w,
+                       TensorRef dx, float beta);
+
+}  // namespace lathe
