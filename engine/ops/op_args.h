@@ -9,6 +9,7 @@
 
 #include "engine/ops/activation_kind.h"
 #include "engine/ops/attention_tile.h"
+#include "engine/ops/stored_args.h"
 #include "engine/tensor/tensor.h"
 
 namespace lathe {
@@ -27,27 +28,6 @@ struct MatmulExtents {
   std::int64_t m = 0, n = 0, k = 0;
 };
 MatmulExtents matmul_extents(const MatmulArgs& args);
-
-// The product with a weight as it is stored: y = x W^T + beta y where transpose_w, the forward of a
-// linear slot, else y = x W + beta y, the gradient of its input. w: [out, in] of f16, bf16 or a
-// block type, read in that form. workspace: f32 of packed_matmul_workspace_elements(), undefined if
-// 0.
-struct PackedMatmulArgs {
-  TensorRef x, w, y, workspace;
-  bool transpose_w = true;
-  float beta = 0.0f;
-};
-
-// Up to this many rows of x a forward product reads W once, row by row, without scratch; more rows
-// are worth decoding panels of W for.
-inline constexpr std::int64_t kPackedFewRows = 4;
-// A panel: rows of W, and the columns of it that the gradient's product takes at a time.
-inline constexpr std::int64_t kPanelRows = 64;
-inline constexpr std::int64_t kPanelColumns = 256;
-
-// Scratch for `rows` rows of x and `parallelism` threads (Backend::parallelism()).
-std::int64_t packed_matmul_workspace_elements(const TensorRef& w, std::int64_t rows,
-                                              bool transpose_w, std::int64_t parallelism);
 
 // out = a + b, equal shapes; out may alias a or b.
 struct AddArgs {
@@ -121,24 +101,6 @@ struct AttentionForwardArgs {
   std::int64_t heads = 1;
   std::int64_t kv_heads = 1;
 };
-
-// The same for the newest T of S >= T positions whose keys and values are kept: row t sees keys up
-// to S - T + t, of these the last `window` where it is not 0. q, out: [T, heads*head_dim]; k, v:
-// [S, kv_heads*head_dim]. Nothing is kept for a backward. workspace: f32 of
-// attention_cached_workspace_elements().
-struct AttentionCachedArgs {
-  TensorRef q, k, v, out, workspace;
-  std::int64_t heads = 1;
-  std::int64_t kv_heads = 1;
-  std::int64_t window = 0;
-};
-// For S keys and `parallelism` threads (Backend::parallelism()).
-std::int64_t attention_cached_workspace_elements(std::int64_t keys, std::int64_t parallelism);
-// The keys [first, end) that row t sees.
-struct KeyRange {
-  std::int64_t first = 0, end = 0;
-};
-KeyRange visible_keys(const AttentionCachedArgs& args, std::int64_t t);
 
 // dq, dk, dv are overwritten. out and lse as forward wrote them (FlashAttention, Dao et al. 2022,
 // algorithm 4).

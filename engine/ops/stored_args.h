@@ -1,0 +1,50 @@
+// The arguments of the ops that inference adds: products with weights as files store them,
+// attention over kept keys and values. The conventions are those of op_args.h.
+#pragma once
+
+#include <cstdint>
+
+#include "engine/tensor/tensor.h"
+
+namespace lathe {
+
+// The product with a weight as it is stored: y = x W^T + beta y where transpose_w, the forward of a
+// linear slot, else y = x W + beta y, the gradient of its input. w: [out, in] of f16, bf16 or a
+// block type, read in that form. workspace: f32 of packed_matmul_workspace_elements(), undefined if
+// 0.
+struct PackedMatmulArgs {
+  TensorRef x, w, y, workspace;
+  bool transpose_w = true;
+  float beta = 0.0f;
+};
+
+// Up to this many rows of x a forward product reads W once, row by row, without scratch; more rows
+// are worth decoding panels of W for.
+inline constexpr std::int64_t kPackedFewRows = 4;
+// A panel: rows of W, and the columns of it that the gradient's product takes at a time.
+inline constexpr std::int64_t kPanelRows = 64;
+inline constexpr std::int64_t kPanelColumns = 256;
+
+// Scratch for `rows` rows of x and `parallelism` threads (Backend::parallelism()).
+std::int64_t packed_matmul_workspace_elements(const TensorRef& w, std::int64_t rows,
+                                              bool transpose_w, std::int64_t parallelism);
+
+// Causal attention, as attention_forward computes it, of the newest T of S >= T positions of one
+// sequence whose keys and values are kept: row t sees keys up to S - T + t, of these the last
+// `window` where it is not 0. q, out: [T, heads*head_dim]; k, v: [S, kv_heads*head_dim]. Nothing is
+// kept for a backward. workspace: f32 of attention_cached_workspace_elements().
+struct AttentionCachedArgs {
+  TensorRef q, k, v, out, workspace;
+  std::int64_t heads = 1;
+  std::int64_t kv_heads = 1;
+  std::int64_t window = 0;
+};
+// For S keys and `parallelism` threads (Backend::parallelism()).
+std::int64_t attention_cached_workspace_elements(std::int64_t keys, std::int64_t parallelism);
+// The keys [first, end) that row t sees.
+struct KeyRange {
+  std::int64_t first = 0, end = 0;
+};
+KeyRange visible_keys(const AttentionCachedArgs& args, std::int64_t t);
+
+}  // namespace lathe
