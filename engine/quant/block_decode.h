@@ -5,83 +5,45 @@
 
 #include <cstdint>
 
-#include "engine/quant/half.h"
+#include "engine/quant/block_bits.h"
 #include "engine/tensor/dtype.h"
 
 namespace lathe::block {
 
-using Byte = unsigned char;
-
-[[gnu::always_inline]] inline std::uint16_t word_at(const Byte* bytes) {
-  std::uint16_t word = 0;
-  __builtin_memcpy(&word, bytes, sizeof word);
-  return word;
-}
-
-[[gnu::always_inline]] inline float half_at(const Byte* bytes) {
-  return float_of_half(word_at(bytes));
-}
-
-[[gnu::always_inline]] inline int low(Byte byte) {
-  return byte & 15;
-}
-[[gnu::always_inline]] inline int high(Byte byte) {
-  return byte >> 4;
-}
-
 [[gnu::always_inline]] inline void decode_q8_0(const Byte* block, float* out) {
   const float d = half_at(block);
-  for (int i = 0; i < 32; ++i) {
-    out[i] = static_cast<float>(static_cast<std::int8_t>(block[2 + i])) * d;
-  }
+  widen<false>(load16(block + 2), d, 0.0f, out);
+  widen<false>(load16(block + 18), d, 0.0f, out + 16);
 }
 
-// Byte j of the nibbles holds elements j and j + 16.
 [[gnu::always_inline]] inline void decode_q4_0(const Byte* block, float* out) {
   const float d = half_at(block);
-  for (int i = 0; i < 16; ++i) {
-    out[i] = static_cast<float>(low(block[2 + i]) - 8) * d;
-    out[i + 16] = static_cast<float>(high(block[2 + i]) - 8) * d;
-  }
+  const Levels32 levels = nibbles_at(block + 2);
+  widen<false>(levels.first - 8, d, 0.0f, out);
+  widen<false>(levels.second - 8, d, 0.0f, out + 16);
 }
 
 [[gnu::always_inline]] inline void decode_q4_1(const Byte* block, float* out) {
   const float d = half_at(block);
   const float m = half_at(block + 2);
-  for (int i = 0; i < 16; ++i) {
-    out[i] = static_cast<float>(low(block[4 + i])) * d + m;
-    out[i + 16] = static_cast<float>(high(block[4 + i])) * d + m;
-  }
-}
-
-// The fifth bit of element `i`, in its place.
-[[gnu::always_inline]] inline int fifth_bit(std::uint32_t bits, int i) {
-  return static_cast<int>(bits >> i << 4 & 16u);
-}
-
-[[gnu::always_inline]] inline std::uint32_t fifth_bits(const Byte* bytes) {
-  std::uint32_t bits = 0;
-  __builtin_memcpy(&bits, bytes, sizeof bits);
-  return bits;
+  const Levels32 levels = nibbles_at(block + 4);
+  widen<true>(levels.first, d, m, out);
+  widen<true>(levels.second, d, m, out + 16);
 }
 
 [[gnu::always_inline]] inline void decode_q5_0(const Byte* block, float* out) {
   const float d = half_at(block);
-  const std::uint32_t fifth = fifth_bits(block + 2);
-  for (int i = 0; i < 16; ++i) {
-    out[i] = static_cast<float>((low(block[6 + i]) | fifth_bit(fifth, i)) - 16) * d;
-    out[i + 16] = static_cast<float>((high(block[6 + i]) | fifth_bit(fifth, i + 16)) - 16) * d;
-  }
+  const Levels32 levels = nibbles_at(block + 6);
+  widen<false>((levels.first | fifth_bits_at(block + 2)) - 16, d, 0.0f, out);
+  widen<false>((levels.second | fifth_bits_at(block + 4)) - 16, d, 0.0f, out + 16);
 }
 
 [[gnu::always_inline]] inline void decode_q5_1(const Byte* block, float* out) {
   const float d = half_at(block);
   const float m = half_at(block + 2);
-  const std::uint32_t fifth = fifth_bits(block + 4);
-  for (int i = 0; i < 16; ++i) {
-    out[i] = static_cast<float>(low(block[8 + i]) | fifth_bit(fifth, i)) * d + m;
-    out[i + 16] = static_cast<float>(high(block[8 + i]) | fifth_bit(fifth, i + 16)) * d + m;
-  }
+  const Levels32 levels = nibbles_at(block + 8);
+  widen<true>(levels.first | fifth_bits_at(block + 4), d, m, out);
+  widen<true>(levels.second | fifth_bits_at(block + 6), d, m, out + 16);
 }
 
 // Step and minimum of sub-block j of a q4_k or q5_k block: d and dmin times two of the sixteen
@@ -92,8 +54,8 @@ struct SubBlock {
 };
 [[gnu::always_inline]] inline SubBlock sub_block(const Byte* block, int j) {
   const Byte* packed = block + 4;
-  const int scale = j < 4 ? packed[j] & 63 : low(packed[j + 4]) | packed[j - 4] >> 6 << 4;
-  const int min = j < 4 ? packed[j + 4] & 63 : high(packed[j + 4]) | packed[j] >> 6 << 4;
+  const int scale = j < 4 ? packed[j] & 63 : (packed[j + 4] & 15) | packed[j - 4] >> 6 << 4;
+  const int min = j < 4 ? packed[j + 4] & 63 : packed[j + 4] >> 4 | packed[j] >> 6 << 4;
   return {half_at(block) * static_cast<float>(scale), half_at(block + 2) * static_cast<float>(min)};
 }
 
@@ -102,27 +64,25 @@ struct SubBlock {
   for (int pair = 0; pair < 4; ++pair) {
     const SubBlock first = sub_block(block, 2 * pair);
     const SubBlock second = sub_block(block, 2 * pair + 1);
-    const Byte* nibbles = block + 16 + 32 * pair;
-    for (int i = 0; i < 32; ++i) {
-      out[64 * pair + i] = first.step * static_cast<float>(low(nibbles[i])) - first.min;
-      out[64 * pair + 32 + i] = second.step * static_cast<float>(high(nibbles[i])) - second.min;
+    for (int i = 0; i < 32; i += 16) {
+      const Levels32 levels = nibbles_at(block + 16 + 32 * pair + i);
+      widen<true>(levels.first, first.step, -first.min, out + 64 * pair + i);
+      widen<true>(levels.second, second.step, -second.min, out + 64 * pair + 32 + i);
     }
   }
 }
 
 // As q4_k, with 32 bytes of fifth bits before the nibbles: bit j of byte i is of element 32 j + i.
 [[gnu::always_inline]] inline void decode_q5_k(const Byte* block, float* out) {
-  const Byte* fifth = block + 16;
   for (int pair = 0; pair < 4; ++pair) {
     const SubBlock first = sub_block(block, 2 * pair);
     const SubBlock second = sub_block(block, 2 * pair + 1);
-    const Byte* nibbles = block + 48 + 32 * pair;
-    for (int i = 0; i < 32; ++i) {
-      const int bits = fifth[i] >> (2 * pair);
-      out[64 * pair + i] =
-          first.step * static_cast<float>(low(nibbles[i]) | (bits & 1) << 4) - first.min;
-      out[64 * pair + 32 + i] =
-          second.step * static_cast<float>(high(nibbles[i]) | (bits & 2) << 3) - second.min;
+    for (int i = 0; i < 32; i += 16) {
+      const Bytes16 fifth = load16(block + 16 + i) >> static_cast<Byte>(2 * pair);
+      const Levels32 levels = nibbles_at(block + 48 + 32 * pair + i);
+      widen<true>(levels.first | (fifth & 1) << 4, first.step, -first.min, out + 64 * pair + i);
+      widen<true>(levels.second | (fifth & 2) << 3, second.step, -second.min,
+                  out + 64 * pair + 32 + i);
     }
   }
 }
@@ -131,20 +91,18 @@ struct SubBlock {
 // elements: 64 nibble bytes, 32 bytes of pairs, eight scales.
 [[gnu::always_inline]] inline void decode_q6_k(const Byte* block, float* out) {
   const float d = half_at(block + 208);
-  for (int part = 0; part < 2; ++part) {
-    const Byte* nibbles = block + 64 * part;
-    const Byte* pairs = block + 128 + 32 * part;
-    const Byte* scales = block + 192 + 8 * part;
-    for (int run = 0; run < 8; ++run) {
-      const float scale = d * static_cast<float>(static_cast<std::int8_t>(scales[run]));
-      const int quarter = run / 2;  // of 32 elements each
-      const int start = 16 * (run % 2);
-      const Byte* four = nibbles + 32 * (quarter % 2) + start;
-      for (int i = 0; i < 16; ++i) {
-        const int lower = quarter < 2 ? low(four[i]) : high(four[i]);
-        const int upper = (pairs[start + i] >> (2 * quarter) & 3) << 4;
-        out[128 * part + 16 * run + i] = scale * static_cast<float>((lower | upper) - 32);
-      }
+  for (int run = 0; run < 4; ++run) {
+    const int part = run / 2;
+    const int start = 16 * (run % 2);
+    const Bytes16 upper = load16(block + 128 + 32 * part + start);
+    const Levels32 even = nibbles_at(block + 64 * part + start);
+    const Levels32 odd = nibbles_at(block + 64 * part + 32 + start);
+    const Bytes16 levels[4] = {even.first | (upper & 3) << 4, odd.first | (upper & 12) << 2,
+                               even.second | (upper & 48), odd.second | (upper & 192) >> 2};
+    for (int quarter = 0; quarter < 4; ++quarter) {
+      const auto scale = static_cast<std::int8_t>(block[192 + 8 * part + 2 * quarter + run % 2]);
+      widen<false>(levels[quarter] - 32, d * static_cast<float>(scale), 0.0f,
+                   out + 128 * part + 32 * quarter + start);
     }
   }
 }
@@ -165,10 +123,7 @@ template <std::int64_t kBytes, std::int64_t kElements, typename Decode>
       __builtin_memcpy(out, from, static_cast<std::size_t>(count) * sizeof(float));
       return;
     case DType::kF16:
-      for (std::int64_t i = 0; i < count; ++i) {
-        out[i] = half_at(from + 2 * i);
-      }
-      return;
+      return decode_f16(from, out, count);
     case DType::kBf16:
       for (std::int64_t i = 0; i < count; ++i) {
         out[i] = float_of_bf16(word_at(from + 2 * i));
