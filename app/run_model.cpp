@@ -63,14 +63,19 @@ Result<std::string> fill_weights(const fs::path& path, RunModel& model) {
 EvalModel eval_model(const std::shared_ptr<RunModel>& model, const TrainSpec& spec) {
   return {.backend = model->backend.get(),
           .transformer = model->transformer.get(),
+          .config = spec.model,
           .vocab_size = spec.model.vocab_size,
           .context = spec.train.seq_len,
           .prefix_id = kEndMark,
-          .encode = [encoder = model->encoder.get()](std::string_view text, bool) {
-            std::vector<std::int32_t> ids;
-            encoder->encode(text, ids);
-            return ids;
-          }};
+          .encode =
+              [encoder = model->encoder.get()](std::string_view text, bool) {
+                std::vector<std::int32_t> ids;
+                encoder->encode(text, ids);
+                return ids;
+              },
+          .decode = [corpus = model->corpus.get()](
+                        std::span<const std::int32_t> ids) { return corpus->decode(ids); },
+          .end_ids = {kEndMark}};
 }
 
 }  // namespace

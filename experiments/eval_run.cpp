@@ -51,7 +51,7 @@ class Evaluation {
   }
 
  private:
-  bool needs_model() const { return request_.spec.task != EvalTask::kHumaneval; }
+  bool needs_model() const { return lathe::needs_model(request_.spec); }
 
   Result<void> prepare() {
     if (auto checked = check_spec(request_.spec, request_.allow_code_execution); !checked) {
@@ -114,7 +114,8 @@ class Evaluation {
   }
 
   Result<EvalOutcome> measure() {
-    const std::string what = needs_model() ? "scoring" : "running code";
+    const bool code = request_.spec.task == EvalTask::kHumaneval;
+    const std::string what = code ? "sample" : "scoring";
     const auto progress = [&](std::int64_t done, std::int64_t total) {
       return !ports_.progress ||
              ports_.progress(static_cast<double>(done) / static_cast<double>(total),

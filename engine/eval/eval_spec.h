@@ -47,6 +47,11 @@ struct EvalSpec {
   std::string label_file = "";
   std::string completions = "";
   double code_secs = 3.0;
+  std::int64_t samples = 1;
+  double temperature = 0.2;
+  double top_p = 0.95;
+  std::int64_t max_tokens = 512;
+  std::int64_t seed = 1;
 
   static constexpr auto fields() {
     using C = EvalSpec;
@@ -77,9 +82,20 @@ struct EvalSpec {
             "label_file", &C::label_file,
             {.help = "piqa: the labels, one a line; empty means NAME-labels.lst beside the data"}),
         field("completions", &C::completions,
-              {.help = "humaneval: samples to judge, {task_id, completion} a line"}),
+              {.help = "humaneval: samples to judge, {task_id, completion} a line; empty means the "
+                       "model writes them"}),
         field("code_secs", &C::code_secs,
-              {.lo = 0.1, .hi = 600, .unit = "s", .help = "humaneval: time for one sample"})};
+              {.lo = 0.1, .hi = 600, .unit = "s", .help = "humaneval: time for one sample"}),
+        field("samples", &C::samples,
+              {.lo = 1, .hi = 10000, .help = "humaneval: samples the model writes a problem"}),
+        field("temperature", &C::temperature,
+              {.lo = 0,
+               .hi = 10,
+               .help = "humaneval: of the samples; 0 takes the likeliest token each time"}),
+        field("top_p", &C::top_p, {.lo = 0.01, .hi = 1, .help = "humaneval: of the samples"}),
+        field("max_tokens", &C::max_tokens,
+              {.lo = 1, .hi = 100000, .unit = "tokens", .help = "humaneval: of one sample"}),
+        field("seed", &C::seed, {.lo = 0, .hi = 1e9, .help = "humaneval: decides the samples"})};
   }
 };
 static_assert(complete<EvalSpec>());

@@ -6,6 +6,7 @@
 
 #include "engine/eval/choice_sets.h"
 #include "engine/eval/classification.h"
+#include "engine/eval/code_writer.h"
 #include "engine/eval/eval_file.h"
 #include "engine/eval/humaneval.h"
 #include "engine/eval/multiple_choice.h"
@@ -202,13 +203,36 @@ Result<EvalOutcome> run_sentiment(const EvalModel& model, const EvalSpec& spec,
       .details = {{"numbers", enum_name(set->numbers)}, {"classes", std::move(classes)}}};
 }
 
-Result<EvalOutcome> run_humaneval(const EvalSpec& spec, const EvalProgress& progress) {
+// The samples: from a file, or written by the model. The BigCode harness strips prompts.
+Result<std::vector<CodeCompletion>> samples_of(const EvalModel* model, const EvalSpec& spec,
+                                               std::vector<CodeProblem>& problems,
+                                               const EvalProgress& progress) {
+  if (!needs_model(spec)) {
+    return read_completions(spec.completions);
+  }
+  for (CodeProblem& problem : problems) {
+    problem.prompt = std::string(strip(problem.prompt));
+  }
+  return write_completions(*model, problems,
+                           {.samples = spec.samples,
+                            .temperature = spec.temperature,
+                            .top_p = spec.top_p,
+                            .max_tokens = spec.max_tokens,
+                            .seed = spec.seed},
+                           progress);
+}
+
+Result<EvalOutcome> run_humaneval(const EvalModel* model, const EvalSpec& spec,
+                                  const EvalProgress& progress) {
   auto problems = read_humaneval(spec.data);
   if (!problems) {
     return problems.error();
   }
   keep_first(*problems, spec.limit);
-  const auto completions = read_completions(spec.completions);
+  if (auto confined = check_sandbox(); !confined) {
+    return confined.error();  // before hours of writing
+  }
+  const auto completions = samples_of(model, spec, *problems, progress);
   if (!completions) {
     return completions.error();
   }
@@ -248,11 +272,11 @@ Result<void> check_spec(const EvalSpec& spec, bool allow_code_execution) {
                  "allow it with --allow-code-execution; it runs confined: no network, no files of "
                  "yours, limits on time and memory"};
   }
-  if (spec.completions.empty()) {
-    return Error{ErrorKind::kUsage, "humaneval needs samples to judge",
-                 "name a file of {task_id, completion} lines with --completions"};
-  }
   return {};
+}
+
+bool needs_model(const EvalSpec& spec) {
+  return spec.task != EvalTask::kHumaneval || spec.completions.empty();
 }
 
 std::string rule_text(const EvalSpec& spec, std::int64_t context) {
@@ -273,7 +297,9 @@ std::string rule_text(const EvalSpec& spec, std::int64_t context) {
     case EvalTask::kSentiment:
       return "FinGPT's prompt, zero-shot, likeliest label";
     case EvalTask::kHumaneval:
-      return "pass@k, unbiased, samples from a file";
+      return needs_model(spec)
+                 ? "pass@k, unbiased, " + std::to_string(spec.samples) + " samples a problem"
+                 : "pass@k, unbiased, samples from a file";
     default:
       return zero_shot;
   }
@@ -281,10 +307,7 @@ std::string rule_text(const EvalSpec& spec, std::int64_t context) {
 
 Result<EvalOutcome> evaluate(const EvalModel* model, const EvalSpec& spec,
                              const EvalProgress& progress) {
-  if (spec.task == EvalTask::kHumaneval) {
-    return run_humaneval(spec, progress);
-  }
-  CHECK(model != nullptr, "this task needs a model");
+  CHECK(model != nullptr || !needs_model(spec), "this task needs a model");
   switch (spec.task) {
     case EvalTask::kPpl:
       return run_windows(*model, spec, progress);
@@ -292,6 +315,8 @@ Result<EvalOutcome> evaluate(const EvalModel* model, const EvalSpec& spec,
       return run_rolling(*model, spec, progress);
     case EvalTask::kSentiment:
       return run_sentiment(*model, spec, progress);
+    case EvalTask::kHumaneval:
+      return run_humaneval(model, spec, progress);
     default:
       return run_choices(*model, spec, progress);
   }

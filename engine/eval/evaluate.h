@@ -26,12 +26,15 @@ struct EvalOutcome {
 // What is wrong with a spec in itself, before a model is opened: kUsage, or nothing.
 Result<void> check_spec(const EvalSpec& spec, bool allow_code_execution);
 
+// False for humaneval with completions from a file.
+bool needs_model(const EvalSpec& spec);
+
 // The rule in words, with its window.
 std::string rule_text(const EvalSpec& spec, std::int64_t context);
 
 // Errors: kData for data that cannot be read or scored, kDiverged for logits that are not finite,
-// kDevice where code cannot be confined, kInterrupted. `model` may be null for a task that needs
-// none (humaneval with completions). Throws OutOfMemory.
+// kDevice where code cannot be confined, kInterrupted. `model` may be null where needs_model()
+// says so. Throws OutOfMemory.
 Result<EvalOutcome> evaluate(const EvalModel* model, const EvalSpec& spec,
                              const EvalProgress& progress);
 

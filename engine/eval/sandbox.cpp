@@ -197,4 +197,9 @@ Result<SandboxRun> run_sandboxed(const std::vector<std::string>& argv, std::stri
   return run;
 }
 
+Result<void> check_sandbox() {
+  const auto run = run_sandboxed({"/usr/bin/true"}, "", {});
+  return run ? Result<void>() : Result<void>(run.error());
+}
+
 }  // namespace lathe

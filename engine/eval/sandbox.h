@@ -32,4 +32,7 @@ struct SandboxRun {
 Result<SandboxRun> run_sandboxed(const std::vector<std::string>& argv, std::string_view input,
                                  const SandboxLimits& limits);
 
+// Whether programs can be confined here: kDevice where not.
+Result<void> check_sandbox();
+
 }  // namespace lathe

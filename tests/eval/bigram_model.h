@@ -23,8 +23,8 @@ class BigramModel {
       : backend_(std::move(*make_backend("cpu", 2))),
         logits_(static_cast<std::size_t>(kVocab * kVocab)),
         context_(context) {
-    ModelConfig config{.dim = kWidth, .layers = 1, .heads = 2, .vocab_size = kVocab, .tied = false};
-    model_ = std::make_unique<Transformer>(*backend_, config, dense_plan(config));
+    config_ = {.dim = kWidth, .layers = 1, .heads = 2, .vocab_size = kVocab, .tied = false};
+    model_ = std::make_unique<Transformer>(*backend_, config_, dense_plan(config_));
     Rng rng(seed, 1);
     for (double& logit : logits_) {
       logit = spread * (2.0 * rng.next_unit() - 1.0);
@@ -35,19 +35,30 @@ class BigramModel {
   EvalModel eval_model() {
     return {.backend = backend_.get(),
             .transformer = model_.get(),
+            .config = config_,
             .vocab_size = kVocab,
             .context = context_,
             .prefix_id = 256,
-            .encode = [this](std::string_view text, bool special) {
-              std::vector<std::int32_t> ids;
-              if (special && adds_prefix) {
-                ids.push_back(256);
-              }
-              for (const char c : text) {
-                ids.push_back(static_cast<unsigned char>(c));
-              }
-              return ids;
-            }};
+            .encode =
+                [this](std::string_view text, bool special) {
+                  std::vector<std::int32_t> ids;
+                  if (special && adds_prefix) {
+                    ids.push_back(256);
+                  }
+                  for (const char c : text) {
+                    ids.push_back(static_cast<unsigned char>(c));
+                  }
+                  return ids;
+                },
+            .decode =
+                [](std::span<const std::int32_t> ids) {
+                  std::string text;
+                  for (const std::int32_t id : ids) {
+                    text += id < 256 ? std::string(1, static_cast<char>(id)) : "";
+                  }
+                  return text;
+                },
+            .end_ids = {256}};
   }
 
   // Nats of predicting `next` after `token`.
@@ -102,6 +113,7 @@ class BigramModel {
   }
 
   std::unique_ptr<Backend> backend_;
+  ModelConfig config_;
   std::unique_ptr<Transformer> model_;
   std::vector<double> logits_;  // [token, next]
   std::int64_t context_;

@@ -3,7 +3,9 @@
 
 #include <gmock/gmock.h>
 
+#include "engine/eval/code_writer.h"
 #include "engine/eval/pass_at_k.h"
+#include "tests/eval/bigram_model.h"
 #include "tests/eval/eval_folder.h"
 
 namespace lathe {
@@ -128,6 +130,48 @@ TEST_F(HumanEval, ReadsProblemsAndSamples) {
   ASSERT_TRUE(samples.ok());
   EXPECT_EQ((*samples)[0].text, "x");
   EXPECT_FALSE(read_completions(write("s.jsonl", R"({"task_id":"T/0","completion":1})")).ok());
+}
+
+// A model whose letters lead from one to the next: a line that begins with @ ends the function.
+TEST(CodeWriter, WritesUntilTheFunctionIsOver) {
+  test::BigramModel model(31, 1.0, 64);
+  for (const auto& [from, to] : {std::pair{':', '\n'}, {' ', 'x'}, {'x', '!'}, {'!', '\n'}}) {
+    model.set_logit(from, to, 60.0);
+  }
+  model.set_logit('\n', ' ', 60.0);
+  const std::vector<CodeProblem> problems{{"T/0", "f():", "f", ""}};
+  const auto plain =
+      write_completions(model.eval_model(), problems, {.temperature = 0, .max_tokens = 8}, {});
+  ASSERT_TRUE(plain.ok()) << plain.error().text();
+  EXPECT_EQ((*plain)[0].text, "\n x!\n x!");
+  model.set_logit('\n', '@', 90.0);
+  const auto cut =
+      write_completions(model.eval_model(), problems, {.temperature = 0, .max_tokens = 8}, {});
+  ASSERT_TRUE(cut.ok());
+  EXPECT_EQ((*cut)[0].text, "");
+}
+
+TEST(CodeWriter, SamplesAreDecidedBySeedProblemAndNumber) {
+  test::BigramModel model(32, 1.0, 64);
+  const std::vector<CodeProblem> problems{{"T/0", "a", "f", ""}, {"T/1", "a", "f", ""}};
+  const WritingSettings settings{.samples = 2, .temperature = 1.0, .max_tokens = 12, .seed = 7};
+  const auto once = write_completions(model.eval_model(), problems, settings, {});
+  const auto again = write_completions(model.eval_model(), problems, settings, {});
+  ASSERT_TRUE(once.ok() && again.ok());
+  ASSERT_EQ(once->size(), 4u);
+  EXPECT_EQ((*once)[2].task_id, "T/1");
+  for (std::size_t i = 0; i < 4; ++i) {
+    EXPECT_EQ((*once)[i].text, (*again)[i].text);
+  }
+  EXPECT_NE((*once)[0].text, (*once)[1].text);
+  EXPECT_NE((*once)[0].text, (*once)[2].text);
+}
+
+TEST(CodeWriter, NamesTheProblemThatDoesNotFit) {
+  test::BigramModel model(33, 1.0, 8);
+  const std::vector<CodeProblem> problems{{"T/9", std::string(20, 'a'), "f", ""}};
+  EXPECT_THAT(write_completions(model.eval_model(), problems, {}, {}).error().text(),
+              HasSubstr("T/9"));
 }
 
 }  // namespace
