@@ -1,0 +1,42 @@
+// A model folder as Hugging Face's transformers keeps it: config.json, and the weights in one
+// safetensors file or in shards that model.safetensors.index.json lists. Nothing in it is trusted.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/base/json.h"
+#include "engine/base/result.h"
+#include "engine/io/model_tensor.h"
+#include "engine/io/safetensors.h"
+#include "engine/nn/model_config.h"
+
+namespace lathe {
+
+class HfFolder {
+ public:
+  // kData, naming the file and what is wrong with it.
+  static Result<HfFolder> open(const std::filesystem::path& folder);
+
+  const Json& config() const { return config_; }
+  const std::map<std::string, StoredTensor>& tensors() const { return tensors_; }
+
+ private:
+  Result<void> add_shard(const std::filesystem::path& path);
+
+  Json config_;
+  std::vector<SafetensorsFile> shards_;
+  std::map<std::string, StoredTensor> tensors_;
+};
+
+// The stored type of a safetensors dtype; kData for those that hold no weights here.
+Result<StoredType> stored_type_of_safetensors(const std::string& dtype, const std::string& name);
+
+// The shape that config.json tells. kData for an architecture or an option that is not computed
+// here: it is named.
+Result<ModelConfig> model_config_of(const Json& config, const std::string& origin);
+
+}  // namespace lathe

@@ -1,0 +1,216 @@
+// Opening models of every format.
+#include "engine/io/model_file.h"
+
+#include <algorithm>
+#include <array>
+#include <set>
+
+#include "engine/io/gguf_config.h"
+#include "engine/io/hf_folder.h"
+
+namespace lathe {
+namespace {
+
+namespace fs = std::filesystem;
+
+Error unusable(const fs::path& path, const std::string& what) {
+  return {ErrorKind::kData, path.string() + ": " + what,
+          "the file is damaged or of another model than it says; use another one"};
+}
+
+NameScheme scheme_of_hf(const std::string& architecture) {
+  if (architecture == "GPT2LMHeadModel") {
+    return NameScheme::kHfGpt2;
+  }
+  return architecture == "GPTBigCodeForCausalLM" ? NameScheme::kHfBigCode : NameScheme::kHfLlama;
+}
+
+// GPT-2 checkpoints leave out the leading "transformer." as often as not.
+std::map<std::string, StoredTensor> with_full_names(
+    const std::map<std::string, StoredTensor>& stored) {
+  constexpr std::string_view kRoot = "transformer.";
+  std::map<std::string, StoredTensor> full;
+  for (const auto& [name, tensor] : stored) {
+    const bool whole = name.starts_with(kRoot) || name.starts_with("lm_head.");
+    full.emplace(whole ? name : std::string(kRoot) + name, tensor);
+  }
+  return full;
+}
+
+}  // namespace
+
+std::string_view model_format_name(ModelFormat format) {
+  constexpr std::array<std::string_view, 3> kNames{"gguf", "hf", "checkpoint"};
+  return kNames[static_cast<std::size_t>(format)];
+}
+
+Result<ModelFile> ModelFile::open(const fs::path& path) {
+  std::error_code failed;
+  if (fs::is_directory(path, failed)) {
+    return open_folder(path);
+  }
+  return open_gguf(path);
+}
+
+Result<void> ModelFile::fill(NameScheme scheme, const std::map<std::string, StoredTensor>& stored) {
+  std::set<std::string> used;
+  // A made-up number of layers must not be listed at length before it is seen to be made up.
+  if (static_cast<std::uint64_t>(config_.layers) > stored.size()) {
+    return unusable(path_, std::to_string(config_.layers) + " layers are claimed, but there are " +
+                               std::to_string(stored.size()) + " tensors");
+  }
+  for (NamedWeight& weight : named_weights(config_, scheme)) {
+    const auto found = stored.find(weight.stored_name);
+    if (found == stored.end()) {
+      return unusable(path_, "tensor " + weight.stored_name + " is missing");
+    }
+    used.insert(weight.stored_name);
+    weight.tensor.stored = found->second;
+    const std::string wrong = tensor_error(weight.tensor);
+    if (!wrong.empty()) {
+      return unusable(path_, "tensor " + weight.stored_name + " " + wrong);
+    }
+    tensors_.push_back(std::move(weight.tensor));
+  }
+  for (const auto& [name, tensor] : stored) {
+    if (!used.contains(name) && !may_be_ignored(name, config_)) {
+      return unusable(path_, "tensor " + name + " has no place in a model of this architecture");
+    }
+  }
+  return {};
+}
+
+Result<ModelFile> ModelFile::open_gguf(const fs::path& path) {
+  auto opened = GgufFile::open(path);
+  if (!opened) {
+    return opened.error();
+  }
+  const auto file = std::make_shared<const GgufFile>(std::move(*opened));
+  const auto config = model_config_of(*file, path.string());
+  if (!config) {
+    return config.error();
+  }
+  ModelFile model;
+  model.path_ = path;
+  model.format_ = ModelFormat::kGguf;
+  model.config_ = *config;
+  model.architecture_ = *file->get<std::string>("general.architecture");
+  model.keeper_ = file;
+  model.gguf_ = file.get();
+  std::map<std::string, StoredTensor> stored;
+  for (const GgufTensor& tensor : file->tensors()) {
+    const auto type = stored_type_of_ggml(tensor.ggml_type);
+    if (!type) {
+      return unusable(path, "tensor " + tensor.name + " is of ggml's type " +
+                                std::to_string(tensor.ggml_type) + ", which is not read");
+    }
+    stored[tensor.name] = {.type = *type, .shape = tensor.shape, .bytes = file->data(tensor)};
+  }
+  const Result<void> filled = model.fill(
+      model.architecture_ == "llama" ? NameScheme::kGgufLlama : NameScheme::kGgufGpt2, stored);
+  if (!filled) {
+    return filled.error();
+  }
+  return model;
+}
+
+Result<ModelFile> ModelFile::open_folder(const fs::path& path) {
+  auto opened = HfFolder::open(path);
+  if (!opened) {
+    return opened.error();
+  }
+  const auto folder = std::make_shared<const HfFolder>(std::move(*opened));
+  const auto config = model_config_of(folder->config(), (path / "config.json").string());
+  if (!config) {
+    return config.error();
+  }
+  ModelFile model;
+  model.path_ = path;
+  model.format_ = ModelFormat::kHuggingFace;
+  model.config_ = *config;
+  const auto architecture = folder->config()["architectures"].front().get<std::string>();
+  const auto kind = folder->config().find("model_type");
+  model.architecture_ =
+      kind != folder->config().end() && kind->is_string() ? kind->get<std::string>() : architecture;
+  model.keeper_ = folder;
+  const NameScheme scheme = scheme_of_hf(architecture);
+  const Result<void> filled =
+      model.fill(scheme, scheme == NameScheme::kHfLlama ? folder->tensors()
+                                                        : with_full_names(folder->tensors()));
+  if (!filled) {
+    return filled.error();
+  }
+  return model;
+}
+
+Result<ModelFile> ModelFile::open_checkpoint(const fs::path& folder, const ModelConfig& config,
+                                             const std::vector<LinearPlan>& plans) {
+  auto opened = SafetensorsFile::open(folder / "weights.safetensors");
+  if (!opened) {
+    return opened.error();
+  }
+  const auto file = std::make_shared<const SafetensorsFile>(std::move(*opened));
+  ModelFile model;
+  model.path_ = folder;
+  model.format_ = ModelFormat::kCheckpoint;
+  model.config_ = config;
+  model.architecture_ = "lathe";
+  model.keeper_ = file;
+  // Names are those of llama's scheme where slots are dense; a factored slot has A and B instead.
+  std::vector<ModelTensor> wanted;
+  for (NamedWeight& weight : named_weights(config, NameScheme::kHfLlama)) {
+    const auto plan = std::find_if(plans.begin(), plans.end(), [&](const LinearPlan& slot) {
+      return slot.storage == LinearStorage::kLowRank && slot.name + ".weight" == weight.tensor.name;
+    });
+    if (plan == plans.end()) {
+      wanted.push_back(std::move(weight.tensor));
+      continue;
+    }
+    wanted.push_back({.name = plan->name + ".a", .shape = {plan->rank, plan->in}, .stored = {}});
+    wanted.push_back({.name = plan->name + ".b", .shape = {plan->out, plan->rank}, .stored = {}});
+  }
+  for (ModelTensor& tensor : wanted) {
+    const SafetensorsEntry* entry = file->find(tensor.name);
+    if (entry == nullptr || entry->dtype != "F32" || entry->shape != tensor.shape) {
+      return unusable(folder, "there is no " + tensor.name + " of its shape in F32");
+    }
+    tensor.stored = {.type = StoredType::kF32, .shape = entry->shape, .bytes = file->bytes(*entry)};
+    model.tensors_.push_back(std::move(tensor));
+  }
+  if (file->entries().size() != model.tensors_.size()) {
+    return unusable(folder, "it holds other tensors than its run's model has");
+  }
+  return model;
+}
+
+const ModelTensor* ModelFile::find(const std::string& name) const {
+  const auto found = std::find_if(tensors_.begin(), tensors_.end(),
+                                  [&](const ModelTensor& tensor) { return tensor.name == name; });
+  return found == tensors_.end() ? nullptr : &*found;
+}
+
+std::int64_t ModelFile::parameters() const {
+  std::int64_t sum = 0;
+  for (const ModelTensor& tensor : tensors_) {
+    sum += tensor.elements();
+  }
+  return sum;
+}
+
+std::int64_t ModelFile::stored_bytes() const {
+  std::int64_t sum = 0;
+  for (const ModelTensor& tensor : tensors_) {
+    sum += tensor.stored_bytes();
+  }
+  return sum;
+}
+
+StoredType ModelFile::main_type() const {
+  std::array<std::int64_t, kStoredTypeCount> bytes{};
+  for (const ModelTensor& tensor : tensors_) {
+    bytes[static_cast<std::size_t>(tensor.stored.type)] += tensor.stored_bytes();
+  }
+  return static_cast<StoredType>(std::max_element(bytes.begin(), bytes.end()) - bytes.begin());
+}
+
+}  // namespace lathe

@@ -1,0 +1,72 @@
+// A model in a file, whatever its format: its shape, and its weights under the names of
+// Transformer::parameters(). The file is mapped, not read; a weight costs memory when it is asked
+// for.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/base/result.h"
+#include "engine/io/gguf.h"
+#include "engine/io/model_names.h"
+#include "engine/io/model_tensor.h"
+#include "engine/nn/linear_plan.h"
+#include "engine/nn/model_config.h"
+
+namespace lathe {
+
+enum class ModelFormat : std::uint8_t { kGguf, kHuggingFace, kCheckpoint };
+std::string_view model_format_name(ModelFormat format);  // "gguf", "hf", "checkpoint"
+
+class ModelFile {
+ public:
+  // A .gguf file, or a folder with config.json. kData, naming the file and what is wrong with it.
+  static Result<ModelFile> open(const std::filesystem::path& path);
+
+  // The folder of a checkpoint of ours, which does not tell its shape itself. kData also where the
+  // tensors are not those of the model. Factors A, B of a low-rank slot are kept as two tensors.
+  static Result<ModelFile> open_checkpoint(const std::filesystem::path& folder,
+                                           const ModelConfig& model,
+                                           const std::vector<LinearPlan>& plans);
+
+  const std::filesystem::path& path() const { return path_; }
+  ModelFormat format() const { return format_; }
+  // Rotary pairs are halves, whatever the file has: its tensors turn to them.
+  const ModelConfig& config() const { return config_; }
+  // "llama", "gpt2" ...: as the file names its architecture.
+  const std::string& architecture() const { return architecture_; }
+  // In the order of Transformer::parameters().
+  const std::vector<ModelTensor>& tensors() const { return tensors_; }
+  // nullptr if there is none of that name.
+  const ModelTensor* find(const std::string& name) const;
+
+  // Elements and bytes of all weights; the type that most of the bytes have.
+  std::int64_t parameters() const;
+  std::int64_t stored_bytes() const;
+  StoredType main_type() const;
+
+  // Keeps the mapping of the tensors' bytes alive.
+  std::shared_ptr<const void> keeper() const { return keeper_; }
+  // The file itself where it is GGUF, with the keys of its tokenizer; else nullptr.
+  const GgufFile* gguf() const { return gguf_; }
+
+ private:
+  ModelFile() = default;
+  static Result<ModelFile> open_gguf(const std::filesystem::path& path);
+  static Result<ModelFile> open_folder(const std::filesystem::path& path);
+  // Gives the weights of the config their bytes; refuses what is missing, misshapen or left over.
+  Result<void> fill(NameScheme scheme, const std::map<std::string, StoredTensor>& stored);
+
+  std::filesystem::path path_;
+  ModelFormat format_ = ModelFormat::kGguf;
+  ModelConfig config_;
+  std::string architecture_;
+  std::vector<ModelTensor> tensors_;
+  std::shared_ptr<const void> keeper_;
+  const GgufFile* gguf_ = nullptr;
+};
+
+}  // namespace lathe

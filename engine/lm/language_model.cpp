@@ -1,0 +1,155 @@
+// Opening models for use.
+#include "engine/lm/language_model.h"
+
+#include <chrono>
+#include <cstring>
+
+#include "engine/base/hash.h"
+
+namespace lathe {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::size_t kSampleBytes = 4096;
+// Loads beside the packed kernels' own steps; files with an unpadded header lie at odd places.
+constexpr std::uintptr_t kAlignment = 4;
+
+Shape shape_of(const ModelTensor& tensor) {
+  return tensor.shape.size() == 2 ? Shape{tensor.shape[0], tensor.shape[1]}
+                                  : Shape{tensor.shape[0]};
+}
+
+bool stays_stored(const ModelTensor& tensor) {
+  return is_packed(tensor.stored.type) && has_stored_rows(tensor);
+}
+
+// The stored form where it lies, or a copy with its rows in order.
+Tensor stored_tensor(Backend& backend, const ModelFile& file, const ModelTensor& tensor,
+                     const Tag& tag) {
+  const Shape shape = shape_of(tensor);
+  if (!has_stored_rows(tensor)) {
+    std::vector<float> values(static_cast<std::size_t>(tensor.elements()));
+    read_tensor(tensor, values.data());
+    Tensor floats(backend.allocator(), DType::kF32, shape, tag);
+    backend.write(floats, values.data(), floats.ref().bytes());
+    return floats;
+  }
+  const std::span<const std::byte> view = stored_view(tensor);
+  if (!view.empty() && reinterpret_cast<std::uintptr_t>(view.data()) % kAlignment == 0) {
+    return {backend.allocator(), tensor.stored.type, shape, tag, view.data(), file.keeper()};
+  }
+  std::vector<std::byte> rows(static_cast<std::size_t>(tensor.stored_bytes()));
+  copy_stored_rows(tensor, rows.data());
+  Tensor copy(backend.allocator(), tensor.stored.type, shape, tag);
+  backend.write(copy, rows.data(), copy.ref().bytes());
+  return copy;
+}
+
+}  // namespace
+
+std::string architecture_text(const std::string& name, const ModelConfig& config) {
+  std::string text = name;
+  text.append(", ").append(std::to_string(config.layers));
+  text.append(" layers, width ").append(std::to_string(config.dim));
+  text.append(", ").append(std::to_string(config.heads)).append(" heads");
+  if (config.kv_head_count() != config.heads) {
+    text.append(" (").append(std::to_string(config.kv_head_count())).append(" kv)");
+  }
+  return text;
+}
+
+std::string model_hash(const ModelFile& file) {
+  Sha256 digest;
+  for (const ModelTensor& tensor : file.tensors()) {
+    std::string head = tensor.name + " " + std::string(info_of(tensor.stored.type).name);
+    for (const std::int64_t extent : tensor.shape) {
+      head.append(" ").append(std::to_string(extent));
+    }
+    digest.update(head.data(), head.size());
+    const std::span<const std::byte> bytes = tensor.stored.bytes;
+    const std::size_t sample = std::min(kSampleBytes, bytes.size());
+    for (const std::size_t at :
+         {std::size_t{0}, (bytes.size() - sample) / 2, bytes.size() - sample}) {
+      digest.update(bytes.data() + at, sample);
+    }
+  }
+  return digest.hex();
+}
+
+std::vector<LinearPlan> stored_plan(const ModelFile& file) {
+  std::vector<LinearPlan> plans = dense_plan(file.config());
+  for (LinearPlan& plan : plans) {
+    const ModelTensor* tensor = file.find(plan.name + ".weight");
+    if (tensor != nullptr && stays_stored(*tensor)) {
+      plan.storage = LinearStorage::kPacked;
+    }
+  }
+  return plans;
+}
+
+void load_weights(Backend& backend, const ModelFile& file, Transformer& transformer) {
+  std::vector<float> values;
+  for (Parameter* parameter : transformer.parameters()) {
+    const ModelTensor* tensor = file.find(parameter->name);
+    CHECK(tensor != nullptr && tensor->elements() == parameter->elements(),
+          "a model file has the weights of its config");
+    if (parameter->frozen) {
+      give_weight(*parameter,
+                  stored_tensor(backend, file, *tensor,
+                                {Category::kWeights, parameter->layer, parameter->name}));
+      continue;
+    }
+    values.resize(static_cast<std::size_t>(tensor->elements()));
+    read_tensor(*tensor, values.data());
+    backend.write(parameter->weight, values.data(), parameter->weight.ref().bytes());
+  }
+}
+
+Result<LanguageModel> LanguageModel::open(Backend& backend, const std::filesystem::path& path,
+                                          WeightForm form) {
+  const Clock::time_point start = Clock::now();
+  auto file = ModelFile::open(path);
+  if (!file) {
+    return file.error();
+  }
+  auto model = open(backend, std::move(*file), form);
+  if (model) {
+    model->identity_.open_secs = std::chrono::duration<double>(Clock::now() - start).count();
+  }
+  return model;
+}
+
+Result<LanguageModel> LanguageModel::open(Backend& backend, ModelFile file, WeightForm form) {
+  const Clock::time_point start = Clock::now();
+  LanguageModel model(std::move(file));
+  const ModelFile& source = model.file_;
+  const bool stored = form == WeightForm::kAsStored;
+  model.transformer_ = std::make_unique<Transformer>(
+      backend, source.config(), stored ? stored_plan(source) : dense_plan(source.config()),
+      stored ? TableMemory::kGiven : TableMemory::kOwned);
+  load_weights(backend, source, *model.transformer_);
+  ModelText text = read_model_text(source);
+  model.tokenizer_ = std::move(text.tokenizer);
+  model.tokenizer_problem_ = std::move(text.problem);
+  if (model.tokenizer_ != nullptr && model.tokenizer_->vocab_size() > source.config().vocab_size) {
+    model.tokenizer_problem_ = source.path().string() + ": its tokenizer has " +
+                               std::to_string(model.tokenizer_->vocab_size()) +
+                               " ids, its embedding " + std::to_string(source.config().vocab_size) +
+                               " rows";
+    model.tokenizer_.reset();
+  }
+  model.chat_template_ = std::move(text.chat_template);
+  model.identity_ = {.format = std::string(model_format_name(source.format())) + " " +
+                               std::string(info_of(source.main_type()).name),
+                     .architecture = architecture_text(source.architecture(), source.config()),
+                     .parameters = source.parameters(),
+                     .stored_bytes = source.stored_bytes(),
+                     .bits_per_weight = 8.0 * static_cast<double>(source.stored_bytes()) /
+                                        static_cast<double>(source.parameters()),
+                     .open_secs = std::chrono::duration<double>(Clock::now() - start).count(),
+                     .hash = model_hash(source)};
+  return model;
+}
+
+}  // namespace lathe

@@ -1,0 +1,81 @@
+// A language model opened from a file: its weights on a back end, its tokenizer, and the facts that
+// tell it from another. The one door through which models that exist come in.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/base/result.h"
+#include "engine/io/model_file.h"
+#include "engine/nn/transformer.h"
+#include "engine/tokenizer/text_tokenizer.h"
+
+namespace lathe {
+
+// kAsStored: matrices stay in the file's types, mapped where they lie as they are needed; for
+// inference. kFloats: all weights become f32 in memory, ready to be trained.
+enum class WeightForm : std::uint8_t { kAsStored, kFloats };
+
+struct ModelIdentity {
+  std::string format;        // "gguf q4_1", "hf f16"
+  std::string architecture;  // "llama, 30 layers, width 576, 9 heads (3 kv)"
+  std::int64_t parameters = 0;
+  std::int64_t stored_bytes = 0;
+  double bits_per_weight = 0;
+  double open_secs = 0;
+  // SHA-256 over names, types, shapes and samples of every weight's bytes: equal for equal models
+  // wherever they lie, told without reading gigabytes.
+  std::string hash;
+};
+
+class LanguageModel {
+ public:
+  // kData, naming the file and what is wrong. Throws OutOfMemory.
+  static Result<LanguageModel> open(Backend& backend, const std::filesystem::path& path,
+                                    WeightForm form);
+  // The same of a file that is open already.
+  static Result<LanguageModel> open(Backend& backend, ModelFile file, WeightForm form);
+
+  const ModelFile& file() const { return file_; }
+  const ModelConfig& config() const { return file_.config(); }
+  const ModelIdentity& identity() const { return identity_; }
+  Transformer& transformer() { return *transformer_; }
+  // nullptr where the file brings none, or one that cannot be read: tokenizer_problem() says which.
+  const TextTokenizer* tokenizer() const { return tokenizer_.get(); }
+  const std::string& tokenizer_problem() const { return tokenizer_problem_; }
+  // Jinja source; empty where the model brings none.
+  const std::string& chat_template() const { return chat_template_; }
+
+ private:
+  explicit LanguageModel(ModelFile file) : file_(std::move(file)) {}
+
+  ModelFile file_;
+  ModelIdentity identity_;
+  std::unique_ptr<Transformer> transformer_;
+  std::unique_ptr<TextTokenizer> tokenizer_;
+  std::string tokenizer_problem_;
+  std::string chat_template_;
+};
+
+// "llama, 30 layers, width 576, 9 heads (3 kv)".
+std::string architecture_text(const std::string& name, const ModelConfig& config);
+std::string model_hash(const ModelFile& file);
+
+// The slots of a model whose matrices stay as they are stored; f32 ones stay dense.
+std::vector<LinearPlan> stored_plan(const ModelFile& file);
+
+// Fills every parameter; frozen ones are given the stored form. Precondition: the transformer was
+// built from file.config().
+void load_weights(Backend& backend, const ModelFile& file, Transformer& transformer);
+
+// What an opened file knows of its text.
+struct ModelText {
+  std::unique_ptr<TextTokenizer> tokenizer;
+  std::string problem;
+  std::string chat_template;
+};
+ModelText read_model_text(const ModelFile& file);
+
+}  // namespace lathe
