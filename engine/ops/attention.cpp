@@ -13,10 +13,17 @@ void check_heads(const TensorRef& q, const TensorRef& k, const TensorRef& v, std
   CHECK(heads > 0 && kv_heads > 0 && heads % kv_heads == 0,
         "attention: kv_heads must divide heads");
   CHECK(q.cols() % heads == 0, "attention: heads must divide the width of q");
-  CHECK(q.shape[0] == k.shape[0] && q.shape[1] == k.shape[1],
-        "attention: q and k differ in batch or length");
+  CHECK(q.shape[0] == k.shape[0] && q.shape[1] <= k.shape[1],
+        "attention: q and k differ in batch, or there are fewer keys than queries");
   CHECK(k.cols() == q.cols() / heads * kv_heads, "attention: k has the wrong width");
   check_same_matrix(k, v);
+}
+
+void check_first_key(const TensorRef& first_key, const TensorRef& q) {
+  if (first_key.defined()) {
+    check_i32(first_key);
+    CHECK(first_key.elements() == q.rows(), "attention: one first key a query");
+  }
 }
 
 void check_workspace(const TensorRef& workspace, const TensorRef& q, std::int64_t heads) {
@@ -25,10 +32,12 @@ void check_workspace(const TensorRef& workspace, const TensorRef& q, std::int64_
         "attention: the workspace is too small");
 }
 
-// Pairs (query, key) with key <= query, over all batches and heads.
-double causal_pairs(const TensorRef& q, std::int64_t heads) {
+// Pairs (query, key) with key <= query, over all batches and heads; first keys are values, which a
+// cost does not look at.
+double causal_pairs(const TensorRef& q, const TensorRef& k, std::int64_t heads) {
   const double length = double(q.shape[1]);
-  return double(q.shape[0]) * double(heads) * length * (length + 1.0) / 2.0;
+  const double before = double(k.shape[1]) - length;
+  return double(q.shape[0]) * double(heads) * length * (before + (length + 1.0) / 2.0);
 }
 
 }  // namespace
@@ -45,13 +54,14 @@ void validate(const AttentionForwardArgs& args) {
   check_same_matrix(args.q, args.out);
   check_distinct(args.out, args.q);
   check_workspace(args.workspace, args.q, args.heads);
+  check_first_key(args.first_key, args.q);
   if (args.lse.defined()) {
     check_elements(args.lse, args.q.rows() * args.heads);
   }
 }
 
 OpCost cost(const AttentionForwardArgs& args) {
-  const double pairs = causal_pairs(args.q, args.heads);
+  const double pairs = causal_pairs(args.q, args.k, args.heads);
   const double head_dim = double(args.q.cols() / args.heads);
   return {.flops = pairs * (4.0 * head_dim + 4.0),
           .bytes = 8.0 * double(args.q.elements() + args.k.elements())};
@@ -66,10 +76,11 @@ void validate(const AttentionBackwardArgs& args) {
   check_same_matrix(args.k, args.dv);
   check_elements(args.lse, args.q.rows() * args.heads);
   check_workspace(args.workspace, args.q, args.heads);
+  check_first_key(args.first_key, args.q);
 }
 
 OpCost cost(const AttentionBackwardArgs& args) {
-  const double pairs = causal_pairs(args.q, args.heads);
+  const double pairs = causal_pairs(args.q, args.k, args.heads);
   const double head_dim = double(args.q.cols() / args.heads);
   return {.flops = pairs * (10.0 * head_dim + 5.0),
           .bytes = 16.0 * double(args.q.elements() + args.k.elements())};

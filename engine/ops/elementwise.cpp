@@ -17,6 +17,26 @@ OpCost cost(const AddArgs& args) {
   return {.flops = n, .bytes = 12.0 * n};
 }
 
+void validate(const BiasAddArgs& args) {
+  check_f32(args.x);
+  check_elements(args.bias, args.x.cols());
+}
+
+OpCost cost(const BiasAddArgs& args) {
+  const double n = double(args.x.elements());
+  return {.flops = n, .bytes = 8.0 * n};
+}
+
+void validate(const BiasBackwardArgs& args) {
+  check_f32(args.dy);
+  check_elements(args.dbias, args.dy.cols());
+}
+
+OpCost cost(const BiasBackwardArgs& args) {
+  const double n = double(args.dy.elements());
+  return {.flops = n, .bytes = 4.0 * n};
+}
+
 void validate(const ScaleArgs& args) {
   check_f32(args.x);
 }

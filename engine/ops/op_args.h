@@ -9,6 +9,8 @@
 
 #include "engine/ops/activation_kind.h"
 #include "engine/ops/attention_tile.h"
+#include "engine/ops/norm_args.h"
+#include "engine/ops/rope_kind.h"
 #include "engine/ops/stored_args.h"
 #include "engine/tensor/tensor.h"
 
@@ -32,6 +34,16 @@ MatmulExtents matmul_extents(const MatmulArgs& args);
 // out = a + b, equal shapes; out may alias a or b.
 struct AddArgs {
   TensorRef a, b, out;
+};
+
+// x += bias to each row, in place. x: [N, D]; bias: [D].
+struct BiasAddArgs {
+  TensorRef x, bias;
+};
+
+// dbias += the sum of the rows of dy [N, D], in an order that does not depend on threads.
+struct BiasBackwardArgs {
+  TensorRef dy, dbias;
 };
 
 // x *= factor, in place.
@@ -68,38 +80,31 @@ struct SumSquaresArgs {
   double* result = nullptr;
 };
 
-// RMSNorm (Zhang & Sennrich 2019, eq. 4): y = x * rstd * gain, rstd = 1/sqrt(mean(x^2) + eps).
-// x, y: [N, D]; gain: [D]; rstd: [N], written if defined.
-struct RmsnormForwardArgs {
-  TensorRef x, gain, y, rstd;
-  float eps = 1e-5f;
-};
-
-// dx = gradient with respect to x (+ dx_add where defined, which may alias dx); dgain: [D],
-// accumulated. rstd as forward wrote it.
-struct RmsnormBackwardArgs {
-  TensorRef dy, x, gain, rstd, dx, dgain, dx_add;
-};
-
-// Rotary position embedding (Su et al. 2021, eq. 34) in place. x: [B, T, heads * head_dim]; pairs
-// are (i, i + head_dim/2) as in LLaMA's published checkpoints of the Hugging Face layout. Position
-// of row t is first_position + t. inverse = true rotates back (the backward pass).
+// Rotary position embedding (Su et al. 2021, eq. 34) in place. x: [B, T, heads * head_dim].
+// Position of row t is first_position + t, or, where defined, what positions (i32 [B, T], not
+// negative) says, and first_position is not used. inverse = true rotates back (the backward pass).
 struct RopeArgs {
   TensorRef x;
   std::int64_t heads = 1;
   float theta = 10000.0f;
   std::int64_t first_position = 0;
   bool inverse = false;
+  TensorRef positions = {};
+  RopePairs pairs = RopePairs::kHalves;
+  RopeScaling scaling = {};
 };
 
 // Causal grouped-query attention, softmax(q k^T * scale) v, scale = 1/sqrt(head_dim), in tiles: no
-// T x T matrix is ever held. q, out: [B, T, heads*head_dim]; k, v: [B, T, kv_heads*head_dim];
-// lse: [B, heads, T] log-sum-exp of each row, kept for backward (written if defined).
-// workspace: f32 of attention_workspace_elements().
+// T x T matrix is ever held. q, out: [B, T, heads*head_dim]; k, v: [B, S, kv_heads*head_dim], S >=
+// T: query t is the sequence's row S - T + t and sees the keys up to it (what came before may lie
+// in a cache). lse: [B, heads, T] log-sum-exp of each row, kept for backward (written if defined).
+// workspace: f32 of attention_workspace_elements(). first_key, where defined: i32 [B, T], the
+// first key that a query sees, 0 .. S - T + t (packed samples, sliding windows).
 struct AttentionForwardArgs {
   TensorRef q, k, v, out, lse, workspace;
   std::int64_t heads = 1;
   std::int64_t kv_heads = 1;
+  TensorRef first_key = {};
 };
 
 // dq, dk, dv are overwritten. out and lse as forward wrote them (FlashAttention, Dao et al. 2022,
@@ -108,6 +113,7 @@ struct AttentionBackwardArgs {
   TensorRef dout, q, k, v, out, lse, dq, dk, dv, workspace;
   std::int64_t heads = 1;
   std::int64_t kv_heads = 1;
+  TensorRef first_key = {};
 };
 
 // Scratch of both attention ops in f32 elements for `parallelism` threads (Backend::parallelism()).

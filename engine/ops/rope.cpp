@@ -9,6 +9,10 @@ void validate(const RopeArgs& args) {
   CHECK(args.x.shape.rank() == 3, "rope: x is [B, T, heads * head_dim]");
   CHECK(args.heads > 0 && args.x.cols() % (2 * args.heads) == 0,
         "rope: heads must divide the width into even head widths");
+  if (args.positions.defined()) {
+    check_i32(args.positions);
+    CHECK(args.positions.elements() == args.x.rows(), "rope: one position a row");
+  }
   CHECK(args.first_position >= 0, "rope: a position is not negative");
 }
 

@@ -23,6 +23,8 @@ struct RopeScaling {
   double low = 1.0;
   double high = 4.0;
   double original_context = 8192.0;
+
+  bool operator==(const RopeScaling&) const = default;
 };
 
 }  // namespace lathe

@@ -29,7 +29,7 @@ std::vector<Case> activation_backward_cases() {
       test.input("dy", Shape{count});
       test.output("dx", Shape{count});
       // The normal distribution's tail is the exponential of a square, which costs some units.
-      test.length = kind == Activation::kGelu ? 128 : 1;
+      test.length = kind == Activation::kGelu || kind == Activation::kGeluTanh ? 128 : 1;
       test.call = [kind](Backend& backend, const Refs& t) -> std::vector<double> {
         ops::activation_backward(
             backend, {.x = t.at("x"), .dy = t.at("dy"), .dx = t.at("dx"), .kind = kind});

@@ -17,6 +17,9 @@ double plain_activation(Activation kind, double x) {
       return x / (1.0 + std::exp(-x));
     case Activation::kTanh:
       return std::tanh(x);
+    case Activation::kGeluTanh:
+      return x / (1.0 + std::exp(-2.0 * std::sqrt(2.0 / std::acos(-1.0)) *
+                                 (x + 0.044715 * std::pow(x, 3))));
   }
   return x;
 }
@@ -40,7 +43,7 @@ std::vector<Case> activation_forward_cases() {
       test.operands["x"].values.assign(points.begin(), points.end());
       test.output("y", Shape{count});
       // The normal distribution's tail is the exponential of a square, which costs some units.
-      test.length = kind == Activation::kGelu ? 128 : 1;
+      test.length = kind == Activation::kGelu || kind == Activation::kGeluTanh ? 128 : 1;
       test.call = [kind](Backend& backend, const Refs& t) -> std::vector<double> {
         ops::activation_forward(backend, {.x = t.at("x"), .y = t.at("y"), .kind = kind});
         return {};

@@ -18,11 +18,11 @@ Wide gradients(const AttentionShape& s, const Wide& in) {
     const std::int64_t b = row / (s.heads * s.length);
     const std::int64_t head = row / s.length % s.heads;
     const std::int64_t t = row % s.length;
-    const double* weights = plain.weights.data() + row * s.length;
+    const double* weights = plain.weights.data() + row * s.keys();
     const std::size_t query = s.query(b, t, head);
-    std::vector<double> dweights(static_cast<std::size_t>(t + 1), 0.0);
+    std::vector<double> dweights(static_cast<std::size_t>(s.keys()), 0.0);
     double mean = 0;
-    for (std::int64_t j = 0; j <= t; ++j) {
+    for (std::int64_t j = s.first(b, t); j <= s.before + t; ++j) {
       double& dweight = dweights[static_cast<std::size_t>(j)];
       for (std::size_t i = 0; i < width; ++i) {
         dweight += in.at("dout")[query + i] * in.at("v")[s.key(b, j, head) + i];
@@ -30,7 +30,7 @@ Wide gradients(const AttentionShape& s, const Wide& in) {
       }
       mean += weights[j] * dweight;
     }
-    for (std::int64_t j = 0; j <= t; ++j) {
+    for (std::int64_t j = s.first(b, t); j <= s.before + t; ++j) {
       const double ds = weights[j] * (dweights[static_cast<std::size_t>(j)] - mean) * scale;
       for (std::size_t i = 0; i < width; ++i) {
         grads["dq"][query + i] += ds * in.at("k")[s.key(b, j, head) + i];
@@ -61,10 +61,11 @@ Case backward_case(const AttentionShape& shape, Fill fill) {
                                                         test.operands["v"].values.end())}});
   test.operands["out"].values.assign(plain.out.begin(), plain.out.end());
   test.operands["lse"].values.assign(plain.lse.begin(), plain.lse.end());
+  shape.add_first_key(test);
   test.output("dq", shape.q());
   test.output("dk", shape.kv());
   test.output("dv", shape.kv());
-  test.length = 4 * (shape.length + shape.head_dim);
+  test.length = 4 * (shape.keys() + shape.head_dim);
   test.call = [shape](Backend& backend, const Refs& t) -> std::vector<double> {
     const Tensor workspace(backend.allocator(), DType::kF32, shape.workspace(), {});
     ops::attention_backward(backend, {.dout = t.at("dout"),
@@ -78,7 +79,8 @@ Case backward_case(const AttentionShape& shape, Fill fill) {
                                       .dv = t.at("dv"),
                                       .workspace = workspace,
                                       .heads = shape.heads,
-                                      .kv_heads = shape.kv_heads});
+                                      .kv_heads = shape.kv_heads,
+                                      .first_key = shape.packed ? t.at("first_key") : TensorRef{}});
     return {};
   };
   // `out` and `lse` are rounded inputs, so that the formula, which has them exact, is a few units

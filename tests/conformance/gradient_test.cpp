@@ -77,6 +77,31 @@ TEST_F(Gradient, Rmsnorm) {
   expect_gradient("gain", gain, dgain, y, dy, forward);
 }
 
+TEST_F(Gradient, Layernorm) {
+  const Tensor x = tensor({5, 7}), gain = tensor({7}), bias = tensor({7}), y = tensor({5, 7});
+  const Tensor mean = tensor({5}), rstd = tensor({5}), dy = tensor({5, 7}), dx = tensor({5, 7});
+  const Tensor dgain = tensor({7}), dbias = tensor({7});
+  ops::fill(*backend_, {.out = dgain});
+  ops::fill(*backend_, {.out = dbias});
+  const auto forward = [&] {
+    ops::layernorm_forward(
+        *backend_, {.x = x, .gain = gain, .bias = bias, .y = y, .mean = mean, .rstd = rstd});
+  };
+  forward();
+  ops::layernorm_backward(*backend_, {.dy = dy,
+                                      .x = x,
+                                      .gain = gain,
+                                      .mean = mean,
+                                      .rstd = rstd,
+                                      .dx = dx,
+                                      .dgain = dgain,
+                                      .dbias = dbias,
+                                      .dx_add = {}});
+  expect_gradient("x", x, dx, y, dy, forward);
+  expect_gradient("gain", gain, dgain, y, dy, forward);
+  expect_gradient("bias", bias, dbias, y, dy, forward);
+}
+
 TEST_F(Gradient, Attention) {
   constexpr std::int64_t kHeads = 4;
   constexpr std::int64_t kKeyHeads = 2;
@@ -125,8 +150,8 @@ TEST_F(Gradient, Swiglu) {
 }
 
 TEST_F(Gradient, SmoothActivations) {
-  for (const Activation kind :
-       {Activation::kNone, Activation::kGelu, Activation::kSilu, Activation::kTanh}) {
+  for (const Activation kind : {Activation::kNone, Activation::kGelu, Activation::kSilu,
+                                Activation::kTanh, Activation::kGeluTanh}) {
     const Tensor x = tensor({29}), y = tensor({29}), dy = tensor({29}), dx = tensor({29});
     ops::activation_backward(*backend_, {.x = x, .dy = dy, .dx = dx, .kind = kind});
     expect_gradient("kind " + std::to_string(static_cast<int>(kind)), x, dx, y, dy,

@@ -19,11 +19,11 @@ namespace cpu {
 // "2.6.3"
 std::string matmul_library_version();
 
-// Cosines and sines of rotary embedding, [positions][head_dim / 2].
+// Cosines and sines of rotary embedding, [positions][head_dim / 2], from position 0 on.
 struct RotaryTable {
   float theta = 0;
+  RopeScaling scaling = {};
   std::int64_t head_dim = 0;
-  std::int64_t first_position = 0;
   std::int64_t positions = 0;
   std::vector<float> cosines;
   std::vector<float> sines;

@@ -9,6 +9,9 @@ namespace lathe::cpu_ref {
 namespace {
 
 constexpr double kInverseSqrt2 = 0.70710678118654752440;
+// sqrt(2 / pi), and the cubic term of GELU by tanh.
+constexpr double kSqrt2OverPi = 0.79788456080286535588;
+constexpr double kCubic = 0.044715;
 constexpr double kInverseSqrt2Pi = 0.39894228040143267794;
 
 double sigmoid(double x) {
@@ -33,6 +36,8 @@ double value(Activation kind, double x) {
       return x * sigmoid(x);
     case Activation::kTanh:
       return portable::tanh(x);
+    case Activation::kGeluTanh:
+      return 0.5 * x * (1.0 + portable::tanh(kSqrt2OverPi * (x + kCubic * x * x * x)));
   }
   return x;
 }
@@ -51,6 +56,11 @@ double slope(Activation kind, double x) {
     case Activation::kTanh: {
       const double y = portable::tanh(x);
       return 1.0 - y * y;
+    }
+    case Activation::kGeluTanh: {
+      const double y = portable::tanh(kSqrt2OverPi * (x + kCubic * x * x * x));
+      return 0.5 * (1.0 + y) +
+             0.5 * x * (1.0 - y * y) * kSqrt2OverPi * (1.0 + 3.0 * kCubic * x * x);
     }
   }
   return 1.0;

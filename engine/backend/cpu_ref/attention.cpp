@@ -39,29 +39,41 @@ void store(const std::vector<double>& sums, float* out) {
   std::transform(sums.begin(), sums.end(), out, [](double x) { return static_cast<float>(x); });
 }
 
+// Keys [first, last] that query t of sequence b sees.
+struct Visible {
+  std::int64_t first, last;
+};
+
+Visible visible_keys(const TensorRef& q, const TensorRef& k, const TensorRef& first_key,
+                     std::int64_t b, std::int64_t t) {
+  const std::int64_t first = first_key.defined() ? first_key.i32()[b * q.shape[1] + t] : 0;
+  return {first, k.shape[1] - q.shape[1] + t};
+}
+
 }  // namespace
 
 void attention_forward(Backend&, const AttentionForwardArgs& args) {
   const std::int64_t length = args.q.shape[1];
   const std::int64_t head_dim = args.q.cols() / args.heads;
   const HeadView q_view{length, args.heads, head_dim};
-  const HeadView kv_view{length, args.kv_heads, head_dim};
+  const HeadView kv_view{args.k.shape[1], args.kv_heads, head_dim};
   const double scale = 1.0 / std::sqrt(double(head_dim));
-  std::vector<double> scores(static_cast<std::size_t>(length));
+  std::vector<double> scores(static_cast<std::size_t>(args.k.shape[1]));
   for (std::int64_t b = 0; b < args.q.shape[0]; ++b) {
     for (std::int64_t head = 0; head < args.heads; ++head) {
       const std::int64_t kv_head = head / (args.heads / args.kv_heads);
       for (std::int64_t t = 0; t < length; ++t) {
+        const Visible keys = visible_keys(args.q, args.k, args.first_key, b, t);
         const float* q = args.q.f32() + q_view.at(b, t, head);
         double top = -std::numeric_limits<double>::infinity();
-        for (std::int64_t s = 0; s <= t; ++s) {
+        for (std::int64_t s = keys.first; s <= keys.last; ++s) {
           const double score = scale * dot(q, args.k.f32() + kv_view.at(b, s, kv_head), head_dim);
           scores[static_cast<std::size_t>(s)] = score;
           top = score > top || std::isnan(score) ? score : top;
         }
         double sum = 0.0;
         std::vector<double> out(static_cast<std::size_t>(head_dim), 0.0);
-        for (std::int64_t s = 0; s <= t; ++s) {
+        for (std::int64_t s = keys.first; s <= keys.last; ++s) {
           const double weight = portable::exp(scores[static_cast<std::size_t>(s)] - top);
           sum += weight;
           add_scaled(out, 0, weight, args.v.f32() + kv_view.at(b, s, kv_head), head_dim);
@@ -83,7 +95,7 @@ void attention_backward(Backend&, const AttentionBackwardArgs& args) {
   const std::int64_t length = args.q.shape[1];
   const std::int64_t head_dim = args.q.cols() / args.heads;
   const HeadView q_view{length, args.heads, head_dim};
-  const HeadView kv_view{length, args.kv_heads, head_dim};
+  const HeadView kv_view{args.k.shape[1], args.kv_heads, head_dim};
   const double scale = 1.0 / std::sqrt(double(head_dim));
   std::vector<double> dq(static_cast<std::size_t>(args.dq.elements()), 0.0);
   std::vector<double> dk(static_cast<std::size_t>(args.dk.elements()), 0.0);
@@ -92,11 +104,12 @@ void attention_backward(Backend&, const AttentionBackwardArgs& args) {
     for (std::int64_t head = 0; head < args.heads; ++head) {
       const std::int64_t kv_head = head / (args.heads / args.kv_heads);
       for (std::int64_t t = 0; t < length; ++t) {
+        const Visible keys = visible_keys(args.q, args.k, args.first_key, b, t);
         const std::int64_t row = q_view.at(b, t, head);
         const float* dout = args.dout.f32() + row;
         const double shared = dot(dout, args.out.f32() + row, head_dim);
         const double lse = args.lse.f32()[(b * args.heads + head) * length + t];
-        for (std::int64_t s = 0; s <= t; ++s) {
+        for (std::int64_t s = keys.first; s <= keys.last; ++s) {
           const std::int64_t key = kv_view.at(b, s, kv_head);
           const double score = scale * dot(args.q.f32() + row, args.k.f32() + key, head_dim);
           const double p = portable::exp(score - lse);

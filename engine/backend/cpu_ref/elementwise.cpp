@@ -12,6 +12,24 @@ void add(Backend&, const AddArgs& args) {
   }
 }
 
+void bias_add(Backend&, const BiasAddArgs& args) {
+  const std::int64_t width = args.x.cols();
+  for (std::int64_t i = 0; i < args.x.elements(); ++i) {
+    args.x.f32()[i] += args.bias.f32()[i % width];
+  }
+}
+
+void bias_backward(Backend&, const BiasBackwardArgs& args) {
+  const std::int64_t width = args.dy.cols();
+  for (std::int64_t i = 0; i < width; ++i) {
+    double sum = args.dbias.f32()[i];
+    for (std::int64_t row = 0; row < args.dy.rows(); ++row) {
+      sum += double(args.dy.f32()[row * width + i]);
+    }
+    args.dbias.f32()[i] = static_cast<float>(sum);
+  }
+}
+
 void scale(Backend&, const ScaleArgs& args) {
   for (std::int64_t i = 0; i < args.x.elements(); ++i) {
     args.x.f32()[i] *= args.factor;

@@ -11,6 +11,9 @@ namespace {
 
 constexpr std::int64_t kTile = kAttentionTile;
 
+// Below every score; finite, so that a row of which a tile shows nothing has weights of zero.
+constexpr float kLowest = -1e30f;
+
 inline std::int64_t padded(std::int64_t head_dim) {
   return (head_dim + 15) / 16 * 16;
 }
@@ -71,10 +74,43 @@ inline std::int64_t row_end(bool diagonal, std::int64_t row) {
   return diagonal ? (row + 16) / 16 * 16 : kTile;
 }
 
-// On the diagonal, keys after the query get -inf, up to row_end.
-void mask_future(float* scores) {
-  for (std::int64_t row = 0; row < kTile; ++row) {
-    for (std::int64_t column = row + 1; column < row_end(true, row); ++column) {
+// Where a tile of queries stands against a tile of keys.
+struct Meeting {
+  std::int64_t ahead;  // position of the first query minus that of the first key
+  // On the diagonal both begin at one position, so that half of the products are left out.
+  bool diagonal() const { return ahead == 0; }
+};
+
+inline std::int64_t first_position(const AttentionSpan& span, std::int64_t query) {
+  return span.keys - span.queries + query;
+}
+
+// The first tile of keys that any of the queries sees.
+std::int64_t first_key_tile(const AttentionSpan& span, std::int64_t query, std::int64_t queries) {
+  if (span.first_key == nullptr) {
+    return 0;
+  }
+  std::int64_t first = span.first_key[query];
+  for (std::int64_t row = 1; row < queries; ++row) {
+    first = smaller(first, span.first_key[query + row]);
+  }
+  return first / kTile * kTile;
+}
+
+// Keys that a query does not see get -inf, up to row_end; rows beyond `queries` are left.
+void mask_unseen(float* scores, const AttentionSpan& span, std::int64_t query, std::int64_t key,
+                 const Meeting& meeting) {
+  const std::int64_t queries = smaller(kTile, span.queries - query);
+  for (std::int64_t row = 0; row < queries && meeting.ahead < kTile; ++row) {
+    const std::int64_t future = row + meeting.ahead + 1;
+    for (std::int64_t column = future > 0 ? future : 0; column < row_end(meeting.diagonal(), row);
+         ++column) {
+      scores[row * kTile + column] = -__builtin_inff();
+    }
+  }
+  for (std::int64_t row = 0; row < queries && span.first_key != nullptr; ++row) {
+    const std::int64_t unseen = smaller(kTile, span.first_key[query + row] - key);
+    for (std::int64_t column = 0; column < unseen; ++column) {
       scores[row * kTile + column] = -__builtin_inff();
     }
   }
@@ -141,15 +177,18 @@ void attention_forward(const AttentionForwardTile& tile) {
   float* sums = tops + kTile;
   float factors[kTile];
   const RowState state{tops, sums, factors};
-  const std::int64_t queries = smaller(kTile, tile.seq_len - tile.first_query);
+  const std::int64_t queries = smaller(kTile, tile.span.queries - tile.first_query);
+  const std::int64_t position = first_position(tile.span, tile.first_query);
+  const std::int64_t first = first_key_tile(tile.span, tile.first_query, queries);
   pack(tile.q, tile.first_query, queries, tile.head_dim, width, q);
   for (std::int64_t row = 0; row < kTile; ++row) {
-    tops[row] = -__builtin_inff();
+    tops[row] = kLowest;
     sums[row] = 0.0f;
   }
-  for (std::int64_t key = 0; key <= tile.first_query; key += kTile) {
-    const bool diagonal = key == tile.first_query;
-    const std::int64_t keys = smaller(kTile, tile.seq_len - key);
+  for (std::int64_t key = first; key < position + queries; key += kTile) {
+    const Meeting meeting{position - key};
+    const bool diagonal = meeting.diagonal();
+    const std::int64_t keys = smaller(kTile, tile.span.keys - key);
     pack(tile.k, key, keys, tile.head_dim, width, k);
     transpose(k, width, k_transposed);
     small_matmul({.a = q,
@@ -161,11 +200,9 @@ void attention_forward(const AttentionForwardTile& tile) {
                   .n = kTile,
                   .k = width,
                   .part = diagonal ? Part::kResultLower : Part::kAll});
-    if (diagonal) {
-      mask_future(scores);
-    }
+    mask_unseen(scores, tile.span, tile.first_query, key, meeting);
     soften(scores, tile.scale, diagonal, state);
-    if (key > 0) {
+    if (key > first) {
       shrink(out, width, state.factors);
     }
     pack(tile.v, key, keys, tile.head_dim, width, k);
@@ -177,7 +214,7 @@ void attention_forward(const AttentionForwardTile& tile) {
                   .m = kTile,
                   .n = width,
                   .k = kTile,
-                  .add_to = key > 0,
+                  .add_to = key > first,
                   .part = diagonal ? Part::kLeftLower : Part::kAll});
   }
   for (std::int64_t row = 0; row < queries; ++row) {
@@ -218,7 +255,7 @@ BackwardTiles split(float* scratch, std::int64_t width) {
 // weights: scores -> softmax weights; dweights -> gradient of the scaled scores.
 void soften_backward(const AttentionBackwardHead& head, const BackwardTiles& tiles,
                      std::int64_t width, std::int64_t query, bool diagonal) {
-  const std::int64_t queries = smaller(kTile, head.seq_len - query);
+  const std::int64_t queries = smaller(kTile, head.span.queries - query);
   for (std::int64_t row = 0; row < kTile; ++row) {
     float* weights = tiles.weights + row * kTile;
     float* dweights = tiles.dweights + row * kTile;
@@ -272,15 +309,18 @@ void key_product(const float* weights, const float* rows, float* sums, std::int6
 
 void backward_tile(const AttentionBackwardHead& head, const BackwardTiles& tiles,
                    std::int64_t width, std::int64_t key, std::int64_t query) {
-  const bool diagonal = key == query;
-  const std::int64_t queries = smaller(kTile, head.seq_len - query);
+  const Meeting meeting{first_position(head.span, query) - key};
+  const bool diagonal = meeting.diagonal();
+  const std::int64_t queries = smaller(kTile, head.span.queries - query);
+  const std::int64_t first = first_key_tile(head.span, query, queries);
+  if (key < first) {
+    return;
+  }
   pack(head.q, query, queries, head.head_dim, width, tiles.q);
   pack(head.dout, query, queries, head.head_dim, width, tiles.dout);
   score_product(tiles.q, tiles.k_transposed, tiles.weights, width, diagonal);
   score_product(tiles.dout, tiles.v_transposed, tiles.dweights, width, diagonal);
-  if (diagonal) {
-    mask_future(tiles.weights);
-  }
+  mask_unseen(tiles.weights, head.span, query, key, meeting);
   soften_backward(head, tiles, width, query, diagonal);
   key_product(tiles.weights, tiles.dout, tiles.dv, width, diagonal);
   key_product(tiles.dweights, tiles.q, tiles.dk, width, diagonal);
@@ -293,7 +333,7 @@ void backward_tile(const AttentionBackwardHead& head, const BackwardTiles& tiles
                 .n = width,
                 .k = kTile,
                 .part = diagonal ? Part::kLeftLower : Part::kAll});
-  unpack(tiles.dq, width, head.dq, query, queries, head.head_dim, key > 0);
+  unpack(tiles.dq, width, head.dq, query, queries, head.head_dim, key > first);
 }
 
 }  // namespace
@@ -301,15 +341,18 @@ void backward_tile(const AttentionBackwardHead& head, const BackwardTiles& tiles
 void attention_backward(const AttentionBackwardHead& head) {
   const std::int64_t width = padded(head.head_dim);
   const BackwardTiles tiles = split(head.scratch, width);
-  for (std::int64_t key = 0; key < head.seq_len; key += kTile) {
-    const std::int64_t keys = smaller(kTile, head.seq_len - key);
+  const std::int64_t before = first_position(head.span, 0);
+  for (std::int64_t key = 0; key < head.span.keys; key += kTile) {
+    const std::int64_t keys = smaller(kTile, head.span.keys - key);
     pack(head.v, key, keys, head.head_dim, width, tiles.k);
     transpose(tiles.k, width, tiles.v_transposed);
     pack(head.k, key, keys, head.head_dim, width, tiles.k);
     transpose(tiles.k, width, tiles.k_transposed);
     zero(tiles.dk, kTile * width);
     zero(tiles.dv, kTile * width);
-    for (std::int64_t query = key; query < head.seq_len; query += kTile) {
+    // The first tile of queries whose last row sees the first of these keys.
+    const std::int64_t first = key > before ? (key - before) / kTile * kTile : 0;
+    for (std::int64_t query = first; query < head.span.queries; query += kTile) {
       backward_tile(head, tiles, width, key, query);
     }
     unpack(tiles.dk, width, head.dk, key, keys, head.head_dim, !head.first);

@@ -16,6 +16,8 @@ void swiglu_backward(const SwigluBackwardRange& range);
 float rmsnorm_forward(const float* x, const float* gain, float* y, std::int64_t width, float eps);
 void rmsnorm_backward(const RmsnormBackwardRow& row);
 void rope(const RopeRow& row);
+void layernorm_forward(const LayernormForwardRow& row);
+void layernorm_backward(const LayernormBackwardRow& row);
 float row_max(const float* x, std::int64_t count);
 bool all_finite(const float* x, std::int64_t count);
 double exp_sum(const float* x, float offset, std::int64_t count);

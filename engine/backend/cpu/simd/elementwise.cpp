@@ -8,6 +8,8 @@ namespace {
 using Double [[gnu::vector_size(LATHE_LANES * 8)]] = double;
 
 constexpr float kInverseSqrt2 = 0.70710678118654752440f;
+constexpr float kSqrt2OverPi = 0.79788456080286535588f;
+constexpr float kCubic = 0.044715f;  // of GELU by tanh
 constexpr float kInverseSqrt2Pi = 0.39894228040143267794f;
 
 inline Vector sqrt_of(Vector x) {
@@ -68,6 +70,9 @@ inline Vector value_of(Activation kind, Vector x) {
       return x * sigmoid_of(x);
     case Activation::kTanh:
       return tanh_of(x);
+    case Activation::kGeluTanh:
+      // (1 + tanh(z)) / 2 is the logistic function of 2 z, which keeps the tail's digits.
+      return x * sigmoid_of(2.0f * kSqrt2OverPi * (x + kCubic * x * x * x));
   }
   return x;
 }
@@ -86,6 +91,11 @@ inline Vector slope_of(Activation kind, Vector x) {
       // 1 - tanh(x)^2 without the difference.
       const Vector e = exp_of(-2.0f * absolute(x));
       return 4.0f * e / ((1.0f + e) * (1.0f + e));
+    }
+    case Activation::kGeluTanh: {
+      const Vector s = sigmoid_of(2.0f * kSqrt2OverPi * (x + kCubic * x * x * x));
+      const Vector inner = 2.0f * kSqrt2OverPi * (x + 3.0f * kCubic * x * x * x);
+      return s * (1.0f + inner * (1.0f - s));
     }
   }
   return splat(1.0f);

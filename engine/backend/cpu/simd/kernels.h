@@ -20,6 +20,29 @@ struct AdamwRange {
   float lr, beta1, beta2, eps, weight_decay, grad_scale, correction1, correction2;
 };
 
+struct LayernormForwardRow {
+  const float* x;
+  const float* gain;
+  const float* bias;  // or null
+  float* y;
+  float* mean;  // or null
+  float* rstd;  // or null
+  std::int64_t width;
+  float eps;
+};
+
+struct LayernormBackwardRow {
+  const float* dy;
+  const float* x;
+  const float* gain;
+  const float* dx_add;  // or null
+  float* dx;
+  float* dgain_sums;  // added to
+  float* dbias_sums;  // added to, or null
+  std::int64_t width;
+  float mean, rstd;
+};
+
 struct RmsnormBackwardRow {
   const float* dy;
   const float* x;
@@ -32,13 +55,14 @@ struct RmsnormBackwardRow {
 };
 
 // One position: the pairs of every head are turned by the angles whose cosines and sines are given;
-// sign is -1 to turn back.
+// sign is -1 to turn back. A pair is (i, i + head_dim/2), or (2i, 2i + 1) if interleaved.
 struct RopeRow {
   float* x;
   const float* cosines;
   const float* sines;
   std::int64_t heads, head_dim;
   float sign;
+  bool interleaved;
 };
 
 struct SwigluBackwardRange {
@@ -57,12 +81,20 @@ struct HeadRows {
   std::int64_t stride;
 };
 
+// Which keys a head's queries see: query t those of [first_key[t] (0 where null), keys - queries +
+// t].
+struct AttentionSpan {
+  std::int64_t queries, keys;
+  const std::int32_t* first_key;
+};
+
 // Queries [first_query, first_query + tile) of one head.
 struct AttentionForwardTile {
   HeadRows q, k, v, out;
-  float* lse;  // [seq_len] or null
+  float* lse;  // [queries] or null
   float* scratch;
-  std::int64_t seq_len, head_dim, first_query;
+  AttentionSpan span;
+  std::int64_t head_dim, first_query;
   float scale;
 };
 
@@ -72,7 +104,8 @@ struct AttentionBackwardHead {
   HeadRows q, k, v, out, dout, dq, dk, dv;
   const float* lse;
   float* scratch;
-  std::int64_t seq_len, head_dim;
+  AttentionSpan span;
+  std::int64_t head_dim;
   float scale;
   bool first;
 };
@@ -112,6 +145,8 @@ struct Kernels {
                            float eps);
   void (*rmsnorm_backward)(const RmsnormBackwardRow& row);
   void (*rope)(const RopeRow& row);
+  void (*layernorm_forward)(const LayernormForwardRow& row);
+  void (*layernorm_backward)(const LayernormBackwardRow& row);
   float (*row_max)(const float* x, std::int64_t count);
   bool (*all_finite)(const float* x, std::int64_t count);
   // Sum of exp(x - offset).

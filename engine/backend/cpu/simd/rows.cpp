@@ -53,7 +53,75 @@ void rmsnorm_backward(const RmsnormBackwardRow& row) {
   });
 }
 
+void layernorm_forward(const LayernormForwardRow& row) {
+  const float* x = row.x;
+  const double sum = blocked_sum(row.width, [=](auto part) { return load(x, part); });
+  const float mean = static_cast<float>(sum / static_cast<double>(row.width));
+  const double squares = blocked_sum(row.width, [=](auto part) {
+    const Vector away = load(x, part) - mean;
+    return away * away;
+  });
+  const double variance = squares / static_cast<double>(row.width);
+  const auto rstd =
+      static_cast<float>(1.0 / __builtin_sqrt(variance + static_cast<double>(row.eps)));
+  sweep(row.width, [=](auto part) {
+    const Vector y = (load(x, part) - mean) * rstd * load(row.gain, part);
+    store(row.y, part, row.bias != nullptr ? y + load(row.bias, part) : y);
+  });
+  if (row.mean != nullptr) {
+    *row.mean = mean;
+  }
+  if (row.rstd != nullptr) {
+    *row.rstd = rstd;
+  }
+}
+
+void layernorm_backward(const LayernormBackwardRow& row) {
+  const double width = static_cast<double>(row.width);
+  const double plain =
+      blocked_sum(row.width, [=](auto part) { return load(row.dy, part) * load(row.gain, part); });
+  const double product = blocked_sum(row.width, [=](auto part) {
+    return load(row.dy, part) * load(row.gain, part) * ((load(row.x, part) - row.mean) * row.rstd);
+  });
+  const auto plain_mean = static_cast<float>(plain / width);
+  const auto product_mean = static_cast<float>(product / width);
+  sweep(row.width, [=](auto part) {
+    const Vector dy = load(row.dy, part);
+    const Vector normed = (load(row.x, part) - row.mean) * row.rstd;
+    Vector dx = (dy * load(row.gain, part) - plain_mean - normed * product_mean) * row.rstd;
+    if (row.dx_add != nullptr) {
+      dx += load(row.dx_add, part);
+    }
+    store(row.dx, part, dx);
+    store(row.dgain_sums, part, load(row.dgain_sums, part) + dy * normed);
+    if (row.dbias_sums != nullptr) {
+      store(row.dbias_sums, part, load(row.dbias_sums, part) + dy);
+    }
+  });
+}
+
+namespace {
+
+void rope_interleaved(const RopeRow& row) {
+  for (std::int64_t head = 0; head < row.heads; ++head) {
+    float* x = row.x + head * row.head_dim;
+    for (std::int64_t i = 0; i < row.head_dim / 2; ++i) {
+      const float a = x[2 * i];
+      const float b = x[2 * i + 1];
+      const float sine = row.sines[i] * row.sign;
+      x[2 * i] = a * row.cosines[i] - b * sine;
+      x[2 * i + 1] = b * row.cosines[i] + a * sine;
+    }
+  }
+}
+
+}  // namespace
+
 void rope(const RopeRow& row) {
+  if (row.interleaved) {
+    rope_interleaved(row);
+    return;
+  }
   const std::int64_t half = row.head_dim / 2;
   for (std::int64_t head = 0; head < row.heads; ++head) {
     float* low = row.x + head * row.head_dim;
