@@ -7,66 +7,75 @@ Block::Block(Backend& backend, const ModelConfig& model, std::int64_t index,
              const LinearPlan* plans)
     : backend_(&backend),
       name_("layers." + std::to_string(index)),
+      model_(model),
       dim_(model.dim),
       heads_(model.heads),
       kv_heads_(model.kv_head_count()),
-      kv_dim_(model.head_dim() * kv_heads_),
+      q_dim_(model.query_width()),
+      kv_dim_(model.kv_width()),
       ff_(model.ff_width()),
-      eps_(static_cast<float>(model.norm_eps)),
-      theta_(static_cast<float>(model.rope_theta)),
-      attention_gain_(
-          make_parameter(backend, name_ + ".attention_norm", "gain", Shape{model.dim}, false)),
-      mlp_gain_(make_parameter(backend, name_ + ".mlp_norm", "gain", Shape{model.dim}, false)),
+      attention_norm_(backend, model, name_ + ".attention_norm"),
+      mlp_norm_(backend, model, name_ + ".mlp_norm"),
       q_(backend, plans[0]),
       k_(backend, plans[1]),
       v_(backend, plans[2]),
       o_(backend, plans[3]),
-      gate_(backend, plans[4]),
-      up_(backend, plans[5]),
-      down_(backend, plans[6]) {}
+      gate_(model.gated() ? std::optional<Linear>(std::in_place, backend, plans[4]) : std::nullopt),
+      up_(backend, plans[model.slots_per_block() - 2]),
+      down_(backend, plans[model.slots_per_block() - 1]) {}
 
 void Block::initialise(std::uint64_t seed, std::uint64_t first_stream) {
-  ops::fill(*backend_, {.out = attention_gain_.weight, .value = 1.0f});
-  ops::fill(*backend_, {.out = mlp_gain_.weight, .value = 1.0f});
-  for (Linear* linear : {&q_, &k_, &v_, &o_, &gate_, &up_, &down_}) {
-    linear->initialise(seed, first_stream++);
+  attention_norm_.initialise();
+  mlp_norm_.initialise();
+  for (Linear* linear : {&q_, &k_, &v_, &o_, gate_ ? &*gate_ : nullptr, &up_, &down_}) {
+    if (linear != nullptr) {
+      linear->initialise(seed, first_stream++);
+    }
   }
 }
 
-Tensor Block::normed(TensorRef x, Parameter& gain, Tensor* rstd) {
+Tensor Block::normed(TensorRef x, Norm& norm, NormSaved* saved) {
   Tensor y = workspace(*backend_, name_, "normed", Shape{x.rows(), dim_});
-  if (rstd != nullptr) {
-    *rstd = activation(*backend_, name_, "rstd", Shape{x.rows()});
+  if (saved != nullptr) {
+    *saved = norm.make_saved(name_, Category::kActivations, x.rows());
   }
-  ops::rmsnorm_forward(*backend_, {.x = x,
-                                   .gain = gain.weight,
-                                   .y = y,
-                                   .rstd = rstd != nullptr ? rstd->ref() : TensorRef{},
-                                   .eps = eps_});
+  norm.forward(x, y, saved);
   return y;
+}
+
+RopeArgs Block::rotation(TensorRef x, std::int64_t heads) const {
+  return {.x = x,
+          .heads = heads,
+          .theta = static_cast<float>(model_.rope_theta),
+          .pairs = model_.rope_pairs,
+          .scaling = model_.scaling()};
 }
 
 Tensor Block::attention_scratch() {
   return workspace(*backend_, name_, "attention",
-                   Shape{attention_workspace_elements(dim_ / heads_, backend_->parallelism())});
+                   Shape{attention_workspace_elements(model_.head_dim(), backend_->parallelism())});
 }
 
 Tensor Block::attention_forward(TensorRef x, const BatchShape& shape, BlockSaved& saved,
                                 bool keep) {
   const std::int64_t tokens = shape.tokens();
-  const Shape wide{shape.batch, shape.seq_len, dim_};
+  const Shape wide{shape.batch, shape.seq_len, q_dim_};
   const Shape narrow{shape.batch, shape.seq_len, kv_dim_};
   saved.q = activation(*backend_, name_, "q", wide);
   saved.k = activation(*backend_, name_, "k", narrow);
   saved.v = activation(*backend_, name_, "v", narrow);
   {
-    const Tensor input = normed(x, attention_gain_, keep ? &saved.rstd_attention : nullptr);
+    const Tensor input = normed(x, attention_norm_, keep ? &saved.attention_norm : nullptr);
     q_.forward(input, saved.q, keep ? &saved.q_in : nullptr);
     k_.forward(input, saved.k, keep ? &saved.k_in : nullptr);
     v_.forward(input, saved.v, keep ? &saved.v_in : nullptr);
   }
-  ops::rope(*backend_, {.x = saved.q, .heads = heads_, .theta = theta_});
-  ops::rope(*backend_, {.x = saved.k, .heads = kv_heads_, .theta = theta_});
+  if (rotates()) {
+    for (RopeArgs turn : {rotation(saved.q, heads_), rotation(saved.k, kv_heads_)}) {
+      turn.positions = shape.positions;
+      ops::rope(*backend_, turn);
+    }
+  }
   saved.attended = activation(*backend_, name_, "attended", wide);
   if (keep) {
     saved.lse = activation(*backend_, name_, "lse", Shape{shape.batch, heads_, shape.seq_len});
@@ -80,7 +89,8 @@ Tensor Block::attention_forward(TensorRef x, const BatchShape& shape, BlockSaved
                                        .lse = saved.lse.ref(),
                                        .workspace = scratch,
                                        .heads = heads_,
-                                       .kv_heads = kv_heads_});
+                                       .kv_heads = kv_heads_,
+                                       .first_key = shape.first_key});
   }
   Tensor mid = activation(*backend_, name_, "mid", Shape{tokens, dim_});
   o_.forward(saved.attended, mid, keep ? &saved.o_in : nullptr);
@@ -88,19 +98,49 @@ Tensor Block::attention_forward(TensorRef x, const BatchShape& shape, BlockSaved
   return mid;
 }
 
+// What goes into down: hidden [N, F] from gate and up, or from up alone.
+void Block::activate(const BlockSaved& saved, TensorRef hidden) {
+  if (gate_) {
+    ops::swiglu_forward(*backend_, {.gate = saved.gate, .up = saved.up, .h = hidden});
+  } else {
+    ops::activation_forward(*backend_, {.x = saved.up, .y = hidden, .kind = hidden_activation()});
+  }
+}
+
+// The gradients of gate and up take the places of gate and up, from that of hidden, which is freed.
+void Block::hidden_backward(const BlockSaved& saved, Tensor& dhidden) {
+  if (gate_) {
+    ops::swiglu_backward(*backend_, {.dh = dhidden,
+                                     .gate = saved.gate,
+                                     .up = saved.up,
+                                     .dgate = saved.gate,
+                                     .dup = saved.up,
+                                     .h = {}});
+  } else {
+    ops::activation_backward(
+        *backend_, {.x = saved.up, .dy = dhidden, .dx = dhidden, .kind = hidden_activation()});
+    ops::copy(*backend_, {.from = dhidden, .to = saved.up});
+  }
+  dhidden.reset();
+}
+
 Tensor Block::mlp_forward(TensorRef mid, const BatchShape& shape, BlockSaved& saved, bool keep) {
   const Shape hidden_shape{shape.tokens(), ff_};
-  saved.gate = activation(*backend_, name_, "gate", hidden_shape);
+  if (gate_) {
+    saved.gate = activation(*backend_, name_, "gate", hidden_shape);
+  }
   saved.up = activation(*backend_, name_, "up", hidden_shape);
   {
-    const Tensor input = normed(mid, mlp_gain_, keep ? &saved.rstd_mlp : nullptr);
-    gate_.forward(input, saved.gate, keep ? &saved.gate_in : nullptr);
+    const Tensor input = normed(mid, mlp_norm_, keep ? &saved.mlp_norm : nullptr);
+    if (gate_) {
+      gate_->forward(input, saved.gate, keep ? &saved.gate_in : nullptr);
+    }
     up_.forward(input, saved.up, keep ? &saved.up_in : nullptr);
   }
   Tensor out = activation(*backend_, name_, "out", Shape{shape.tokens(), dim_});
   {
     const Tensor hidden = workspace(*backend_, name_, "hidden", hidden_shape);
-    ops::swiglu_forward(*backend_, {.gate = saved.gate, .up = saved.up, .h = hidden});
+    activate(saved, hidden);
     down_.forward(hidden, out, keep ? &saved.down_in : nullptr);
   }
   ops::add(*backend_, {.a = out, .b = mid, .out = out});
@@ -131,33 +171,23 @@ void Block::mlp_backward(TensorRef dy, const BatchShape& shape, BlockSaved& save
   Tensor dhidden = workspace(*backend_, name_, "dhidden", hidden_shape);
   {
     const Tensor hidden = workspace(*backend_, name_, "hidden", hidden_shape);
-    ops::swiglu_forward(*backend_, {.gate = saved.gate, .up = saved.up, .h = hidden});
+    activate(saved, hidden);
     down_.backward(hidden, dy, dhidden, 0.0f, std::move(saved.down_in));
   }
-  ops::swiglu_backward(*backend_, {.dh = dhidden,
-                                   .gate = saved.gate,
-                                   .up = saved.up,
-                                   .dgate = saved.gate,
-                                   .dup = saved.up,
-                                   .h = {}});
-  dhidden.reset();
+  hidden_backward(saved, dhidden);
   Tensor dinput = workspace(*backend_, name_, "dinput", Shape{shape.tokens(), dim_});
   {
-    const Tensor input = normed(saved.mid, mlp_gain_, nullptr);
-    gate_.backward(input, saved.gate, dinput, 0.0f, std::move(saved.gate_in));
-    saved.gate.reset();
-    up_.backward(input, saved.up, dinput, 1.0f, std::move(saved.up_in));
+    const Tensor input = normed(saved.mid, mlp_norm_, nullptr);
+    if (gate_) {
+      gate_->backward(input, saved.gate, dinput, 0.0f, std::move(saved.gate_in));
+      saved.gate.reset();
+    }
+    up_.backward(input, saved.up, dinput, gate_ ? 1.0f : 0.0f, std::move(saved.up_in));
     saved.up.reset();
   }
-  ops::rmsnorm_backward(*backend_, {.dy = dinput,
-                                    .x = saved.mid,
-                                    .gain = mlp_gain_.weight,
-                                    .rstd = saved.rstd_mlp,
-                                    .dx = dy,
-                                    .dgain = accumulating_gradient(*backend_, mlp_gain_),
-                                    .dx_add = dy});
+  mlp_norm_.backward(dinput, saved.mid, saved.mlp_norm, dy, dy);
   saved.mid.reset();
-  saved.rstd_mlp.reset();
+  saved.mlp_norm.reset();
 }
 
 void Block::attention_backward(TensorRef dy, const BatchShape& shape, BlockSaved& saved) {
@@ -179,29 +209,29 @@ void Block::attention_backward(TensorRef dy, const BatchShape& shape, BlockSaved
                                         .dv = dv,
                                         .workspace = scratch,
                                         .heads = heads_,
-                                        .kv_heads = kv_heads_});
+                                        .kv_heads = kv_heads_,
+                                        .first_key = shape.first_key});
   }
   saved.q.reset();
   saved.k.reset();
   saved.v.reset();
   saved.attended.reset();
   saved.lse.reset();
-  ops::rope(*backend_, {.x = dq, .heads = heads_, .theta = theta_, .inverse = true});
-  ops::rope(*backend_, {.x = dk, .heads = kv_heads_, .theta = theta_, .inverse = true});
+  if (rotates()) {
+    for (RopeArgs turn : {rotation(dq, heads_), rotation(dk, kv_heads_)}) {
+      turn.positions = shape.positions;
+      turn.inverse = true;
+      ops::rope(*backend_, turn);
+    }
+  }
   Tensor dinput = workspace(*backend_, name_, "dinput", Shape{shape.tokens(), dim_});
   {
-    const Tensor input = normed(saved.x, attention_gain_, nullptr);
+    const Tensor input = normed(saved.x, attention_norm_, nullptr);
     q_.backward(input, dq, dinput, 0.0f, std::move(saved.q_in));
     k_.backward(input, dk, dinput, 1.0f, std::move(saved.k_in));
     v_.backward(input, dv, dinput, 1.0f, std::move(saved.v_in));
   }
-  ops::rmsnorm_backward(*backend_, {.dy = dinput,
-                                    .x = saved.x,
-                                    .gain = attention_gain_.weight,
-                                    .rstd = saved.rstd_attention,
-                                    .dx = dy,
-                                    .dgain = accumulating_gradient(*backend_, attention_gain_),
-                                    .dx_add = dy});
+  attention_norm_.backward(dinput, saved.x, saved.attention_norm, dy, dy);
 }
 
 void Block::backward(TensorRef dy, const BatchShape& shape, BlockSaved saved) {
@@ -211,14 +241,16 @@ void Block::backward(TensorRef dy, const BatchShape& shape, BlockSaved saved) {
 }
 
 void Block::append_parameters(std::vector<Parameter*>& out) {
-  out.push_back(&attention_gain_);
+  attention_norm_.append_parameters(out);
   for (Linear* linear : {&q_, &k_, &v_, &o_}) {
     linear->append_parameters(out);
   }
-  out.push_back(&mlp_gain_);
-  for (Linear* linear : {&gate_, &up_, &down_}) {
-    linear->append_parameters(out);
+  mlp_norm_.append_parameters(out);
+  if (gate_) {
+    gate_->append_parameters(out);
   }
+  up_.append_parameters(out);
+  down_.append_parameters(out);
 }
 
 }  // namespace lathe

@@ -1,35 +1,41 @@
 // One decoder block: x + attention(norm(x)), then + mlp(norm(.)), with its backward. Between the
 // two passes it keeps block input, q, k, v, attention output, mid residual, gate and up; what is
-// cheap (normalised inputs, the SwiGLU product) is computed again.
+// cheap (normalised inputs, the MLP's hidden values) is computed again.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "engine/nn/kv_cache.h"
 #include "engine/nn/linear.h"
 #include "engine/nn/model_config.h"
+#include "engine/nn/norm.h"
 
 namespace lathe {
 
-// Extents of a batch.
+// Extents of a batch and, where defined, each row's own position and first visible key (op_args.h),
+// for several samples packed in a row: i32 [B, T].
 struct BatchShape {
   std::int64_t batch = 1;
   std::int64_t seq_len = 1;
+  TensorRef positions = {};
+  TensorRef first_key = {};
   std::int64_t tokens() const { return batch * seq_len; }
 };
 
 // What one block keeps for backward; every tensor is freed as soon as backward has used it.
 struct BlockSaved {
-  Tensor x, rstd_attention, q, k, v, attended, lse;
-  Tensor mid, rstd_mlp, gate, up;
+  Tensor x, q, k, v, attended, lse;
+  Tensor mid, gate, up;  // gate: only of an MLP that has one
+  NormSaved attention_norm, mlp_norm;
   LinearSaved q_in, k_in, v_in, o_in, gate_in, up_in, down_in;
 };
 
 class Block {
  public:
-  // `plans`: the seven slots of the block in the order of dense_plan().
+  // `plans`: the block's slots in the order of dense_plan().
   Block(Backend& backend, const ModelConfig& model, std::int64_t index, const LinearPlan* plans);
 
   void initialise(std::uint64_t seed, std::uint64_t first_stream);
@@ -52,15 +58,25 @@ class Block {
   Tensor attend_cached(TensorRef x, const KvCache& cache, std::int64_t index);
   void mlp_backward(TensorRef dy, const BatchShape& shape, BlockSaved& saved);
   void attention_backward(TensorRef dy, const BatchShape& shape, BlockSaved& saved);
-  Tensor normed(TensorRef x, Parameter& gain, Tensor* rstd);
+  void activate(const BlockSaved& saved, TensorRef hidden);
+  void hidden_backward(const BlockSaved& saved, Tensor& dhidden);
+  Tensor normed(TensorRef x, Norm& norm, NormSaved* saved);
+  RopeArgs rotation(TensorRef x, std::int64_t heads) const;
+  // Of an MLP without a gate.
+  Activation hidden_activation() const {
+    return model_.mlp == MlpKind::kGelu ? Activation::kGelu : Activation::kGeluTanh;
+  }
+  bool rotates() const { return model_.positions == PositionKind::kRope; }
   Tensor attention_scratch();
 
   Backend* backend_;
   std::string name_;
-  std::int64_t dim_, heads_, kv_heads_, kv_dim_, ff_;
-  float eps_, theta_;
-  Parameter attention_gain_, mlp_gain_;
-  Linear q_, k_, v_, o_, gate_, up_, down_;
+  ModelConfig model_;
+  std::int64_t dim_, heads_, kv_heads_, q_dim_, kv_dim_, ff_;
+  Norm attention_norm_, mlp_norm_;
+  Linear q_, k_, v_, o_;
+  std::optional<Linear> gate_;
+  Linear up_, down_;
 };
 
 }  // namespace lathe

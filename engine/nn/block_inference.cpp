@@ -11,22 +11,21 @@ Tensor Block::attend_cached(TensorRef x, const KvCache& cache, std::int64_t inde
   CHECK(past + count <= cache.capacity(), "new positions fit the cache");
   const TensorRef keys = cache.keys(index).row_range(past, count);
   const TensorRef values = cache.values(index).row_range(past, count);
-  Tensor q = workspace(*backend_, name_, "q", Shape{count, dim_});
+  Tensor q = workspace(*backend_, name_, "q", Shape{count, q_dim_});
   {
-    const Tensor input = normed(x, attention_gain_, nullptr);
+    const Tensor input = normed(x, attention_norm_, nullptr);
     q_.forward(input, q, nullptr);
     k_.forward(input, keys, nullptr);
     v_.forward(input, values, nullptr);
   }
-  ops::rope(*backend_, {.x = q.ref().reshaped(Shape{1, count, dim_}),
-                        .heads = heads_,
-                        .theta = theta_,
-                        .first_position = past});
-  ops::rope(*backend_, {.x = keys.reshaped(Shape{1, count, kv_dim_}),
-                        .heads = kv_heads_,
-                        .theta = theta_,
-                        .first_position = past});
-  Tensor attended = workspace(*backend_, name_, "attended", Shape{count, dim_});
+  if (rotates()) {
+    for (RopeArgs turn : {rotation(q.ref().reshaped(Shape{1, count, q_dim_}), heads_),
+                          rotation(keys.reshaped(Shape{1, count, kv_dim_}), kv_heads_)}) {
+      turn.first_position = past;
+      ops::rope(*backend_, turn);
+    }
+  }
+  Tensor attended = workspace(*backend_, name_, "attended", Shape{count, q_dim_});
   const Tensor scratch =
       workspace(*backend_, name_, "attention",
                 Shape{attention_cached_workspace_elements(past + count, backend_->parallelism())});
@@ -36,7 +35,8 @@ Tensor Block::attend_cached(TensorRef x, const KvCache& cache, std::int64_t inde
                                     .out = attended,
                                     .workspace = scratch,
                                     .heads = heads_,
-                                    .kv_heads = kv_heads_});
+                                    .kv_heads = kv_heads_,
+                                    .window = model_.window});
   return attended;
 }
 

@@ -18,10 +18,17 @@ Linear::Linear(Backend& backend, const LinearPlan& plan) : backend_(&backend), p
     weights_.push_back(make_parameter(backend, plan.name, "a", Shape{plan.rank, plan.in}, true));
     weights_.push_back(make_parameter(backend, plan.name, "b", Shape{plan.out, plan.rank}, true));
   }
+  if (plan.bias) {
+    bias_ = std::make_unique<Parameter>(
+        make_parameter(backend, plan.name, "bias", Shape{plan.out}, false));
+  }
 }
 
 void Linear::initialise(std::uint64_t seed, std::uint64_t stream) {
   CHECK(plan_.storage != LinearStorage::kPacked, "a packed weight is given, not drawn");
+  if (bias_ != nullptr) {
+    ops::fill(*backend_, {.out = bias_->weight, .value = 0.0f});
+  }
   const auto std_dev = static_cast<float>(plan_.init_std);
   if (plan_.storage == LinearStorage::kDense) {
     ops::random_fill(
@@ -52,6 +59,13 @@ void Linear::initialise_spectral(std::uint64_t seed, std::uint64_t stream) {
 }
 
 void Linear::forward(TensorRef x, TensorRef y, LinearSaved* saved) {
+  multiply(x, y, saved);
+  if (bias_ != nullptr) {
+    ops::bias_add(*backend_, {.x = y, .bias = bias_->weight});
+  }
+}
+
+void Linear::multiply(TensorRef x, TensorRef y, LinearSaved* saved) {
   if (plan_.storage != LinearStorage::kLowRank) {
     multiply_forward(*backend_, plan_.name, x, weights_[0].weight, y);
     return;
@@ -73,6 +87,9 @@ void Linear::forward(TensorRef x, TensorRef y, LinearSaved* saved) {
 }
 
 void Linear::backward(TensorRef x, TensorRef dy, TensorRef dx, float dx_beta, LinearSaved saved) {
+  if (bias_ != nullptr) {
+    ops::bias_backward(*backend_, {.dy = dy, .dbias = accumulating_gradient(*backend_, *bias_)});
+  }
   if (plan_.storage == LinearStorage::kLowRank) {
     backward_low_rank(x, dy, dx, dx_beta, std::move(saved));
     return;
@@ -112,6 +129,9 @@ void Linear::backward_low_rank(TensorRef x, TensorRef dy, TensorRef dx, float dx
 void Linear::append_parameters(std::vector<Parameter*>& out) {
   for (Parameter& weight : weights_) {
     out.push_back(&weight);
+  }
+  if (bias_ != nullptr) {
+    out.push_back(bias_.get());
   }
 }
 

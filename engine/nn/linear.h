@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "engine/nn/linear_plan.h"
@@ -35,11 +36,13 @@ class Linear {
   void append_parameters(std::vector<Parameter*>& out);
 
  private:
+  void multiply(TensorRef x, TensorRef y, LinearSaved* saved);
   void initialise_spectral(std::uint64_t seed, std::uint64_t stream);
   void backward_low_rank(TensorRef x, TensorRef dy, TensorRef dx, float dx_beta, LinearSaved saved);
 
   Backend* backend_;
   LinearPlan plan_;
+  std::unique_ptr<Parameter> bias_;  // null where the plan has none
   std::vector<Parameter>
       weights_;  // dense, packed: W [out, in]; low rank: A [rank, in], B [out, rank]
 };

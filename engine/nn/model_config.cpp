@@ -36,25 +36,12 @@ void check_positions(const ModelConfig& model, std::vector<std::string>& errors)
   }
 }
 
-// What blocks cannot compute is refused rather than computed wrong.
-void check_computed(const ModelConfig& model, std::vector<std::string>& errors) {
-  if (model.norm != NormKind::kRms || model.mlp != MlpKind::kSwiglu || model.bias ||
-      model.positions != PositionKind::kRope || model.window != 0 || model.head_width != 0 ||
-      model.rope_pairs != RopePairs::kHalves || model.rope_scaling != RopeScalingKind::kNone) {
-    errors.push_back(
-        "the model's shape is not LLaMA's: set model.norm=rms, model.mlp=swiglu, "
-        "model.bias=false, model.positions=rope, model.rope_pairs=halves, "
-        "model.rope_scaling=none, model.window=0 and model.head_width=0");
-  }
-}
-
 }  // namespace
 
 std::vector<std::string> config_errors(const ModelConfig& model) {
   std::vector<std::string> errors;
   check_heads(model, errors);
   check_positions(model, errors);
-  check_computed(model, errors);
   return errors;
 }
 

@@ -2,6 +2,7 @@
 #include "engine/nn/transformer.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "engine/nn/weight_product.h"
 
@@ -9,9 +10,10 @@ namespace lathe {
 namespace {
 
 constexpr std::int64_t kLogitChunkBytes = std::int64_t{16} << 20;
-// Streams of the generator: the embedding, the head, then the slots in order.
+// Streams of the generator: the embedding, the head, learned positions, then the slots in order.
 constexpr std::uint64_t kEmbeddingStream = 1;
 constexpr std::uint64_t kHeadStream = 2;
+constexpr std::uint64_t kPositionStream = 3;
 constexpr std::uint64_t kFirstSlotStream = 16;
 
 // Elements [first, first + count) of a vector, or nothing of an undefined one.
@@ -46,11 +48,15 @@ Transformer::Transformer(Backend& backend, const ModelConfig& model,
     : backend_(&backend),
       model_(model),
       embedding_(make_table(backend, "embedding", model, tables)),
-      final_gain_(make_parameter(backend, "final_norm", "gain", Shape{model.dim}, false)) {
+      final_norm_(backend, model, "final_norm") {
   const std::int64_t slots = model.slots_per_block();
   CHECK(static_cast<std::int64_t>(plans.size()) == model.layers * slots, "one plan per slot");
   for (std::int64_t i = 0; i < model.layers; ++i) {
     blocks_.push_back(std::make_unique<Block>(backend, model, i, plans.data() + i * slots));
+  }
+  if (model.positions == PositionKind::kLearned) {
+    positions_ = std::make_unique<Parameter>(
+        make_parameter(backend, "positions", "weight", Shape{model.context, model.dim}, true));
   }
   if (!model.tied) {
     head_ = std::make_unique<Parameter>(make_table(backend, "head", model, tables));
@@ -62,7 +68,12 @@ void Transformer::initialise(std::uint64_t seed) {
   ops::random_fill(
       *backend_,
       {.out = embedding_.weight, .seed = seed, .stream = kEmbeddingStream, .stddev = std_dev});
-  ops::fill(*backend_, {.out = final_gain_.weight, .value = 1.0f});
+  final_norm_.initialise();
+  if (positions_ != nullptr) {
+    ops::random_fill(
+        *backend_,
+        {.out = positions_->weight, .seed = seed, .stream = kPositionStream, .stddev = std_dev});
+  }
   if (head_ != nullptr) {
     ops::random_fill(
         *backend_, {.out = head_->weight, .seed = seed, .stream = kHeadStream, .stddev = std_dev});
@@ -74,10 +85,50 @@ void Transformer::initialise(std::uint64_t seed) {
   }
 }
 
-Tensor Transformer::embed(TensorRef ids) {
+Transformer::Sight Transformer::complete(const BatchShape& shape) {
+  Sight sight{.positions = {}, .first_key = {}, .shape = shape};
+  const auto tokens = static_cast<std::size_t>(shape.tokens());
+  const std::int64_t length = shape.seq_len;
+  std::vector<std::int32_t> rows(tokens);
+  const auto written = [&](const char* name) {
+    Tensor tensor = activation(*backend_, "embedding", name, Shape{shape.tokens()}, DType::kI32);
+    backend_->write(tensor, rows.data(), tensor.ref().bytes());
+    return tensor;
+  };
+  if (positions_ != nullptr && !shape.positions.defined()) {
+    CHECK(length <= model_.context, "a sequence is no longer than the table of positions");
+    for (std::size_t i = 0; i < tokens; ++i) {
+      rows[i] = static_cast<std::int32_t>(static_cast<std::int64_t>(i) % length);
+    }
+    sight.positions = written("positions");
+    sight.shape.positions = sight.positions;
+  }
+  if (model_.window > 0 && model_.window < length) {
+    std::fill(rows.begin(), rows.end(), 0);
+    if (shape.first_key.defined()) {
+      backend_->read(shape.first_key, rows.data(), shape.first_key.bytes());
+    }
+    for (std::size_t i = 0; i < tokens; ++i) {
+      const std::int64_t position = static_cast<std::int64_t>(i) % length;
+      rows[i] = std::max(rows[i], static_cast<std::int32_t>(position + 1 - model_.window));
+    }
+    sight.first_key = written("first_key");
+    sight.shape.first_key = sight.first_key;
+  }
+  return sight;
+}
+
+Tensor Transformer::embed(TensorRef ids, TensorRef positions) {
   backend_->ledger().set_phase("forward embedding");
-  Tensor x = activation(*backend_, "embedding", "out", Shape{ids.elements(), model_.dim});
+  const Shape shape{ids.elements(), model_.dim};
+  Tensor x = activation(*backend_, "embedding", "out", shape);
   ops::embedding_forward(*backend_, {.table = embedding_.weight, .ids = ids, .out = x});
+  if (positions_ != nullptr) {
+    const Tensor place = workspace(*backend_, "positions", "out", shape);
+    ops::embedding_forward(*backend_,
+                           {.table = positions_->weight, .ids = positions, .out = place});
+    ops::add(*backend_, {.a = x, .b = place, .out = x});
+  }
   return x;
 }
 
@@ -103,12 +154,8 @@ Tensor Transformer::head_loss(Tensor x, CrossEntropyArgs loss, std::int64_t chun
   backend_->ledger().set_phase(loss.write_gradient ? "loss" : "evaluation loss");
   const std::int64_t tokens = x.shape().rows();
   Tensor normed = workspace(*backend_, "head", "normed", x.shape());
-  Tensor rstd = workspace(*backend_, "head", "rstd", Shape{tokens});
-  ops::rmsnorm_forward(*backend_, {.x = x,
-                                   .gain = final_gain_.weight,
-                                   .y = normed,
-                                   .rstd = rstd,
-                                   .eps = static_cast<float>(model_.norm_eps)});
+  const NormSaved saved = final_norm_.make_saved("head", Category::kWorkspace, tokens);
+  final_norm_.forward(x, normed, &saved);
   {
     const std::int64_t rows = logit_chunk_rows(chunk, model_.vocab_size, tokens);
     const Tensor logits = workspace(*backend_, "head", "logits", Shape{rows, model_.vocab_size});
@@ -126,40 +173,41 @@ Tensor Transformer::head_loss(Tensor x, CrossEntropyArgs loss, std::int64_t chun
     return {};
   }
   Tensor dx = workspace(*backend_, "head", "dx", x.shape());
-  ops::rmsnorm_backward(*backend_, {.dy = normed,
-                                    .x = x,
-                                    .gain = final_gain_.weight,
-                                    .rstd = rstd,
-                                    .dx = dx,
-                                    .dgain = accumulating_gradient(*backend_, final_gain_),
-                                    .dx_add = {}});
+  final_norm_.backward(normed, x, saved, dx, {});
   return dx;
 }
 
 void Transformer::train(TensorRef ids, TensorRef targets, const BatchShape& shape,
                         std::int64_t logit_chunk, float grad_scale, CrossEntropySums* sums) {
   std::vector<BlockSaved> saved(blocks_.size());
-  Tensor x = embed(ids);
+  const Sight sight = complete(shape);
+  Tensor x = embed(ids, sight.shape.positions);
   for (std::size_t i = 0; i < blocks_.size(); ++i) {
-    x = blocks_[i]->forward(std::move(x), shape, &saved[i]);
+    x = blocks_[i]->forward(std::move(x), sight.shape, &saved[i]);
   }
   const Tensor dx = head_loss(
       std::move(x), {.logits = {}, .targets = targets, .grad_scale = grad_scale, .sums = sums},
       logit_chunk);
   for (std::size_t i = blocks_.size(); i-- > 0;) {
-    blocks_[i]->backward(dx, shape, std::move(saved[i]));
+    blocks_[i]->backward(dx, sight.shape, std::move(saved[i]));
   }
   backend_->ledger().set_phase("backward embedding");
   ops::embedding_backward(
       *backend_, {.dout = dx, .ids = ids, .dtable = accumulating_gradient(*backend_, embedding_)});
+  if (positions_ != nullptr) {
+    ops::embedding_backward(*backend_, {.dout = dx,
+                                        .ids = sight.shape.positions,
+                                        .dtable = accumulating_gradient(*backend_, *positions_)});
+  }
 }
 
 void Transformer::evaluate(TensorRef ids, TensorRef targets, const BatchShape& shape,
                            std::int64_t logit_chunk, CrossEntropySums* sums,
                            const RowScores& scores) {
-  Tensor x = embed(ids);
+  const Sight sight = complete(shape);
+  Tensor x = embed(ids, sight.shape.positions);
   for (const auto& block : blocks_) {
-    x = block->forward(std::move(x), shape, nullptr);
+    x = block->forward(std::move(x), sight.shape, nullptr);
   }
   if (scores.rows.defined()) {
     Tensor chosen =
@@ -177,31 +225,43 @@ void Transformer::evaluate(TensorRef ids, TensorRef targets, const BatchShape& s
             logit_chunk);
 }
 
+Tensor Transformer::inference_positions(std::int64_t first, std::int64_t count) {
+  if (positions_ == nullptr) {
+    return {};
+  }
+  CHECK(first + count <= model_.context, "a sequence is no longer than the table of positions");
+  std::vector<std::int32_t> rows(static_cast<std::size_t>(count));
+  std::iota(rows.begin(), rows.end(), static_cast<std::int32_t>(first));
+  Tensor places = workspace(*backend_, "positions", "ids", Shape{count}, DType::kI32);
+  backend_->write(places, rows.data(), places.ref().bytes());
+  return places;
+}
+
 void Transformer::infer(TensorRef ids, KvCache& cache, TensorRef logits) {
   const std::int64_t count = ids.elements();
   const std::int64_t rows = logits.rows();
   CHECK(rows <= count, "logits are of new positions");
-  Tensor x = embed(ids);
+  const Tensor places = inference_positions(cache.length(), count);
+  Tensor x = embed(ids, places);
   for (std::size_t i = 0; i < blocks_.size(); ++i) {
     x = blocks_[i]->infer(std::move(x), cache, static_cast<std::int64_t>(i));
   }
   cache.advance(count);
   backend_->ledger().set_phase("logits");
   Tensor normed = workspace(*backend_, "head", "normed", Shape{rows, model_.dim});
-  ops::rmsnorm_forward(*backend_, {.x = x.ref().row_range(count - rows, rows),
-                                   .gain = final_gain_.weight,
-                                   .y = normed,
-                                   .rstd = {},
-                                   .eps = static_cast<float>(model_.norm_eps)});
+  final_norm_.forward(x.ref().row_range(count - rows, rows), normed, nullptr);
   multiply_forward(*backend_, "head", normed, head_weight(), logits);
 }
 
 std::vector<Parameter*> Transformer::parameters() {
   std::vector<Parameter*> all{&embedding_};
+  if (positions_ != nullptr) {
+    all.push_back(positions_.get());
+  }
   for (const auto& block : blocks_) {
     block->append_parameters(all);
   }
-  all.push_back(&final_gain_);
+  final_norm_.append_parameters(all);
   if (head_ != nullptr) {
     all.push_back(head_.get());
   }

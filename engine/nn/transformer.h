@@ -48,14 +48,23 @@ class Transformer {
                 CrossEntropySums* sums, const RowScores& scores = {});
 
   // The next positions of one sequence: ids i32 [T] follow what `cache` keeps and join it. logits:
-  // f32 [R, V] of the last R of them. Precondition: T more positions fit the cache.
+  // f32 [R, V] of the last R of them. Preconditions: T more positions fit the cache and, where
+  // positions are learned, the model's context.
   void infer(TensorRef ids, KvCache& cache, TensorRef logits);
 
-  // In a fixed order: embedding, blocks, final norm, head.
+  // In a fixed order: embedding, learned positions, blocks, final norm, head.
   std::vector<Parameter*> parameters();
 
  private:
-  Tensor embed(TensorRef ids);
+  // Positions and first keys that the model needs and the caller did not give.
+  struct Sight {
+    Tensor positions, first_key;
+    BatchShape shape;  // with them
+  };
+  Sight complete(const BatchShape& shape);
+  Tensor inference_positions(std::int64_t first, std::int64_t count);
+  // x [N, D] of ids and, where they are learned, positions.
+  Tensor embed(TensorRef ids, TensorRef positions);
   TensorRef head_weight();
   // Loss over x [N, D], in chunks of `loss` without its logits; if it writes gradients, x's is
   // returned and the head's is added to.
@@ -65,8 +74,9 @@ class Transformer {
   Backend* backend_;
   ModelConfig model_;
   Parameter embedding_;
+  std::unique_ptr<Parameter> positions_;  // null unless learned
   std::vector<std::unique_ptr<Block>> blocks_;
-  Parameter final_gain_;
+  Norm final_norm_;
   std::unique_ptr<Parameter> head_;  // null where tied
 };
 

@@ -9,6 +9,12 @@ namespace lathe {
 Result<std::vector<LinearPlan>> plan_slots(const TrainSpec& spec,
                                            std::vector<std::string>& warnings) {
   std::vector<std::string> errors = config_errors(spec.model);
+  if (spec.model.positions == PositionKind::kLearned && spec.train.seq_len > spec.model.context &&
+      spec.model.context > 0) {
+    errors.push_back("train.seq_len=" + std::to_string(spec.train.seq_len) +
+                     " is longer than model.context=" + std::to_string(spec.model.context) +
+                     ", the table of learned positions: lower the one or raise the other");
+  }
   std::vector<LinearPlan> slots;
   if (errors.empty()) {
     slots = dense_plan(spec.model);

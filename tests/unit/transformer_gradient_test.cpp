@@ -18,7 +18,29 @@ struct Case {
   bool tied = true;
   LinearStorage storage = LinearStorage::kDense;
   Activation between = Activation::kNone;
+  // The family of models: what differs from LLaMA's.
+  void (*family)(ModelConfig&) = [](ModelConfig&) {};
 };
+
+void gpt2(ModelConfig& model) {
+  model.norm = NormKind::kLayer;
+  model.positions = PositionKind::kLearned;
+  model.context = 6;
+  model.mlp = MlpKind::kGeluTanh;
+  model.bias = true;
+}
+
+void mistral(ModelConfig& model) {
+  model.window = 3;
+  model.head_width = 6;
+}
+
+void llama3(ModelConfig& model) {
+  model.rope_pairs = RopePairs::kInterleaved;
+  model.rope_scaling = RopeScalingKind::kLlama3;
+  model.rope_factor = 8;
+  model.rope_original_context = 16;
+}
 
 class GradientTest : public testing::TestWithParam<Case> {
  protected:
@@ -35,6 +57,8 @@ class GradientTest : public testing::TestWithParam<Case> {
                      .vocab_size = kVocab,
                      .tied = c.tied,
                      .init_std = 0.3};
+    c.family(model_config_);
+    EXPECT_TRUE(config_errors(model_config_).empty());
     std::vector<LinearPlan> plans = dense_plan(model_config_);
     for (LinearPlan& plan : plans) {
       plan.storage = c.storage;
@@ -44,6 +68,16 @@ class GradientTest : public testing::TestWithParam<Case> {
     }
     model_ = std::make_unique<Transformer>(*backend_, model_config_, plans);
     model_->initialise(3);
+    // Biases begin as zero and gains as one, where a mistake could hide.
+    for (Parameter* parameter : model_->parameters()) {
+      if (parameter->weight.shape().rank() == 1) {
+        ops::random_fill(*backend_, {.out = parameter->weight,
+                                     .seed = 4,
+                                     .stream = stream_++,
+                                     .mean = 0.7f,
+                                     .stddev = 0.3f});
+      }
+    }
     Rng rng(5, 5);
     for (std::int64_t i = 0; i < shape_.tokens(); ++i) {
       ids_.push_back(static_cast<std::int32_t>(rng.next_below(kVocab)));
@@ -67,6 +101,7 @@ class GradientTest : public testing::TestWithParam<Case> {
   }
 
   BatchShape shape_{2, 5};
+  std::uint64_t stream_ = 100;
   ModelConfig model_config_;
   std::unique_ptr<Backend> backend_;
   std::unique_ptr<Transformer> model_;
@@ -114,19 +149,31 @@ TEST_P(GradientTest, GradientsAccumulateOverMicroBatches) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Shapes, GradientTest,
-                         testing::Values(Case{"dense"}, Case{.name = "grouped", .kv_heads = 1},
-                                         Case{.name = "untied", .tied = false},
-                                         Case{.name = "low_rank",
-                                              .storage = LinearStorage::kLowRank},
-                                         Case{.name = "low_rank_gelu",
-                                              .storage = LinearStorage::kLowRank,
-                                              .between = Activation::kGelu},
-                                         Case{.name = "low_rank_tanh",
-                                              .tied = false,
-                                              .storage = LinearStorage::kLowRank,
-                                              .between = Activation::kTanh}),
-                         [](const auto& row) { return row.param.name; });
+INSTANTIATE_TEST_SUITE_P(
+    Shapes, GradientTest,
+    testing::Values(
+        Case{"dense"}, Case{.name = "grouped", .kv_heads = 1},
+        Case{.name = "untied", .tied = false}, Case{.name = "gpt2", .family = gpt2},
+        Case{.name = "starcoder", .kv_heads = 1, .family = gpt2},
+        Case{.name = "erf_gelu",
+             .tied = false,
+             .family =
+                 [](ModelConfig& model) {
+                   model.mlp = MlpKind::kGelu;
+                   model.bias = true;
+                 }},
+        Case{.name = "mistral", .kv_heads = 1, .family = mistral},
+        Case{.name = "llama3", .kv_heads = 1, .family = llama3},
+        Case{.name = "low_rank_gpt2", .storage = LinearStorage::kLowRank, .family = gpt2},
+        Case{.name = "low_rank", .storage = LinearStorage::kLowRank},
+        Case{.name = "low_rank_gelu",
+             .storage = LinearStorage::kLowRank,
+             .between = Activation::kGelu},
+        Case{.name = "low_rank_tanh",
+             .tied = false,
+             .storage = LinearStorage::kLowRank,
+             .between = Activation::kTanh}),
+    [](const auto& row) { return row.param.name; });
 
 }  // namespace
 }  // namespace lathe
