@@ -13,6 +13,7 @@
 #include "app/children.h"
 #include "app/config_source.h"
 #include "app/environment.h"
+#include "app/open_model.h"
 #include "app/signal_watch.h"
 #include "app/stored_work.h"
 #include "app/verbs.h"
@@ -189,6 +190,7 @@ class WindowPlace {
     ports.detach = [this](const std::string& id) { detached_ = id; };
     ports.leaving = [this] { return signals_.received() != 0; };
     ports.machine = machine_text(options_);
+    ports.installed_models = installed_models();
     ports.state_file = (state_dir() / "ui.json").string();
     return ports;
   }

@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "app/config_source.h"
-#include "app/run_model.h"
+#include "app/open_model.h"
 #include "app/table.h"
 #include "app/verb_list.h"
 #include "app/workplace.h"
@@ -83,7 +83,7 @@ int eval_model(const GlobalOptions& options, const EvalOptions& chosen) {
   ports.sink = place.ports().sink;
   ports.environment = place.ports().environment;
   ports.open = [&](const std::string& model) {
-    return open_run_model(place.catalog(), model, options);
+    return open_model(place.catalog(), model, options);
   };
   ports.progress = [&](double share, const std::string& what) {
     ports.sink->on_event(Preparing{request.run, share, what});
@@ -111,7 +111,9 @@ void add_eval(CLI::App& root, Cli& cli) {
   const auto chosen = std::make_shared<EvalOptions>();
   CLI::App* verb = add_verb(root, cli, "eval", "Measure a model on a text or a set",
                             [&cli, chosen] { return eval_model(cli.options, *chosen); });
-  verb->add_option("model", chosen->model, "a run that left a checkpoint (lathe ls models)");
+  verb->add_option(
+      "model", chosen->model,
+      "a .gguf file, a Hugging Face folder, an installed model or a run (lathe ls models)");
   // One option per field of EvalSpec: "--label-file" for label_file.
   std::vector<ParamInfo> params;
   append_params<EvalSpec>("", params);

@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "app/cli.h"
+#include "app/open_model.h"
 #include "app/render.h"
 #include "app/verb_list.h"
 #include "engine/base/paths.h"
@@ -60,8 +61,19 @@ int list_sweeps(const GlobalOptions& options) {
   });
 }
 
-// A run that left a checkpoint is a model: its newest one.
+// Files that are installed; then the runs that left a checkpoint, with their newest one.
 int list_models(const GlobalOptions& options) {
+  std::vector<std::vector<std::string>> files;
+  for (const std::string& name : installed_models()) {
+    const std::string path = model_path(name).string();
+    if (options.json) {
+      fmt::print("{}\n", Json{{"name", name}, {"path", path}}.dump());
+    }
+    files.push_back({name, path});
+  }
+  if (!options.json && !files.empty()) {
+    fmt::print("{}\n", table_text({{"model"}, {"file"}}, files));
+  }
   return with_catalog(options, [&](storage::RunCatalog& catalog) -> Result<void> {
     const auto runs = catalog.runs(false);
     if (!runs) {

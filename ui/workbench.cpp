@@ -329,7 +329,7 @@ void Workbench::carry_out(Wishes& wishes) {
       state_.follow_newest = true;
       state_.compared.clear();
     }
-    expect_job(command);
+    ports_.live->expect_job(command);
     ports_.commands->send(std::move(command));
   }
   for (StoreEdit& edit : wishes.edits) {
@@ -347,19 +347,6 @@ void Workbench::carry_out(Wishes& wishes) {
   restyle_ = restyle_ || wishes.restyle;
   if (wishes.close) {
     request_close();
-  }
-}
-
-// The job shows at once, whatever the lane does first.
-void Workbench::expect_job(const ex::Command& command) {
-  if (const auto* open = std::get_if<ex::OpenModel>(&command)) {
-    ports_.live->expect_job(open->job, JobKind::kOpen, open->model);
-  } else if (const auto* evaluate = std::get_if<ex::EvaluateModel>(&command)) {
-    ports_.live->expect_job(evaluate->job, JobKind::kEvaluate, evaluate->model);
-  } else if (const auto* write = std::get_if<ex::ExportModel>(&command)) {
-    ports_.live->expect_job(write->job, JobKind::kExport, write->model);
-  } else if (const auto* generate = std::get_if<ex::Generate>(&command)) {
-    ports_.live->expect_job(generate->job, JobKind::kGenerate, generate->model);
   }
 }
 

@@ -64,7 +64,6 @@ class Workbench {
   void draw_toast(PanelContext& context, double secs);
   void draw_close_question(PanelContext& context);
   void carry_out(Wishes& wishes);
-  void expect_job(const experiments::Command& command);
   void start_sample();
   PanelContext context_for(Wishes& wishes);
 

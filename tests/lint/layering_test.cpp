@@ -15,6 +15,7 @@ TEST(LayeringRules, AllowDownwardsAndRefuseUpwards) {
   EXPECT_EQ(forbidden_include("engine/data/corpus.cpp", "engine/tokenizer/bpe.h"), "");
   EXPECT_NE(forbidden_include("engine/base/json.h", "engine/tensor/shape.h"), "");
   EXPECT_NE(forbidden_include("engine/tokenizer/bpe.h", "engine/data/corpus.h"), "");
+  EXPECT_EQ(forbidden_include("engine/io/gguf.cpp", "engine/quant/half.h"), "");
   EXPECT_NE(forbidden_include("engine/optim/adamw.h", "engine/methods/method.h"), "");
   EXPECT_NE(forbidden_include("experiments/replay.h", "storage/run_catalog.h"), "");
   EXPECT_NE(forbidden_include("engine/base/json.h", "json.h"), "");

@@ -293,9 +293,9 @@ void LiveView::expect_work() {
   published_ms_ = 0;
 }
 
-void LiveView::expect_job(const JobId& job, JobKind kind, const std::string& model) {
+void LiveView::expect_job(const ex::Command& command) {
   const std::lock_guard lock(mutex_);
-  models_.expect(job, kind, model);
+  models_.expect(command);
   dirty_ = true;
   published_ms_ = 0;
 }

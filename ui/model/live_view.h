@@ -32,8 +32,8 @@ class LiveView : public experiments::EventSink {
 
   // Says "Start was pressed" until the first event answers, so that buttons react at once.
   void expect_work();
-  // The same for a job on a model.
-  void expect_job(const JobId& job, JobKind kind, const std::string& model);
+  // The same where the command asks for a job on a model.
+  void expect_job(const experiments::Command& command);
   // A message of the window itself, in the same log.
   void note(experiments::LogLevel level, const std::string& text);
 

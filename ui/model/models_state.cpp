@@ -48,10 +48,18 @@ LiveJob& ModelsView::job_of(const JobId& job) {
   return state_.jobs.back();
 }
 
-void ModelsView::expect(const JobId& job, JobKind kind, const std::string& model) {
-  LiveJob& live = job_of(job);
-  live.kind = kind;
-  live.model = model;
+void ModelsView::expect(const ex::Command& command) {
+  const auto expected = [this](const auto* asked, JobKind kind) {
+    if (asked != nullptr) {
+      LiveJob& live = job_of(asked->job);
+      live.kind = kind;
+      live.model = asked->model;
+    }
+  };
+  expected(std::get_if<ex::OpenModel>(&command), JobKind::kOpen);
+  expected(std::get_if<ex::EvaluateModel>(&command), JobKind::kEvaluate);
+  expected(std::get_if<ex::ExportModel>(&command), JobKind::kExport);
+  expected(std::get_if<ex::Generate>(&command), JobKind::kGenerate);
 }
 
 void ModelsView::apply(const ex::ModelOpened& event) {

@@ -47,7 +47,8 @@ struct ModelsState {
 // Takes the events that concern models; not thread-safe, its owner guards it.
 class ModelsView {
  public:
-  void expect(const JobId& job, JobKind kind, const std::string& model);
+  // A job shows as soon as it is asked for, whatever the lane does first.
+  void expect(const experiments::Command& command);
   void apply(const experiments::ModelOpened& event);
   void apply(const experiments::JobStarted& event);
   void apply(const experiments::JobProgress& event);

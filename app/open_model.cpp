@@ -1,0 +1,161 @@
+// See open_model.h.
+#include "app/open_model.h"
+
+#include <algorithm>
+#include <optional>
+
+#include "app/run_model.h"
+#include "engine/base/paths.h"
+#include "engine/lm/language_model.h"
+#include "experiments/predict.h"
+
+namespace lathe::app {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Tokens of one forward pass, also where a model was trained for more.
+constexpr std::int64_t kMostContext = 8192;
+
+// A folder with config.json is itself the model; else the one GGUF file in it.
+fs::path model_in(const fs::path& folder) {
+  std::error_code failed;
+  if (fs::exists(folder / "config.json", failed)) {
+    return folder;
+  }
+  std::vector<fs::path> found;
+  for (const auto& entry : fs::directory_iterator(folder, failed)) {
+    if (entry.path().extension() == ".gguf") {
+      found.push_back(entry.path());
+    }
+  }
+  return found.size() == 1 ? found.front() : fs::path();
+}
+
+// Everything an opened model points into.
+struct FileModel {
+  std::unique_ptr<Backend> backend;
+  std::optional<LanguageModel> model;
+  std::unique_ptr<TextEncoder> encoder;
+};
+
+std::vector<std::int32_t> encode(const FileModel& opened, std::string_view text, bool special) {
+  const SpecialTokens& marks = opened.model->tokenizer()->special();
+  std::vector<std::int32_t> ids;
+  if (special && marks.add_bos && marks.bos >= 0) {
+    ids.push_back(marks.bos);
+  }
+  opened.encoder->encode(text, false, ids);
+  return ids;
+}
+
+Json facts_of(const LanguageModel& model, const fs::path& path) {
+  const ModelIdentity& identity = model.identity();
+  return {{"name", path.stem().string()},
+          {"format", identity.format},
+          {"path", fs::absolute(path).string()},
+          {"architecture", identity.architecture},
+          {"parameters", identity.parameters},
+          {"stored_bytes", identity.stored_bytes},
+          {"bits_per_weight", identity.bits_per_weight},
+          {"hash", identity.hash}};
+}
+
+Result<experiments::OpenedModel> open_file(const fs::path& path, const GlobalOptions& options) {
+  const auto device = experiments::resolve_device(options.device);
+  if (!device) {
+    return device.error();
+  }
+  auto backend = make_backend(*device, options.threads);
+  if (!backend) {
+    return backend.error();
+  }
+  const auto opened = std::make_shared<FileModel>();
+  opened->backend = std::move(*backend);
+  auto model = LanguageModel::open(*opened->backend, path, WeightForm::kFloats);
+  if (!model) {
+    return model.error();
+  }
+  if (model->tokenizer() == nullptr) {
+    return Error{ErrorKind::kData,
+                 path.string() + " has no tokenizer: " + model->tokenizer_problem(),
+                 "an evaluation reads text; put the model's tokenizer.json beside it"};
+  }
+  opened->model = std::move(*model);
+  opened->encoder = opened->model->tokenizer()->encoder();
+  const SpecialTokens& marks = opened->model->tokenizer()->special();
+  const std::int64_t context = opened->model->config().context;
+  experiments::OpenedModel out;
+  out.model = {
+      .backend = opened->backend.get(),
+      .transformer = &opened->model->transformer(),
+      .config = opened->model->config(),
+      .vocab_size = opened->model->config().vocab_size,
+      .context = context > 0 ? std::min(context, kMostContext) : kMostContext,
+      .prefix_id = marks.bos >= 0 ? marks.bos : std::max(0, marks.eos),
+      .encode = [kept = opened.get()](std::string_view text,
+                                      bool special) { return encode(*kept, text, special); },
+      .decode =
+          [kept = opened.get()](std::span<const std::int32_t> ids) {
+            return kept->model->tokenizer()->decode(ids);
+          },
+      .end_ids = {}};
+  if (marks.eos >= 0) {
+    out.model.end_ids.push_back(marks.eos);
+  }
+  out.facts = facts_of(*opened->model, path);
+  out.keeper = opened;
+  return out;
+}
+
+}  // namespace
+
+fs::path models_dir() {
+  return data_dir() / "models";
+}
+
+std::vector<std::string> installed_models() {
+  std::vector<std::string> names;
+  std::error_code failed;
+  for (const auto& entry : fs::directory_iterator(models_dir(), failed)) {
+    const bool model = entry.is_directory(failed) ? !model_in(entry.path()).empty()
+                                                  : entry.path().extension() == ".gguf";
+    if (model) {
+      names.push_back(entry.path().filename().string());
+    }
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+fs::path model_path(const std::string& model) {
+  std::error_code failed;
+  for (const fs::path& path : {fs::path(model), models_dir() / model}) {
+    if (model.empty() || !fs::exists(path, failed)) {
+      continue;
+    }
+    if (!fs::is_directory(path, failed)) {
+      return path;
+    }
+    if (const fs::path inside = model_in(path); !inside.empty()) {
+      return inside;
+    }
+  }
+  return {};
+}
+
+Result<experiments::OpenedModel> open_model(storage::RunCatalog& catalog, const std::string& model,
+                                            const GlobalOptions& options) {
+  if (const fs::path path = model_path(model); !path.empty()) {
+    return open_file(path, options);
+  }
+  if (model.find('/') != std::string::npos || model.ends_with(".gguf")) {
+    return Error{
+        ErrorKind::kData, "there is no model at " + model,
+        "name a .gguf file, a folder with config.json, an installed model or a run; `lathe "
+        "ls models` lists the last two"};
+  }
+  return open_run_model(catalog, model, options);
+}
+
+}  // namespace lathe::app

@@ -1,0 +1,28 @@
+// MODEL on the command line and in the window: a file or folder, the name of one that is installed,
+// or a run that left a checkpoint.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "app/cli.h"
+#include "experiments/eval_run.h"
+
+namespace lathe::app {
+
+// $XDG_DATA_HOME/lathe/models, where scripts/fetch-model puts what it brings.
+std::filesystem::path models_dir();
+
+// Names of models there: folders with a model in them, and .gguf files. Sorted.
+std::vector<std::string> installed_models();
+
+// The file or Hugging Face folder that a MODEL names; empty where it names neither, and so may be a
+// run.
+std::filesystem::path model_path(const std::string& model);
+
+// Opens a MODEL to be evaluated. kData or kUsage as the kind of model says. Throws OutOfMemory.
+Result<experiments::OpenedModel> open_model(storage::RunCatalog& catalog, const std::string& model,
+                                            const GlobalOptions& options);
+
+}  // namespace lathe::app
