@@ -16,24 +16,15 @@ struct Layer {
 // Lowest first. A file may include its own folder and every lower rank; folders of one rank do not
 // see each other.
 constexpr std::array kLayers{
-    Layer{"engine/base/", 0},
-    Layer{"engine/tensor/", 1},
-    Layer{"engine/quant/", 2},
-    Layer{"engine/tokenizer/", 2},
-    Layer{"engine/ops/", 2},
-    Layer{"engine/backend/", 3},
-    Layer{"engine/nn/", 4},
-    Layer{"engine/methods/", 5},
-    Layer{"engine/optim/", 5},
-    Layer{"engine/data/", 5},
-    Layer{"engine/io/", 5},
-    Layer{"engine/lm/", 6},
-    Layer{"engine/train/", 7},
-    Layer{"engine/eval/", 7},
-    Layer{"experiments/", 8},
-    Layer{"storage/", 9},
-    Layer{"ui/", 10},
-    Layer{"app/", 11},
+    Layer{"engine/base/", 0},  Layer{"engine/tensor/", 1},
+    Layer{"engine/quant/", 2}, Layer{"engine/tokenizer/", 2},
+    Layer{"engine/ops/", 2},   Layer{"engine/backend/", 3},
+    Layer{"engine/nn/", 4},    Layer{"engine/methods/", 5},
+    Layer{"engine/optim/", 5}, Layer{"engine/data/", 5},
+    Layer{"engine/io/", 5},    Layer{"engine/lm/", 6},
+    Layer{"engine/train/", 7}, Layer{"engine/eval/", 7},
+    Layer{"experiments/", 8},  Layer{"storage/", 9},
+    Layer{"ui/", 10},          Layer{"app/", 11},
     Layer{"tests/", 12},
 };
 

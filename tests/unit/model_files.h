@@ -46,7 +46,6 @@ inline ModelConfig small_gpt2(std::int64_t kv_heads) {
           .positions = PositionKind::kLearned,
           .context = 16};
 }
-
 // Every element of every weight is another one.
 inline Values distinct_values(const ModelConfig& model) {
   Values values;
