@@ -78,25 +78,85 @@ TEST_P(Inference, PiecesGiveTheLogitsOfTheWhole) {
   }
 }
 
-TEST_P(Inference, AgreesWithTheTrainingPath) {
-  const ModelConfig config = small_model(false);
-  Transformer model(*backend_, config, dense_plan(config));
-  model.initialise(4);
-  const std::vector<float> logits = logits_by(*backend_, model, config, 5);
-  const std::vector<std::int32_t> ids = some_ids();
-  const Tensor in = workspace(*backend_, "t", "ids", Shape{kTokens}, DType::kI32);
-  const Tensor losses = workspace(*backend_, "t", "losses", Shape{kTokens});
-  backend_->write(in, ids.data(), kTokens * 4);
+// What each family of models changes; a window shorter than the text, learned positions that just
+// reach.
+std::vector<ModelConfig> families() {
+  ModelConfig gpt2 = small_model(true);
+  gpt2.norm = NormKind::kLayer;
+  gpt2.positions = PositionKind::kLearned;
+  gpt2.context = kTokens;
+  gpt2.mlp = MlpKind::kGeluTanh;
+  gpt2.bias = true;
+  ModelConfig mistral = small_model(false);
+  mistral.window = 6;
+  mistral.head_width = 10;
+  ModelConfig llama3 = small_model(true);
+  llama3.rope_pairs = RopePairs::kInterleaved;
+  llama3.rope_scaling = RopeScalingKind::kLlama3;
+  llama3.rope_factor = 8;
+  llama3.rope_original_context = 64;
+  return {small_model(false), gpt2, mistral, llama3};
+}
+
+// The loss of each row, from evaluation.
+std::vector<float> row_losses(Backend& backend, Transformer& model,
+                              const std::vector<std::int32_t>& ids, const BatchShape& shape) {
+  const Tensor in = workspace(backend, "t", "ids", Shape{shape.tokens()}, DType::kI32);
+  const Tensor losses = workspace(backend, "t", "losses", Shape{shape.tokens()});
+  backend.write(in, ids.data(), in.ref().bytes());
   CrossEntropySums sums;
-  model.evaluate(in, in, {.batch = 1, .seq_len = kTokens}, 0, &sums, {.losses = losses});
-  for (std::int64_t row = 0; row < kTokens; ++row) {
-    const float* of_row = logits.data() + row * kVocab;
-    double sum = 0;
-    for (std::int64_t i = 0; i < kVocab; ++i) {
-      sum += std::exp(double(of_row[i]));
+  model.evaluate(in, in, shape, 0, &sums, {.losses = losses});
+  std::vector<float> values(ids.size());
+  backend.read(losses, values.data(), losses.ref().bytes());
+  return values;
+}
+
+TEST_P(Inference, AgreesWithTheTrainingPath) {
+  for (const ModelConfig& config : families()) {
+    Transformer model(*backend_, config, dense_plan(config));
+    model.initialise(4);
+    const std::vector<float> logits = logits_by(*backend_, model, config, 5);
+    const std::vector<std::int32_t> ids = some_ids();
+    const std::vector<float> losses =
+        row_losses(*backend_, model, ids, {.batch = 1, .seq_len = kTokens});
+    for (std::size_t row = 0; row < ids.size(); ++row) {
+      const float* of_row = logits.data() + row * kVocab;
+      double sum = 0;
+      for (std::int64_t i = 0; i < kVocab; ++i) {
+        sum += std::exp(double(of_row[i]));
+      }
+      EXPECT_NEAR(losses[row], std::log(sum) - double(of_row[ids[row]]), 2e-5) << row;
     }
-    const double loss = std::log(sum) - double(of_row[ids[static_cast<std::size_t>(row)]]);
-    EXPECT_NEAR(losses.ref().f32()[row], loss, 2e-5) << row;
+  }
+}
+
+// Two samples in one row, each with its own positions and first key, score as they do alone.
+TEST_P(Inference, PackedSamplesDoNotSeeEachOther) {
+  constexpr std::int32_t kFirst = 9;
+  std::vector<std::int32_t> positions;
+  std::vector<std::int32_t> first_keys;
+  for (std::int32_t i = 0; i < kTokens; ++i) {
+    positions.push_back(i < kFirst ? i : i - kFirst);
+    first_keys.push_back(i < kFirst ? 0 : kFirst);
+  }
+  const Tensor place = workspace(*backend_, "t", "positions", Shape{kTokens}, DType::kI32);
+  const Tensor first_key = workspace(*backend_, "t", "first_key", Shape{kTokens}, DType::kI32);
+  backend_->write(place, positions.data(), place.ref().bytes());
+  backend_->write(first_key, first_keys.data(), first_key.ref().bytes());
+  const std::vector<std::int32_t> ids = some_ids();
+  for (const ModelConfig& config : families()) {
+    Transformer model(*backend_, config, dense_plan(config));
+    model.initialise(4);
+    const std::vector<float> together =
+        row_losses(*backend_, model, ids,
+                   {.batch = 1, .seq_len = kTokens, .positions = place, .first_key = first_key});
+    std::vector<float> apart = row_losses(*backend_, model, {ids.begin(), ids.begin() + kFirst},
+                                          {.batch = 1, .seq_len = kFirst});
+    const std::vector<float> second =
+        row_losses(*backend_, model, {ids.begin() + kFirst, ids.end()},
+                   {.batch = 1, .seq_len = kTokens - kFirst});
+    apart.insert(apart.end(), second.begin(), second.end());
+    expect_near(together, apart, 2e-5f);
   }
 }
 
