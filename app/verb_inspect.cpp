@@ -1,5 +1,5 @@
-// lathe inspect FILE: what is in a safetensors file, a checkpoint folder or a store, without
-// loading it.
+// lathe inspect FILE: what is in a model of any format, a safetensors file, a checkpoint folder or
+// a store, without loading it.
 #include <fmt/core.h>
 #include <fmt/ranges.h>
 
@@ -11,7 +11,9 @@
 #include "app/table.h"
 #include "app/verb_list.h"
 #include "engine/base/format.h"
+#include "engine/io/model_file.h"
 #include "engine/io/safetensors.h"
+#include "engine/lm/language_model.h"
 
 namespace lathe::app {
 namespace {
@@ -50,6 +52,53 @@ Result<void> inspect_tensors(const fs::path& path, bool json) {
   return {};
 }
 
+Result<void> inspect_model(const fs::path& path, bool json) {
+  const auto file = ModelFile::open(path);
+  if (!file) {
+    return file.error();
+  }
+  Json tensors = Json::array();
+  std::vector<std::vector<std::string>> rows;
+  for (const ModelTensor& tensor : file->tensors()) {
+    const std::string type(info_of(tensor.stored.type).name);
+    rows.push_back({tensor.name, type, fmt::format("[{}]", fmt::join(tensor.shape, ", ")),
+                    bytes_text(tensor.stored_bytes())});
+    tensors.push_back({{"name", tensor.name},
+                       {"dtype", type},
+                       {"shape", tensor.shape},
+                       {"bytes", tensor.stored_bytes()}});
+  }
+  const ModelText text = read_model_text(*file);
+  const std::string tokenizer = text.tokenizer != nullptr ? text.tokenizer->description()
+                                : text.problem.empty()    ? "none"
+                                                          : text.problem;
+  const std::string format(model_format_name(file->format()));
+  const std::string architecture = architecture_text(file->architecture(), file->config());
+  const double bits =
+      8.0 * static_cast<double>(file->stored_bytes()) / static_cast<double>(file->parameters());
+  if (json) {
+    fmt::print("{}\n", Json{{"file", path.string()},
+                            {"format", format},
+                            {"architecture", architecture},
+                            {"model", to_json(file->config())},
+                            {"parameters", file->parameters()},
+                            {"stored_bytes", file->stored_bytes()},
+                            {"bits_per_weight", bits},
+                            {"tokenizer", tokenizer},
+                            {"chat_template", !text.chat_template.empty()},
+                            {"hash", model_hash(*file)},
+                            {"tensors", tensors}}
+                           .dump(2));
+    return {};
+  }
+  fmt::print("{}: {}\ntokenizer: {}\nchat template: {}\nhash: {}\n", format, architecture,
+             tokenizer, text.chat_template.empty() ? "none" : "yes", model_hash(*file));
+  fmt::print("{}\n{} tensors, {} parameters, {}, {:.2f} bits per weight\n",
+             table_text({{"tensor"}, {"type"}, {"shape"}, {"size", true}}, rows), rows.size(),
+             file->parameters(), bytes_text(file->stored_bytes()), bits);
+  return {};
+}
+
 Result<void> inspect_store(const std::string& path, bool json) {
   const auto catalog = storage::open_catalog(path);
   if (!catalog) {
@@ -83,13 +132,18 @@ bool is_store(const fs::path& path) {
 
 int inspect(const GlobalOptions& options, const std::string& name) {
   fs::path path = name;
+  if (fs::exists(path / "config.json") || path.extension() == ".gguf") {
+    const Result<void> shown = inspect_model(path, options.json);
+    return shown ? 0 : report_error(shown.error(), options);
+  }
   if (fs::is_directory(path) && fs::exists(path / "weights.safetensors")) {
     path /= "weights.safetensors";
   }
   if (!fs::is_regular_file(path)) {
-    return report_error({ErrorKind::kData, fmt::format("there is no file {}", path.string()),
-                         "name a .safetensors file, a checkpoint folder or a store"},
-                        options);
+    return report_error(
+        {ErrorKind::kData, fmt::format("there is no file {}", path.string()),
+         "name a .gguf or .safetensors file, a model's or checkpoint's folder, or a store"},
+        options);
   }
   const Result<void> shown = is_store(path) ? inspect_store(path.string(), options.json)
                                             : inspect_tensors(path, options.json);
@@ -100,9 +154,10 @@ int inspect(const GlobalOptions& options, const std::string& name) {
 
 void add_inspect(CLI::App& root, Cli& cli) {
   const auto file = std::make_shared<std::string>();
-  CLI::App* verb = add_verb(root, cli, "inspect", "What is in a checkpoint or a store",
+  CLI::App* verb = add_verb(root, cli, "inspect", "What is in a model, a checkpoint or a store",
                             [&cli, file] { return inspect(cli.options, *file); });
-  verb->add_option("file", *file, "a .safetensors file, a checkpoint folder or a store")
+  verb->add_option("file", *file,
+                   "a .gguf or .safetensors file, the folder of a model or a checkpoint, a store")
       ->required();
 }
 
