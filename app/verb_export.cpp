@@ -1,4 +1,5 @@
-// lathe export RUN: its metrics as CSV or JSON lines, or its newest checkpoint as a folder.
+// lathe export: a run's metrics as CSV or JSON lines, its newest checkpoint as a folder; a model's
+// weights for other programs, proved before they get their name.
 #include <fmt/core.h>
 
 #include <cmath>
@@ -6,7 +7,10 @@
 #include <fstream>
 
 #include "app/cli.h"
+#include "app/open_model.h"
 #include "app/verb_list.h"
+#include "engine/lm/model_export.h"
+#include "experiments/predict.h"
 
 namespace lathe::app {
 namespace {
@@ -16,6 +20,7 @@ namespace fs = std::filesystem;
 struct ExportOptions {
   std::string run;
   std::string format = "csv";
+  std::string dtype = "f16";
   std::string out;
 };
 
@@ -103,6 +108,77 @@ Result<std::int64_t> copy_checkpoint(const storage::RunDetail& run, const Export
   return run.checkpoints.back().step;
 }
 
+Json report_json(const ExportOptions& chosen, const ExportReport& report) {
+  return {{"model", chosen.run},
+          {"format", chosen.format},
+          {"dtype", chosen.dtype},
+          {"out", chosen.out},
+          {"bytes", report.bytes},
+          {"max_difference", report.max_difference},
+          {"max_change", report.max_change},
+          {"mean_kl", report.mean_kl},
+          {"argmax_agreement", report.argmax_agreement},
+          {"merged", report.merged_slots},
+          {"fallbacks", report.fallbacks},
+          {"tokenizer", report.tokenizer}};
+}
+
+void print_report(const ExportOptions& chosen, const ExportReport& report) {
+  for (const std::string& fallback : report.fallbacks) {
+    fmt::print(stderr, "another type: {}\n", fallback);
+  }
+  if (!report.merged_slots.empty()) {
+    fmt::print(stderr, "{} factored matrices were multiplied out; the size gain is lost\n",
+               report.merged_slots.size());
+  }
+  fmt::print(
+      "{}: {} bytes of weights, tokenizer {}\nread back: logits differ by {:.3g} from what the "
+      "rounded weights give, by {:.3g} (KL {:.3g} nats, same first choice {:.0f} %) from the "
+      "model's own\n",
+      chosen.out, report.bytes, report.tokenizer, report.max_difference, report.max_change,
+      report.mean_kl, 100 * report.argmax_agreement);
+}
+
+Result<void> export_weights_of(const GlobalOptions& options, const ExportOptions& chosen) {
+  const auto type = stored_type_of_name(chosen.dtype);
+  if (!type) {
+    return Error{ErrorKind::kUsage, "there is no type " + chosen.dtype,
+                 "choose f32, f16, bf16, q8_0, q4_0, q4_1 or q6_k"};
+  }
+  const fs::path path = model_path(chosen.run);
+  if (path.empty()) {
+    return Error{ErrorKind::kUsage, "there is no model file " + chosen.run,
+                 "name a .gguf file, a folder with config.json or an installed model"};
+  }
+  const auto source = ModelFile::open(path);
+  if (!source) {
+    return source.error();
+  }
+  const auto device = experiments::resolve_device(options.device);
+  if (!device) {
+    return device.error();
+  }
+  const auto backend = make_backend(*device, options.threads);
+  if (!backend) {
+    return backend.error();
+  }
+  const bool gguf = chosen.format == "gguf";
+  const auto report = export_model(**backend, *source, dense_plan(source->config()),
+                                   {.format = gguf ? ModelFormat::kGguf : ModelFormat::kHuggingFace,
+                                    .type = *type,
+                                    .out = chosen.out,
+                                    .name = path.stem().string()});
+  if (!report) {
+    return report.error();
+  }
+  if (options.json) {
+    fmt::print("{}\n", report_json(chosen, *report).dump());
+  } else {
+    print_report(chosen, *report);
+  }
+  return {};
+}
+
 Result<void> export_run(storage::RunCatalog& catalog, const GlobalOptions& options,
                         const ExportOptions& chosen) {
   const auto run = catalog.run(chosen.run);
@@ -132,17 +208,28 @@ Result<void> export_run(storage::RunCatalog& catalog, const GlobalOptions& optio
 
 void add_export(CLI::App& root, Cli& cli) {
   const auto chosen = std::make_shared<ExportOptions>();
-  CLI::App* verb =
-      add_verb(root, cli, "export", "A run's metrics or its newest checkpoint, for other programs",
-               [&cli, chosen] {
-                 return with_catalog(cli.options, [&](storage::RunCatalog& catalog) {
-                   return export_run(catalog, cli.options, *chosen);
-                 });
-               });
-  verb->add_option("run", chosen->run, "a run: id, unique beginning or name")->required();
+  CLI::App* verb = add_verb(
+      root, cli, "export",
+      "A run's metrics or checkpoint, or a model's weights, for other programs", [&cli, chosen] {
+        if (chosen->format == "gguf" || chosen->format == "hf") {
+          const Result<void> done = export_weights_of(cli.options, *chosen);
+          return done ? 0 : report_error(done.error(), cli.options);
+        }
+        return with_catalog(cli.options, [&](storage::RunCatalog& catalog) {
+          return export_run(catalog, cli.options, *chosen);
+        });
+      });
+  verb->add_option("run", chosen->run,
+                   "a run: id, unique beginning or name; for gguf and hf a model")
+      ->required();
   verb->add_option("--format", chosen->format,
-                   "csv or jsonl: every metric point; native: the newest checkpoint's folder")
-      ->check(CLI::IsMember({"csv", "jsonl", "native"}))
+                   "csv or jsonl: every metric point; native: the newest checkpoint's folder; "
+                   "gguf or hf: a model's weights")
+      ->check(CLI::IsMember({"csv", "jsonl", "native", "gguf", "hf"}))
+      ->capture_default_str();
+  verb->add_option("--dtype", chosen->dtype,
+                   "of the weights in gguf and hf: f32, f16, bf16; in gguf also q8_0, q4_0, q4_1, "
+                   "q6_k")
       ->capture_default_str();
   verb->add_option("-o,--out", chosen->out, "file or folder to write")->required();
 }

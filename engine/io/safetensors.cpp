@@ -17,7 +17,17 @@ constexpr std::size_t kMaxHeaderBytes = std::size_t{100} << 20;  // the format's
 constexpr std::int64_t kMaxElements = std::int64_t{1} << 48;
 
 std::string spelled(DType dtype) {
-  return dtype == DType::kF32 ? "F32" : "I32";
+  switch (dtype) {
+    case DType::kF32:
+      return "F32";
+    case DType::kF16:
+      return "F16";
+    case DType::kBf16:
+      return "BF16";
+    default:
+      CHECK(dtype == DType::kI32, "the format has no block types");
+      return "I32";
+  }
 }
 
 // Bytes per element of a spelled dtype, 0 if it is unknown.
