@@ -4,6 +4,9 @@
 #include <imgui.h>
 #include <imgui_te_context.h>
 
+#include <chrono>
+#include <thread>
+
 #include "tests/ui/stage.h"
 
 namespace lathe::ui::testing {
@@ -19,6 +22,10 @@ void visit_all(Stage& stage) {
       ctx->Yield(3);
     }));
   }
+}
+
+bool exists(ImGuiTestContext* ctx, const char* item) {
+  return ctx->ItemInfo(item, ImGuiTestOpFlags_NoError).ID != 0;
 }
 
 TEST(Panels, DrawWithNothing) {
@@ -52,6 +59,39 @@ TEST(Panels, DrawABrokenStore) {
     stage.store().fail_with = "table runs is damaged";
     ++stage.store().version;
   }
+  visit_all(stage);
+}
+
+// An evaluation shows what it measured and offers nothing that only training has.
+TEST(Panels, InspectAnEvaluation) {
+  Stage stage({.recorded = true});
+  storage::RunDetail run;
+  run.summary.id = "eval000000";
+  run.summary.name = "ppl of a model";
+  run.summary.kind = "eval";
+  run.summary.state = ex::RunState::kDone;
+  run.summary.step = run.summary.total_steps = 1;
+  run.summary.last = {{"task/ppl", 12.5}};
+  run.spec = {{"rule", "windows of 64 tokens"},
+              {"eval", {{"task", "ppl"}, {"limit", 0}}},
+              {"subject", {{"name", "a model"}, {"parameters", 100}}}};
+  {
+    const std::lock_guard lock(stage.store().mutex);
+    stage.store().runs.push_back(run);
+    ++stage.store().version;
+  }
+  stage.bench().state().follow_newest = false;
+  EXPECT_TRUE(stage.act("inspect an evaluation", [&](ImGuiTestContext* ctx) {
+    ctx->SetRef("//Inspector");
+    // The desk reads on its own; until it has, no run can keep the focus.
+    for (int i = 0; i < 500 && stage.bench().state().focus != run.summary.id; ++i) {
+      stage.bench().state().focus = run.summary.id;
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+      ctx->Yield(2);
+    }
+    IM_CHECK(exists(ctx, "##add_tag"));
+    IM_CHECK(!exists(ctx, "Replay and verify"));
+  }));
   visit_all(stage);
 }
 

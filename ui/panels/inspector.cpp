@@ -37,6 +37,11 @@ void pair(const PanelContext& context, const std::string& name, const std::strin
   hint(ImGui::CalcTextSize(value.c_str()).x > ImGui::GetColumnWidth() ? value : std::string());
 }
 
+// Evaluations are measured, not trained: no steps, nothing to resume or to replay.
+bool is_evaluation(const RunRow& row) {
+  return row.kind == "eval";
+}
+
 void draw_head(PanelContext& context, const RunRow& row) {
   swatch(context.run_color(row.id), 12 * context.scale);
   ImGui::SameLine();
@@ -44,11 +49,13 @@ void draw_head(PanelContext& context, const RunRow& row) {
   ImGui::TextUnformatted(row.name.c_str());
   ImGui::PopFont();
   state_badge(context.theme, row.state);
-  ImGui::SameLine();
-  muted_text(context.theme, row.total_steps > 0
-                                ? fmt::format("step {} of {}", row.step, row.total_steps)
-                                : fmt::format("step {}", row.step));
-  if (row.total_steps > 0) {
+  if (!is_evaluation(row)) {
+    ImGui::SameLine();
+    muted_text(context.theme, row.total_steps > 0
+                                  ? fmt::format("step {} of {}", row.step, row.total_steps)
+                                  : fmt::format("step {}", row.step));
+  }
+  if (row.total_steps > 0 && !is_evaluation(row)) {
     ImGui::ProgressBar(static_cast<float>(row.progress()), {-1, 4 * context.scale}, "");
   }
   if (!row.error.empty()) {
@@ -59,7 +66,7 @@ void draw_head(PanelContext& context, const RunRow& row) {
 void draw_actions(PanelContext& context, const RunRow& row) {
   const bool ended = row.state != RunState::kRunning && row.state != RunState::kPaused &&
                      row.state != RunState::kQueued;
-  if (!ended) {
+  if (!ended || is_evaluation(row)) {
     return;
   }
   ImGui::BeginDisabled(context.live.busy);
@@ -92,7 +99,7 @@ void draw_values(PanelContext& context, const RunRow& row) {
   if (!begin_pairs("values")) {
     return;
   }
-  for (const std::string_view group : {"eval/", "train/", "perf/", "model/", "mem/"}) {
+  for (const std::string_view group : {"task/", "eval/", "train/", "perf/", "model/", "mem/"}) {
     for (const auto& [metric, last] : row.last) {
       if (metric.rfind(group, 0) != 0) {
         continue;
@@ -149,6 +156,28 @@ void draw_spec(PanelContext& context, const RunRow& row) {
   ImGui::EndTable();
 }
 
+// What an evaluation measured: its rule, its model and data, and what was set.
+void draw_evaluation(PanelContext& context, const RunRow& row) {
+  ImGui::SeparatorText("evaluation");
+  if (!row.spec) {
+    muted_text(context.theme, "reading");
+    return;
+  }
+  ImGui::TextWrapped("%s", row.spec->value("rule", "").c_str());
+  if (!begin_pairs("evaluation")) {
+    return;
+  }
+  for (const char* section : {"subject", "eval"}) {
+    const Json values = ex::get_path(*row.spec, section);  // null where there is none
+    for (const auto& [key, value] : values.items()) {
+      if (value != "" && value != 0 && value != false) {
+        pair(context, key, value.is_string() ? value.get<std::string>() : value.dump());
+      }
+    }
+  }
+  ImGui::EndTable();
+}
+
 void draw_notes(PanelContext& context, const RunRow& row) {
   ImGui::SeparatorText("tags and note");
   std::string removed;
@@ -196,9 +225,14 @@ void draw_inspector(PanelContext& context) {
   }
   draw_head(context, *row);
   draw_actions(context, *row);
-  draw_memory(context, *row);
-  draw_values(context, *row);
-  draw_spec(context, *row);
+  if (is_evaluation(*row)) {  // what was asked first
+    draw_values(context, *row);
+    draw_memory(context, *row);
+  } else {
+    draw_memory(context, *row);
+    draw_values(context, *row);
+  }
+  is_evaluation(*row) ? draw_evaluation(context, *row) : draw_spec(context, *row);
   draw_notes(context, *row);
 }
 
