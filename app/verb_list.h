@@ -12,6 +12,7 @@ void add_doctor(CLI::App& root, Cli& cli);
 void add_eval(CLI::App& root, Cli& cli);
 void add_export(CLI::App& root, Cli& cli);
 void add_gc(CLI::App& root, Cli& cli);
+void add_generate(CLI::App& root, Cli& cli);
 void add_inspect(CLI::App& root, Cli& cli);
 void add_ls(CLI::App& root, Cli& cli);
 void add_plan(CLI::App& root, Cli& cli);

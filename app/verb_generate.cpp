@@ -1,0 +1,196 @@
+// lathe generate MODEL --prompt TEXT: lets a model go on with a text, told as it comes.
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdio>
+
+#include "app/open_model.h"
+#include "app/signal_watch.h"
+#include "app/verb_list.h"
+#include "engine/lm/generator.h"
+#include "engine/lm/language_model.h"
+#include "experiments/predict.h"
+
+namespace lathe::app {
+namespace {
+
+// The context where a model names none.
+constexpr std::int64_t kUsualContext = 4096;
+
+struct GenerateOptions {
+  std::string model;
+  std::string prompt;
+  std::int64_t max_tokens = 128;
+  std::int64_t context = 0;
+  SamplingConfig sampling{.temperature = 0.8, .top_k = 40, .top_p = 0.95};
+};
+
+// The positions to keep memory for: no more than can be filled.
+Result<std::int64_t> context_of(const LanguageModel& model, const GenerateOptions& chosen,
+                                std::int64_t prompt) {
+  const std::int64_t trained = model.config().context;
+  const std::int64_t limit = trained > 0 ? trained : kUsualContext;
+  if (trained > 0 && chosen.context > trained) {
+    return Error{ErrorKind::kUsage,
+                 fmt::format("--context {} is more than the {} positions that {} was trained for",
+                             chosen.context, trained, chosen.model),
+                 fmt::format("choose at most {}", trained)};
+  }
+  const std::int64_t wanted = chosen.context > 0 ? chosen.context : limit;
+  return std::max<std::int64_t>(1, std::min(wanted, prompt + chosen.max_tokens));
+}
+
+// An id that ends a text for this model.
+std::vector<std::int32_t> stop_ids(const TextTokenizer& tokenizer) {
+  std::vector<std::int32_t> ids;
+  for (const std::int32_t id : {tokenizer.special().eos, tokenizer.find("<|im_end|>"),
+                                tokenizer.find("<|eot_id|>"), tokenizer.find("<|endoftext|>")}) {
+    if (id >= 0) {
+      ids.push_back(id);
+    }
+  }
+  return ids;
+}
+
+Json result_json(const GenerateResult& result, const LanguageModel& model, const std::string& text,
+                 const LedgerSnapshot& memory) {
+  return {{"text", text},
+          {"ids", result.ids},
+          {"stopped_by", stop_reason_name(result.reason)},
+          {"prompt_tokens", result.prompt_tokens},
+          {"prefill_tokens_per_sec", result.prefill_tokens_per_second()},
+          {"decode_tokens_per_sec", result.decode_tokens_per_second()},
+          {"mapped_bytes", memory.mapped_bytes},
+          {"owned_bytes", memory.owned_bytes()},
+          {"model", {{"format", model.identity().format}, {"hash", model.identity().hash}}}};
+}
+
+void print_summary(const GenerateResult& result, const LedgerSnapshot& memory) {
+  fmt::print(stderr,
+             "{} tokens, ended by {}; prefill {:.1f} tok/s ({} tokens), decode {:.1f} tok/s; "
+             "{:.0f} MB mapped, {:.0f} MB owned\n",
+             result.ids.size(), stop_reason_name(result.reason), result.prefill_tokens_per_second(),
+             result.prompt_tokens, result.decode_tokens_per_second(),
+             double(memory.mapped_bytes) * 1e-6, double(memory.owned_bytes()) * 1e-6);
+}
+
+Result<int> generate_text(const GlobalOptions& options, const GenerateOptions& chosen,
+                          Backend& backend, LanguageModel& model) {
+  const TextTokenizer& tokenizer = *model.tokenizer();
+  GenerateRequest request{.prompt = tokenizer.encode(chosen.prompt),
+                          .max_tokens = chosen.max_tokens,
+                          .stop_ids = stop_ids(tokenizer),
+                          .sampling = chosen.sampling};
+  const SpecialTokens& marks = tokenizer.special();
+  if (marks.add_eos && !request.prompt.empty() && request.prompt.back() == marks.eos) {
+    request.prompt.pop_back();  // the text goes on
+  }
+  if (request.prompt.empty() && marks.bos >= 0) {
+    request.prompt.push_back(marks.bos);
+  }
+  const auto context = context_of(model, chosen, static_cast<std::int64_t>(request.prompt.size()));
+  if (!context) {
+    return context.error();
+  }
+  std::atomic<bool> cancelled = false;
+  const SignalWatch signals([&](int) { cancelled = true; });
+  Generator generator(backend, model.transformer(), model.config(), *context);
+  TextStream stream(tokenizer);
+  std::string text;
+  const auto tell = [&](const std::string& piece) {
+    text += piece;
+    if (!options.json) {
+      std::fwrite(piece.data(), 1, piece.size(), stdout);
+      std::fflush(stdout);
+    }
+  };
+  const auto result = generator.generate(request, [&](std::int32_t id) {
+    tell(stream.push(id));
+    return !cancelled;
+  });
+  tell(stream.finish());
+  if (!options.json) {
+    fmt::print("\n");
+  }
+  if (!result) {
+    return result.error();
+  }
+  const LedgerSnapshot& memory = backend.ledger().peak();
+  if (options.json) {
+    fmt::print(
+        "{}\n",
+        Json{{"event", "result"}, {"generate", result_json(*result, model, text, memory)}}.dump(
+            -1, ' ', false, Json::error_handler_t::replace));
+  } else if (!options.quiet) {
+    print_summary(*result, memory);
+  }
+  return cancelled ? signals.exit_code() : 0;
+}
+
+Result<int> generate(const GlobalOptions& options, const GenerateOptions& chosen) {
+  const std::string wrong = sampling_error(chosen.sampling);
+  if (!wrong.empty()) {
+    return Error{ErrorKind::kUsage, wrong, ""};
+  }
+  const std::filesystem::path path = model_path(chosen.model);
+  if (path.empty()) {
+    return Error{
+        ErrorKind::kUsage, "there is no model \"" + chosen.model + "\"",
+        "name a .gguf file, a folder with config.json, or one in " + models_dir().string()};
+  }
+  const auto device = experiments::resolve_device(options.device);
+  if (!device) {
+    return device.error();
+  }
+  const auto backend = make_backend(*device, options.threads);
+  if (!backend) {
+    return backend.error();
+  }
+  try {
+    auto model = LanguageModel::open(**backend, path, WeightForm::kAsStored);
+    if (!model) {
+      return model.error();
+    }
+    if (model->tokenizer() == nullptr) {
+      return Error{ErrorKind::kData,
+                   path.string() + " has no tokenizer: " + model->tokenizer_problem(),
+                   "put the model's tokenizer.json beside it"};
+    }
+    return generate_text(options, chosen, **backend, *model);
+  } catch (const OutOfMemory& failure) {
+    return Error{ErrorKind::kOutOfMemory, failure.what(), "ask for a shorter --context"};
+  }
+}
+
+}  // namespace
+
+void add_generate(CLI::App& root, Cli& cli) {
+  const auto chosen = std::make_shared<GenerateOptions>();
+  CLI::App* verb = add_verb(root, cli, "generate", "Let a model go on with a text", [&cli, chosen] {
+    const auto code = generate(cli.options, *chosen);
+    return code ? *code : report_error(code.error(), cli.options);
+  });
+  verb->add_option("model", chosen->model,
+                   "a .gguf file, a Hugging Face folder, or an installed one")
+      ->required();
+  verb->add_option("--prompt", chosen->prompt, "the text that the model goes on with")->required();
+  verb->add_option("--max-tokens", chosen->max_tokens, "tokens to generate at most")
+      ->check(CLI::Range(0, 1 << 20))
+      ->capture_default_str();
+  verb->add_option("--context", chosen->context, "positions at most; 0: the model's own")
+      ->check(CLI::Range(0, 1 << 20))
+      ->capture_default_str();
+  SamplingConfig& sampling = chosen->sampling;
+  verb->add_option("--temperature", sampling.temperature, "0: always the most likely token")
+      ->capture_default_str();
+  verb->add_option("--top-k", sampling.top_k, "draw from the k most likely tokens; 0: from all")
+      ->capture_default_str();
+  verb->add_option("--top-p", sampling.top_p,
+                   "draw from the fewest tokens whose chances reach p; 1: from all")
+      ->capture_default_str();
+  verb->add_option("--seed", sampling.seed, "the same seed draws the same text")
+      ->capture_default_str();
+}
+
+}  // namespace lathe::app
