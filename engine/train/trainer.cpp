@@ -1,10 +1,13 @@
 // The trainer: batches, micro-batches, clipping, update, evaluation, checkpoints.
 #include "engine/train/trainer.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <functional>
 
 #include "engine/base/hash.h"
+#include "engine/data/batch_source.h"
 #include "engine/data/token_source.h"
 #include "engine/nn/transformer.h"
 #include "engine/optim/adamw.h"
@@ -26,10 +29,13 @@ std::string spec_digest(const TrainSpec& spec) {
        spec.method}}.dump());
 }
 
-// Input and target ids of one micro-batch on the device.
+// One micro-batch on the device; `shape` names its positions and first keys where rows are packed.
 struct Batch {
   Tensor ids;
   Tensor targets;
+  Tensor positions;
+  Tensor first_key;
+  BatchShape shape;
 };
 
 class TransformerTrainer final : public Trainer {
@@ -38,14 +44,17 @@ class TransformerTrainer final : public Trainer {
                      std::shared_ptr<const TokenSource> data)
       : backend_(backend),
         spec_(spec),
-        data_(std::move(data)),
         shape_{spec.train.batch_size, spec.train.seq_len},
         model_(backend, spec.model, slots),
         optimizer_(backend, model_.parameters()),
         parameters_(count_parameters(spec.model, slots)) {
     state_.knobs = {spec.optim.lr, spec.optim.weight_decay, spec.optim.clip_norm};
     state_.spec_digest = spec_digest(spec);
-    state_.data_digest = data_ == nullptr ? "" : data_->info().digest;
+    if (data != nullptr) {
+      state_.data_digest = data->info().digest;
+      rows_ = make_batch_source(std::move(data),
+                                {spec.train.batch_size, spec.train.seq_len, spec.train.grad_accum});
+    }
     model_.initialise(static_cast<std::uint64_t>(spec.seed));
   }
 
@@ -64,14 +73,15 @@ class TransformerTrainer final : public Trainer {
   Backend& backend() override { return backend_; }
 
  private:
-  Batch load_batch(Split split, std::span<const std::int64_t> offsets);
-  std::vector<std::int64_t> heldout_offsets() const;
+  Batch load_batch(const std::function<void(const BatchRows&)>& fill);
+  std::vector<std::int64_t> evaluated_windows() const;
+  std::int64_t count_targets();
   CrossEntropySums accumulate_gradients(float grad_scale);
   Result<double> checked_norm(double loss);
 
   Backend& backend_;
   TrainSpec spec_;
-  std::shared_ptr<const TokenSource> data_;
+  std::unique_ptr<BatchSource> rows_;  // null on meta
   BatchShape shape_;
   Transformer model_;
   AdamW optimizer_;
@@ -79,37 +89,67 @@ class TransformerTrainer final : public Trainer {
   TrainState state_;
 };
 
-// Copies sequences of seq_len + 1 tokens to the device as inputs and their successors.
-Batch TransformerTrainer::load_batch(Split split, std::span<const std::int64_t> offsets) {
+// Has the rows of a micro-batch filled in and copies them to the device.
+Batch TransformerTrainer::load_batch(const std::function<void(const BatchRows&)>& fill) {
   const Shape shape{shape_.batch, shape_.seq_len};
-  Batch batch{workspace(backend_, "batch", "ids", shape, DType::kI32),
-              workspace(backend_, "batch", "targets", shape, DType::kI32)};
-  if (!backend_.computes()) {
+  const auto on_device = [&](const char* name) {
+    return workspace(backend_, "batch", name, shape, DType::kI32);
+  };
+  Batch batch{.ids = on_device("ids"),
+              .targets = on_device("targets"),
+              .positions = {},
+              .first_key = {},
+              .shape = shape_};
+  const bool packs = rows_ != nullptr && rows_->packs();
+  if (packs) {
+    batch.positions = on_device("positions");
+    batch.first_key = on_device("first_key");
+    batch.shape.positions = batch.positions;
+    batch.shape.first_key = batch.first_key;
+  }
+  if (rows_ == nullptr) {
     return batch;
   }
-  const std::span<const std::int32_t> stream = data_->tokens(split);
-  std::vector<std::int32_t> ids;
-  std::vector<std::int32_t> targets;
-  for (const std::int64_t offset : offsets) {
-    const auto first = stream.begin() + offset;
-    ids.insert(ids.end(), first, first + shape_.seq_len);
-    targets.insert(targets.end(), first + 1, first + 1 + shape_.seq_len);
+  const auto tokens = static_cast<std::size_t>(shape_.tokens());
+  std::vector<std::int32_t> host(tokens * (packs ? 4 : 2));
+  const std::span<std::int32_t> all(host);
+  BatchRows rows{.ids = all.first(tokens),
+                 .targets = all.subspan(tokens, tokens),
+                 .positions = {},
+                 .first_key = {}};
+  if (packs) {
+    rows.positions = all.subspan(2 * tokens, tokens);
+    rows.first_key = all.subspan(3 * tokens, tokens);
   }
-  backend_.write(batch.ids, ids.data(), batch.ids.ref().bytes());
-  backend_.write(batch.targets, targets.data(), batch.targets.ref().bytes());
+  fill(rows);
+  backend_.write(batch.ids, rows.ids.data(), batch.ids.ref().bytes());
+  backend_.write(batch.targets, rows.targets.data(), batch.targets.ref().bytes());
+  if (packs) {
+    backend_.write(batch.positions, rows.positions.data(), batch.positions.ref().bytes());
+    backend_.write(batch.first_key, rows.first_key.data(), batch.first_key.ref().bytes());
+  }
   return batch;
+}
+
+// The targets that the next step is the mean of.
+std::int64_t TransformerTrainer::count_targets() {
+  if (rows_ == nullptr) {
+    return shape_.tokens() * spec_.train.grad_accum;
+  }
+  std::int64_t count = 0;
+  for (std::int64_t micro = 0; micro < spec_.train.grad_accum; ++micro) {
+    count += rows_->train_targets(static_cast<std::uint64_t>(spec_.seed), state_.step, micro);
+  }
+  return std::max<std::int64_t>(1, count);
 }
 
 CrossEntropySums TransformerTrainer::accumulate_gradients(float grad_scale) {
   CrossEntropySums sums;
-  std::vector<std::int64_t> offsets(static_cast<std::size_t>(shape_.batch));
   for (std::int64_t micro = 0; micro < spec_.train.grad_accum; ++micro) {
-    if (data_ != nullptr) {
-      batch_offsets(static_cast<std::int64_t>(data_->tokens(Split::kTrain).size()), shape_.seq_len,
-                    static_cast<std::uint64_t>(spec_.seed), state_.step, micro, offsets);
-    }
-    const Batch batch = load_batch(Split::kTrain, offsets);
-    model_.train(batch.ids, batch.targets, shape_, spec_.train.logit_chunk, grad_scale, &sums);
+    const Batch batch = load_batch([&](const BatchRows& rows) {
+      rows_->train_rows(static_cast<std::uint64_t>(spec_.seed), state_.step, micro, rows);
+    });
+    model_.train(batch.ids, batch.targets, batch.shape, spec_.train.logit_chunk, grad_scale, &sums);
   }
   return sums;
 }
@@ -145,9 +185,10 @@ Result<StepReport> TransformerTrainer::step() {
   backend_.counters() = OpCounters{};
   optimizer_.drop_gradients();  // of a step that ended by OutOfMemory
   const std::int64_t tokens = shape_.tokens() * spec_.train.grad_accum;
-  const CrossEntropySums sums = accumulate_gradients(1.0f / static_cast<float>(tokens));
+  const std::int64_t targets = count_targets();
+  const CrossEntropySums sums = accumulate_gradients(1.0f / static_cast<float>(targets));
   ledger.set_phase("optimizer");
-  const double loss = sums.loss / static_cast<double>(tokens);
+  const double loss = sums.loss / static_cast<double>(targets);
   const Result<double> norm = checked_norm(loss);
   if (!norm) {
     return norm.error();
@@ -166,7 +207,7 @@ Result<StepReport> TransformerTrainer::step() {
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
   return StepReport{.step = step,
                     .loss = loss,
-                    .accuracy = static_cast<double>(sums.correct) / static_cast<double>(tokens),
+                    .accuracy = static_cast<double>(sums.correct) / static_cast<double>(targets),
                     .lr = lr,
                     .grad_norm = *norm,
                     .tokens = state_.tokens,
@@ -176,31 +217,30 @@ Result<StepReport> TransformerTrainer::step() {
                     .peak = ledger.peak()};
 }
 
-// The windows of seq_len tokens that an evaluation reads, spread evenly over the held-out stream:
-// its first files alone would not stand for it. Always the same for the same corpus and spec.
-std::vector<std::int64_t> TransformerTrainer::heldout_offsets() const {
-  const std::int64_t held =
-      data_ == nullptr ? 0 : static_cast<std::int64_t>(data_->tokens(Split::kHeldout).size());
-  const std::int64_t windows = std::max<std::int64_t>(1, (held - 1) / shape_.seq_len);
-  const std::int64_t all_batches = (windows + shape_.batch - 1) / shape_.batch;
+// The windows that an evaluation reads, spread evenly over the held-out part: its first files alone
+// would not stand for it. Always the same for the same corpus and spec.
+std::vector<std::int64_t> TransformerTrainer::evaluated_windows() const {
+  const std::int64_t available = rows_ == nullptr ? 1 : rows_->heldout_windows();
+  const std::int64_t all_batches = (available + shape_.batch - 1) / shape_.batch;
   const std::int64_t batches =
-      data_ == nullptr ? spec_.train.eval_batches : std::min(spec_.train.eval_batches, all_batches);
+      rows_ == nullptr ? spec_.train.eval_batches : std::min(spec_.train.eval_batches, all_batches);
   const std::int64_t count = batches * shape_.batch;
-  std::vector<std::int64_t> offsets;
+  std::vector<std::int64_t> windows;
   for (std::int64_t i = 0; i < count; ++i) {
-    const std::int64_t window = count <= windows ? i * windows / count : i % windows;
-    offsets.push_back(window * shape_.seq_len);
+    windows.push_back(count <= available ? i * available / count : i % available);
   }
-  return offsets;
+  return windows;
 }
 
 Result<EvalReport> TransformerTrainer::evaluate() {
-  const std::vector<std::int64_t> offsets = heldout_offsets();
+  const std::vector<std::int64_t> windows = evaluated_windows();
   const auto batch_size = static_cast<std::size_t>(shape_.batch);
   CrossEntropySums sums;
-  for (std::size_t first = 0; first < offsets.size(); first += batch_size) {
-    const Batch batch = load_batch(Split::kHeldout, std::span(offsets).subspan(first, batch_size));
-    model_.evaluate(batch.ids, batch.targets, shape_, spec_.train.logit_chunk, &sums);
+  for (std::size_t first = 0; first < windows.size(); first += batch_size) {
+    const Batch batch = load_batch([&](const BatchRows& rows) {
+      rows_->heldout_rows(std::span(windows).subspan(first, batch_size), rows);
+    });
+    model_.evaluate(batch.ids, batch.targets, batch.shape, spec_.train.logit_chunk, &sums);
   }
   if (!std::isfinite(sums.loss)) {
     return Error{ErrorKind::kDiverged,

@@ -18,11 +18,11 @@ class TokenSource;  // engine/data/token_source.h
 // What one optimizer step tells.
 struct StepReport {
   std::int64_t step = 0;  // 1 for the first
-  double loss = 0;        // mean nats per token over the whole accumulated batch
-  double accuracy = 0;    // share of tokens whose argmax is the target
+  double loss = 0;        // mean nats per target over the whole accumulated batch
+  double accuracy = 0;    // share of targets that are the argmax
   double lr = 0;
   double grad_norm = 0;     // before clipping
-  std::int64_t tokens = 0;  // trained on so far
+  std::int64_t tokens = 0;  // put through the model in training so far
   double step_secs = 0;
   double flops = 0;     // of the ops issued
   LedgerSnapshot live;  // after the step

@@ -1,0 +1,57 @@
+// What the trainer reads: micro-batches as rows of tokens with their targets, whatever the data is
+// made of. Training rows are decided by (seed, step, micro) alone, so that a resumed or replayed
+// run reads the same; evaluation rows by the number of a window of the held-out part.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+
+namespace lathe {
+
+class TokenSource;  // engine/data/token_source.h
+
+// The target of a row's token that nothing is to be learnt from.
+constexpr std::int32_t kIgnoredTarget = -1;
+
+// Where a source writes: rows of seq_len tokens one after the other, of equal size. The last two
+// are empty unless the source packs.
+struct BatchRows {
+  std::span<std::int32_t> ids;
+  std::span<std::int32_t> targets;    // what follows each id, or kIgnoredTarget
+  std::span<std::int32_t> positions;  // of each token within its own sample
+  std::span<std::int32_t> first_key;  // where its sample begins in the row: all it may attend to
+};
+
+// Single-threaded, as the trainer is; may remember what it has worked out.
+class BatchSource {
+ public:
+  virtual ~BatchSource() = default;
+
+  // Whether rows hold several samples, so that positions and first keys are needed.
+  virtual bool packs() const = 0;
+  // The rows of micro-batch `micro` of optimizer step `step` (0-based).
+  virtual void train_rows(std::uint64_t seed, std::int64_t step, std::int64_t micro,
+                          const BatchRows& out) = 0;
+  // How many of that micro-batch's targets count: known before it is trained on, because a step's
+  // gradient is the mean over all its micro-batches.
+  virtual std::int64_t train_targets(std::uint64_t seed, std::int64_t step, std::int64_t micro) = 0;
+
+  // Rows of the held-out part, at least 1.
+  virtual std::int64_t heldout_windows() const = 0;
+  // One row for each window, in [0, heldout_windows()).
+  virtual void heldout_rows(std::span<const std::int64_t> windows, const BatchRows& out) = 0;
+};
+
+// Extents of the micro-batches of a run.
+struct BatchExtents {
+  std::int64_t batch = 1;    // rows
+  std::int64_t seq_len = 1;  // tokens of a row
+  std::int64_t grad_accum = 1;
+};
+
+// Rows of `data`, which is long enough for one of each part (open_corpus() sees to it).
+std::unique_ptr<BatchSource> make_batch_source(std::shared_ptr<const TokenSource> data,
+                                               const BatchExtents& extents);
+
+}  // namespace lathe
