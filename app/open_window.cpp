@@ -13,6 +13,7 @@
 #include "app/children.h"
 #include "app/config_source.h"
 #include "app/environment.h"
+#include "app/model_desk.h"
 #include "app/open_model.h"
 #include "app/signal_watch.h"
 #include "app/stored_work.h"
@@ -119,6 +120,30 @@ Result<void> resume_detached(const GlobalOptions& options, const std::string& id
   return {};
 }
 
+// Where the window's commands go: jobs on models to their lane, the rest to the session.
+class CommandRouter final : public CommandSink {
+ public:
+  CommandRouter(Session& session, ModelLane& lane) : session_(session), lane_(lane) {}
+
+  void send(Command command) override {
+    if (auto* open = std::get_if<OpenModel>(&command)) {
+      lane_.send(std::move(*open));
+    } else if (auto* evaluate = std::get_if<EvaluateModel>(&command)) {
+      lane_.send(std::move(*evaluate));
+    } else if (auto* generate = std::get_if<Generate>(&command)) {
+      lane_.send(std::move(*generate));
+    } else if (const auto* cancel = std::get_if<CancelJob>(&command)) {
+      lane_.cancel(cancel->job);
+    } else {
+      session_.send(std::move(command));
+    }
+  }
+
+ private:
+  Session& session_;
+  ModelLane& lane_;
+};
+
 class WindowPlace {
  public:
   explicit WindowPlace(const GlobalOptions& options)
@@ -138,7 +163,10 @@ class WindowPlace {
     Result<void> shown;
     {
       Session session(session_ports());
-      shown = show_window(window_ports(session));
+      ModelDesk desk(options_, store_path(options_), bus_);
+      ModelLane lane(desk.work(), bus_);
+      CommandRouter router(session, lane);
+      shown = show_window(window_ports(router));
     }
     if (const Result<void> written = store_->flush(); !written) {
       return written.error();
@@ -178,10 +206,10 @@ class WindowPlace {
     return ports;
   }
 
-  WindowPorts window_ports(Session& session) {
+  WindowPorts window_ports(CommandSink& commands) {
     const std::string file = store_path(options_);
     WindowPorts ports;
-    ports.commands = &session;
+    ports.commands = &commands;
     ports.live = &live_;
     ports.store = {.open = [file] { return storage::open_catalog(file); },
                    .edit = [this](const ui::StoreEdit& edit) { return apply_edit(*store_, edit); }};

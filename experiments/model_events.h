@@ -1,4 +1,4 @@
-// The protocol of work on models that exist: open, measure, export, let them speak. Beside
+// The protocol of work on models that exist: open, measure, let them speak. Beside
 // training: a lane of its own carries it out, one job after another.
 #pragma once
 
@@ -14,7 +14,7 @@ namespace lathe::experiments {
 // Made by whoever asks, as a run's is (ids.h).
 using JobId = std::string;
 
-enum class JobKind : std::uint8_t { kOpen, kEvaluate, kExport, kGenerate };
+enum class JobKind : std::uint8_t { kOpen, kEvaluate, kGenerate };
 
 // What a file says of the model in it.
 struct ModelFacts {
@@ -52,8 +52,7 @@ struct TextPiece {
   JobId job;
   std::string text;
 };
-// `result`: of an evaluation its metrics, of an export path, bytes and difference, of a generation
-// its tokens and speeds.
+// `result`: of an evaluation its metrics, of a generation its tokens and speeds.
 struct JobFinished {
   JobId job;
   Json result;
@@ -74,18 +73,10 @@ struct EvaluateModel {
   std::string model;
   Json task;
 };
-struct ExportModel {
-  JobId job;
-  std::string model;
-  std::string format;  // "hf" | "gguf"
-  std::string dtype;   // "f16", "q8_0" ...
-  std::string out;
-};
 struct Generate {
   JobId job;
   std::string model;
   std::string prompt;
-  bool chat = true;
   Json sampling = Json::object();  // temperature, top_k, top_p, seed, max_tokens
 };
 struct CancelJob {

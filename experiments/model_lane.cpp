@@ -26,10 +26,6 @@ JobStarted started(const EvaluateModel& job) {
   return {job.job, JobKind::kEvaluate, job.model,
           fmt::format("{}{}{}", job.task.value("task", ""), data.empty() ? "" : " on ", data)};
 }
-JobStarted started(const ExportModel& job) {
-  return {job.job, JobKind::kExport, job.model,
-          fmt::format("{} {} to {}", job.format, job.dtype, file_name(job.out))};
-}
 JobStarted started(const Generate& job) {
   return {job.job, JobKind::kGenerate, job.model, "answering"};
 }
@@ -119,8 +115,6 @@ void ModelLane::carry_out(const ModelJob& job) {
       facts ? sink_.on_event(ModelOpened{id, *facts}) : fail(facts.error());
     } else if (const auto* evaluate = std::get_if<EvaluateModel>(&job)) {
       finish(work_.evaluate(*evaluate, watch));
-    } else if (const auto* write = std::get_if<ExportModel>(&job)) {
-      finish(work_.write(*write, watch));
     } else if (const auto* generate = std::get_if<Generate>(&job)) {
       finish(work_.generate(*generate, watch));
     }

@@ -70,14 +70,14 @@ Result<Json> evaluate(const EvaluateModel&, const JobWatch&) {
 }
 
 ModelWork work() {
-  return {.open = open, .evaluate = evaluate, .write = {}, .generate = generate};
+  return {.open = open, .evaluate = evaluate, .generate = generate};
 }
 
 TEST(ModelLane, AJobTellsItsStartItsTextAndItsResult) {
   Events events;
   ModelLane lane(work(), events);
   lane.send(OpenModel{"1", "tiny"});
-  lane.send(Generate{"2", "tiny", "hello", true, Json::object()});
+  lane.send(Generate{"2", "tiny", "hello", Json::object()});
   EXPECT_EQ(events.await<ModelOpened>("1").facts.model, "tiny");
   EXPECT_EQ(events.await<JobFinished>("2").result["tokens"], 3);
   const std::vector<Event> all = events.all();
@@ -90,7 +90,7 @@ TEST(ModelLane, AJobTellsItsStartItsTextAndItsResult) {
 TEST(ModelLane, ACancelledJobEndsAndTheNextOneRuns) {
   Events events;
   ModelLane lane(work(), events);
-  lane.send(Generate{"1", "tiny", "endless", true, Json::object()});
+  lane.send(Generate{"1", "tiny", "endless", Json::object()});
   events.await<TextPiece>("1");
   lane.send(OpenModel{"2", "waits"});
   lane.send(OpenModel{"3", "tiny"});
@@ -117,7 +117,7 @@ TEST(ModelLane, LeavingEndsWhatRuns) {
   Events events;
   {
     ModelLane lane(work(), events);
-    lane.send(Generate{"1", "tiny", "endless", true, Json::object()});
+    lane.send(Generate{"1", "tiny", "endless", Json::object()});
     events.await<TextPiece>("1");
   }
   EXPECT_TRUE(events.await<JobFailed>("1").cancelled);

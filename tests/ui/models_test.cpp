@@ -1,4 +1,4 @@
-// Models and Playground by clicks: open, evaluate, export, set up a fine-tune, ask two models.
+// Models and Playground by clicks: open, evaluate, ask two models.
 #include <gtest/gtest.h>
 #include <imgui.h>
 #include <imgui_te_context.h>
@@ -62,26 +62,6 @@ TEST(Models, AModelIsOpenedEvaluatedAndItsResultShown) {
   EXPECT_EQ(job->state, JobState::kDone);
 }
 
-TEST(Models, ExportNamesFormatAndTypeAndAFailureStandsInProblems) {
-  Stage stage({});
-  open_model(stage, "tiny");
-  EXPECT_TRUE(stage.act("export", [](ImGuiTestContext* ctx) {
-    ctx->ItemInputValue("**/##out", "/tmp/tiny.gguf");
-    ctx->ItemClick("**/Export###export_model");
-  }));
-  const auto asked = sent<ex::ExportModel>(stage);
-  ASSERT_EQ(asked.size(), 1U);
-  EXPECT_EQ(asked[0].format, "gguf");
-  EXPECT_EQ(asked[0].dtype, "f16");
-  EXPECT_EQ(asked[0].out, "/tmp/tiny.gguf");
-  stage.live().on_event(ex::JobFailed{
-      asked[0].job, {ErrorKind::kDisk, "/tmp/tiny.gguf: no space left", "free some"}, false});
-  stage.frames(3);
-  ASSERT_EQ(stage.bench().live().problems->size(), 1U);
-  EXPECT_EQ(stage.bench().live().problems->front().entry.text,
-            "/tmp/tiny.gguf: no space left; free some");
-}
-
 TEST(Models, AModelThatCannotBeOpenedSaysWhy) {
   Stage stage({});
   EXPECT_TRUE(stage.act("open", [&](ImGuiTestContext* ctx) {
@@ -97,6 +77,9 @@ TEST(Models, AModelThatCannotBeOpenedSaysWhy) {
   EXPECT_EQ(stage.bench().live().models->models.size(), 0U);
   EXPECT_EQ(stage.bench().live().models->latest("/nowhere.gguf", JobKind::kOpen)->state,
             JobState::kFailed);
+  ASSERT_EQ(stage.bench().live().problems->size(), 1U);
+  EXPECT_EQ(stage.bench().live().problems->front().entry.text,
+            "there is no file /nowhere.gguf; name one");
 }
 
 TEST(Playground, OnePromptGoesToBothModelsAndTheirTextComesInPieces) {

@@ -67,9 +67,6 @@ TEST_F(Pictures, ModelsAndPlayground) {
                                         "ppl on wiki.txt"});
   live.on_event(experiments::JobFinished{
       "e", {{"perplexity", 19.6531}, {"rule", "windows of 512"}, {"tokens", 16863}}});
-  live.on_event(
-      experiments::JobStarted{"x", experiments::JobKind::kExport, state.model, "gguf q8_0"});
-  live.on_event(experiments::JobProgress{"x", 0.63, "layers.18 of 30"});
   show(*stage_, ImGuiKey_5);
   expect_drawn("models");
   show(*stage_, ImGuiKey_6);

@@ -5,13 +5,6 @@
 
 namespace lathe::ui {
 
-std::vector<const char*> dtypes_of(int format) {
-  if (std::string_view(kExportFormats[static_cast<std::size_t>(format)]) == "hf") {
-    return {"f32", "f16", "bf16"};
-  }
-  return {"f16", "q8_0", "q6_k", "q4_1", "q4_0", "bf16", "f32"};
-}
-
 Json evaluation_of(const EvaluationForm& form) {
   Json task = {{"task", kEvaluationTasks[static_cast<std::size_t>(form.task)].id},
                {"data", form.data}};

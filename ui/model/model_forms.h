@@ -15,20 +15,8 @@ struct EvaluationForm {
   int limit = 0;  // 0: all
 };
 
-struct ExportForm {
-  int format = 0;  // of kExportFormats
-  int dtype = 0;   // of dtypes_of(format)
-  std::string out;
-};
-
-struct FineTuneForm {
-  std::string data;
-  int kind = 0;  // of kDataKinds
-};
-
 struct PlaygroundForm {
   std::string prompt;
-  bool chat = true;
   float temperature = 0.7f;
   float top_p = 0.95f;
   int top_k = 40;
@@ -52,12 +40,6 @@ inline constexpr std::array<EvaluationTask, 8> kEvaluationTasks{
      {"arc", "ARC", "JSON lines of ARC easy or challenge"},
      {"boolq", "BoolQ", "JSON lines: question, passage, answer"},
      {"sentiment", "Finance sentiment", "FPB, FiQA or TFNS as published"}}};
-
-inline constexpr std::array<const char*, 2> kExportFormats{"gguf", "hf"};
-// The element types that a format can be written in.
-std::vector<const char*> dtypes_of(int format);
-
-inline constexpr std::array<const char*, 3> kDataKinds{"instruct", "chat", "text"};
 
 Json evaluation_of(const EvaluationForm& form);
 Json sampling_of(const PlaygroundForm& form);

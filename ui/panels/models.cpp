@@ -1,11 +1,10 @@
-// Models: open one, see what it is, measure it, fine-tune it, write it in another format.
+// Models: open one, see what it is, measure it.
 #include <fmt/format.h>
 #include <imgui.h>
 #include <imgui_stdlib.h>
 
 #include "engine/base/format.h"
 #include "experiments/ids.h"
-#include "experiments/run_spec.h"
 #include "ui/panels/panel.h"
 #include "ui/widgets/common.h"
 #include "ui/widgets/icons.h"
@@ -156,53 +155,6 @@ void draw_evaluate(PanelContext& context, const std::string& model) {
   job_row(context, context.live.models->latest(model, JobKind::kEvaluate));
 }
 
-void draw_fine_tune(PanelContext& context, const std::string& model) {
-  FineTuneForm& form = context.view.fine_tune;
-  field_label(context, "kind");
-  combo("##kind", form.kind, kDataKinds);
-  field_label(context, "data");
-  ImGui::InputTextWithHint("##tune_data", "JSON or JSON lines: instruction, input, output",
-                           &form.data);
-  ImGui::BeginDisabled(form.data.empty());
-  if (primary_button(context.theme, "Set up###set_up_fine_tune")) {
-    Json spec = context.draft.value("");
-    ex::set_path(spec, "name", "finetune");
-    ex::set_path(spec, "model.from", model);
-    ex::set_path(spec, "data.kind", kDataKinds[static_cast<std::size_t>(form.kind)]);
-    ex::set_path(spec, "data.path", form.data);
-    const Result<void> loaded = context.draft.load(spec);
-    if (loaded) {
-      context.wishes.show_panel = "Setup";
-    } else {
-      context.wishes.toast = loaded.error().text();
-    }
-  }
-  ImGui::EndDisabled();
-  hint("Goes to Setup with this model and this data, where steps, rate and cost are");
-}
-
-void draw_export(PanelContext& context, const std::string& model) {
-  ExportForm& form = context.view.exporting;
-  field_label(context, "format");
-  const int former = form.format;
-  combo("##format", form.format, kExportFormats);
-  form.dtype = former == form.format ? form.dtype : 0;
-  const std::vector<const char*> dtypes = dtypes_of(form.format);
-  field_label(context, "weights");
-  combo("##dtype", form.dtype, dtypes);
-  field_label(context, "to");
-  ImGui::InputTextWithHint("##out", form.format == 0 ? "a .gguf file" : "a new folder", &form.out);
-  ImGui::BeginDisabled(form.out.empty());
-  if (primary_button(context.theme, "Export###export_model")) {
-    context.wishes.commands.emplace_back(
-        ex::ExportModel{ex::new_id(), model, kExportFormats[static_cast<std::size_t>(form.format)],
-                        dtypes[static_cast<std::size_t>(form.dtype)], form.out});
-  }
-  ImGui::EndDisabled();
-  hint("Written beside, read back, its logits compared; only then it gets its name");
-  job_row(context, context.live.models->latest(model, JobKind::kExport));
-}
-
 void draw_model(PanelContext& context) {
   const std::string& model = context.state.model;
   const ModelFacts* facts = context.live.models->find_model(model);
@@ -225,12 +177,6 @@ void draw_model(PanelContext& context) {
   }
   if (ImGui::CollapsingHeader("Evaluate", ImGuiTreeNodeFlags_DefaultOpen)) {
     draw_evaluate(context, model);
-  }
-  if (ImGui::CollapsingHeader("Fine-tune", ImGuiTreeNodeFlags_DefaultOpen)) {
-    draw_fine_tune(context, model);
-  }
-  if (ImGui::CollapsingHeader("Export", ImGuiTreeNodeFlags_DefaultOpen)) {
-    draw_export(context, model);
   }
 }
 

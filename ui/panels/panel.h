@@ -61,8 +61,6 @@ struct ViewMemory {
   std::string compare_metric = "eval/loss";
   std::string model_path;  // being typed
   EvaluationForm evaluation;
-  ExportForm exporting;
-  FineTuneForm fine_tune;
   PlaygroundForm playground;
   std::string table_key;             // what `table` was made for
   std::vector<const RunRow*> table;  // filtered and sorted rows

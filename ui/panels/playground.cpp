@@ -36,7 +36,7 @@ void ask(PanelContext& context) {
     if (!model.empty()) {
       form.jobs[column] = ex::new_id();
       context.wishes.commands.emplace_back(
-          ex::Generate{form.jobs[column], model, form.prompt, form.chat, sampling_of(form)});
+          ex::Generate{form.jobs[column], model, form.prompt, sampling_of(form)});
     }
   }
 }
@@ -44,9 +44,6 @@ void ask(PanelContext& context) {
 void draw_sampling(PanelContext& context) {
   PlaygroundForm& form = context.view.playground;
   const float width = 120 * context.scale;
-  ImGui::Checkbox("chat", &form.chat);
-  hint("Wraps the prompt as the model's chat template says; off: the text goes on as it is");
-  ImGui::SameLine();
   ImGui::SetNextItemWidth(width);
   ImGui::SliderFloat("temperature", &form.temperature, 0.0f, 2.0f, "%.2f");
   hint("0 always takes the most likely token");
