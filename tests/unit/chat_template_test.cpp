@@ -80,7 +80,7 @@ TEST(ChatTemplate, WholeTemplatesGiveWhatJinjaGives) {
                                     golden["add_generation_prompt"]));
     rendered += golden.contains("text") ? 1 : 0;
   }
-  EXPECT_GT(rendered, 150U);
+  EXPECT_GT(rendered, 90U);
 }
 
 TEST(ChatTemplate, EachRuleOfTheLanguageIsThatOfJinja) {
