@@ -153,6 +153,9 @@ Result<void> Run::prepare() {
     return data.error();
   }
   data_ = std::move(*data);
+  if (const std::string note = left_out_note(data_->info()); !note.empty()) {
+    log(LogLevel::kWarning, note);
+  }
   std::vector<std::string> warnings;  // those of the plan, told already
   auto trainer = make_trainer(*backend_, train_, data_, warnings);
   if (!trainer) {

@@ -50,7 +50,18 @@ struct BatchExtents {
   std::int64_t grad_accum = 1;
 };
 
-// Rows of `data`, which is long enough for one of each part (open_corpus() sees to it).
+// Windows of running text, at random places for training and one after the other for evaluation.
+std::unique_ptr<BatchSource> make_window_batches(std::shared_ptr<const TokenSource> data,
+                                                 const BatchExtents& extents);
+
+// Samples packed into rows: as many as fit one after the other (next-fit), the rest of the row
+// ignored. Every sample comes once in an epoch, in an order that seed and epoch decide. Of the
+// held-out part the order is that of the corpus.
+std::unique_ptr<BatchSource> make_packed_batches(std::shared_ptr<const TokenSource> data,
+                                                 const BatchExtents& extents);
+
+// The fit one of the two for `data`, which is long enough for a row of each part (open_corpus()
+// sees to it).
 std::unique_ptr<BatchSource> make_batch_source(std::shared_ptr<const TokenSource> data,
                                                const BatchExtents& extents);
 

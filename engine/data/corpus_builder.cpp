@@ -139,13 +139,12 @@ Result<void> build_token_file(const DataConfig& config, const Corpus& corpus,
   if (const Result<void> encoded = encode_all(corpus, *tokenizer, *writer, progress); !encoded) {
     return encoded;
   }
-  return writer->finish({.digest = {},
-                         .vocab_size = tokenizer->vocab_size(),
-                         .train_tokens = 0,
-                         .heldout_tokens = 0,
-                         .files = static_cast<std::int64_t>(corpus.list.files.size()),
-                         .skipped_files = corpus.skipped_files,
-                         .text_bytes = corpus.text_bytes});
+  CorpusInfo info;
+  info.vocab_size = tokenizer->vocab_size();
+  info.files = static_cast<std::int64_t>(corpus.list.files.size());
+  info.skipped_files = corpus.skipped_files;
+  info.text_bytes = corpus.text_bytes;
+  return writer->finish(std::move(info));
 }
 
 }  // namespace lathe

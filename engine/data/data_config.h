@@ -17,17 +17,38 @@ struct EnumNames<TokenizerKind> {
   static constexpr std::array<std::string_view, 2> names{"byte", "bpe"};
 };
 
+// What a corpus is made of.
+enum class DataKind : std::uint8_t { kText, kInstruct, kChat };
+template <>
+struct EnumNames<DataKind> {
+  static constexpr std::array<std::string_view, 3> names{"text", "instruct", "chat"};
+};
+
+// How a sample is put before the model.
+enum class PromptKind : std::uint8_t { kAuto, kAlpaca, kChatml };
+template <>
+struct EnumNames<PromptKind> {
+  static constexpr std::array<std::string_view, 3> names{"auto", "alpaca", "chatml"};
+};
+
 struct DataConfig {
+  DataKind kind = DataKind::kText;
   std::string path = "python-stdlib";
   std::vector<std::string> extensions = {".py", ".txt", ".md"};
   TokenizerKind tokenizer = TokenizerKind::kBpe;
   std::int64_t vocab_size = 2048;
   double heldout = 0.1;
   std::int64_t max_bytes = 0;
+  PromptKind prompt = PromptKind::kAuto;
 
   static constexpr auto fields() {
     using C = DataConfig;
     return std::tuple{
+        field("kind", &C::kind,
+              {.structural = true,
+               .help = "text: running text; instruct: JSON or JSON lines of instruction, input and "
+                       "output (or prompt and response); chat: JSON lines of messages. Of the last "
+                       "two the answers alone are learnt, and several samples share a row"}),
         field("path", &C::path,
               {.structural = true,
                .help = "a folder or a file of text; python-stdlib means the sources of the "
@@ -47,19 +68,25 @@ struct DataConfig {
                .structural = true,
                .unit = "tokens",
                .help = "size of the trained BPE vocabulary"}),
-        field(
-            "heldout", &C::heldout,
-            {.lo = 0.001,
-             .hi = 0.9,
-             .structural = true,
-             .help = "share of the files held out for evaluation, chosen by a hash of each path"}),
+        field("heldout", &C::heldout,
+              {.lo = 0.001,
+               .hi = 0.9,
+               .structural = true,
+               .help = "share of the files held out for evaluation, chosen by a hash of each path; "
+                       "of samples, by a "
+                       "hash of each"}),
         field("max_bytes", &C::max_bytes,
               {.lo = 0,
                .hi = 1e13,
                .structural = true,
                .unit = "bytes",
-               .help = "use about this much text at most (files in order of their hash); 0 means "
-                       "all"})};
+               .help = "use about this much text at most (files or samples in order of their "
+                       "hash); 0 means all"}),
+        field("prompt", &C::prompt,
+              {.structural = true,
+               .help = "how samples are put before the model: alpaca's prompts, chatml, or auto: "
+                       "the model's own chat template where it has one, else alpaca for instruct "
+                       "and chatml for chat"})};
   }
 };
 static_assert(complete<DataConfig>());

@@ -117,13 +117,15 @@ std::optional<TokenFile> open_token_file(const std::filesystem::path& folder) {
     return std::nullopt;
   }
   const auto train_tokens = static_cast<std::size_t>(header->train_tokens);
-  return TokenFile{.info = {.digest = std::string(header->digest.begin(), header->digest.end()),
-                            .vocab_size = header->vocab_size,
-                            .train_tokens = header->train_tokens,
-                            .heldout_tokens = header->heldout_tokens,
-                            .files = header->files,
-                            .skipped_files = header->skipped_files,
-                            .text_bytes = header->text_bytes},
+  CorpusInfo info;
+  info.digest.assign(header->digest.begin(), header->digest.end());
+  info.vocab_size = header->vocab_size;
+  info.train_tokens = header->train_tokens;
+  info.heldout_tokens = header->heldout_tokens;
+  info.files = header->files;
+  info.skipped_files = header->skipped_files;
+  info.text_bytes = header->text_bytes;
+  return TokenFile{.info = std::move(info),
                    .tokenizer = std::move(*tokenizer),
                    .file = std::move(*file),
                    .train = tokens.first(train_tokens),

@@ -20,6 +20,7 @@
 #include "engine/data/corpus_builder.h"
 #include "engine/data/corpus_files.h"
 #include "engine/data/corpus_pieces.h"
+#include "engine/data/sample_source.h"
 #include "engine/data/token_file.h"
 
 namespace lathe {
@@ -158,6 +159,9 @@ Result<void> check_length(const CorpusInfo& info, const DataConfig& config, std:
 Result<std::shared_ptr<const TokenSource>> open_corpus(const DataConfig& config,
                                                        std::int64_t seq_len,
                                                        const CorpusProgress& progress) {
+  if (config.kind != DataKind::kText) {
+    return open_samples(config, seq_len, {}, progress);
+  }
   Result<FileList> list = list_corpus_files(config);
   if (!list) {
     return list.error();

@@ -25,14 +25,31 @@ struct CorpusInfo {
   std::int64_t files = 0;
   std::int64_t skipped_files = 0;  // binary or not UTF-8
   std::int64_t text_bytes = 0;
+  // Of data made of samples:
+  std::int64_t train_samples = 0;
+  std::int64_t heldout_samples = 0;
+  std::int64_t cut_samples = 0;      // longer than a row: their end is left out
+  std::int64_t dropped_samples = 0;  // of whose answers a row holds nothing: not among the above
 };
 
-// Random access to the two streams. Documents follow each other, each ended by the end mark.
+// What was cut or dropped of the samples, in a sentence; empty if nothing was.
+std::string left_out_note(const CorpusInfo& info);
+
+// The samples of a part that is made of them, one after the other in its tokens; empty of running
+// text. A target is the token that follows where that belongs to an answer, else kIgnoredTarget.
+struct SampleStream {
+  std::span<const std::int64_t> begins;   // of each sample in the part's tokens, then their end
+  std::span<const std::int32_t> targets;  // of each token
+};
+
+// Random access to the two streams. Documents follow each other, each ended by the end mark; or
+// samples do.
 class TokenSource {
  public:
   virtual ~TokenSource() = default;
   virtual const CorpusInfo& info() const = 0;
   virtual std::span<const std::int32_t> tokens(Split split) const = 0;
+  virtual SampleStream samples(Split) const { return {}; }
   // Text of token ids, for samples and messages.
   virtual std::string decode(std::span<const std::int32_t> ids) const = 0;
   // What made the ids, for reading other texts alike; null where the source has no text.
@@ -42,9 +59,10 @@ class TokenSource {
 // Progress of the preparation: share in [0, 1] and what is being done.
 using CorpusProgress = std::function<void(double share, const std::string& what)>;
 
-// Tokenizes the corpus once into a cache ($XDG_CACHE_HOME/lathe) keyed by the digest of config and
-// file contents, and maps it; the second time it only maps. kData for a missing, empty or binary
-// corpus, or one too small for two sequences of seq_len in each part.
+// Running text: tokenizes the corpus once into a cache ($XDG_CACHE_HOME/lathe) keyed by the digest
+// of config and file contents, and maps it; the second time it only maps. kData for a missing,
+// empty or binary corpus, or one too small for two sequences of seq_len in each part. Samples: as
+// open_samples() with the corpus' own tokenizer (sample_source.h).
 Result<std::shared_ptr<const TokenSource>> open_corpus(const DataConfig& config,
                                                        std::int64_t seq_len,
                                                        const CorpusProgress& progress);

@@ -63,8 +63,8 @@ class WindowBatches final : public BatchSource {
 
 }  // namespace
 
-std::unique_ptr<BatchSource> make_batch_source(std::shared_ptr<const TokenSource> data,
-                                               const BatchExtents& extents) {
+std::unique_ptr<BatchSource> make_window_batches(std::shared_ptr<const TokenSource> data,
+                                                 const BatchExtents& extents) {
   return std::make_unique<WindowBatches>(std::move(data), extents);
 }
 

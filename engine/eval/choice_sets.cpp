@@ -4,13 +4,13 @@
 #include <filesystem>
 #include <functional>
 
-#include "engine/eval/eval_file.h"
+#include "engine/data/row_file.h"
 #include "engine/eval/text_rules.h"
 
 namespace lathe {
 namespace {
 
-using ReadItem = std::function<Result<ChoiceItem>(const EvalRow&)>;
+using ReadItem = std::function<Result<ChoiceItem>(const DataRow&)>;
 
 Result<std::vector<ChoiceItem>> read_items(const std::string& path, const ReadItem& read) {
   const auto rows = read_rows(path);
@@ -18,7 +18,7 @@ Result<std::vector<ChoiceItem>> read_items(const std::string& path, const ReadIt
     return rows.error();
   }
   std::vector<ChoiceItem> items;
-  for (const EvalRow& row : *rows) {
+  for (const DataRow& row : *rows) {
     auto item = read(row);
     if (!item) {
       return item.error();
@@ -40,7 +40,7 @@ ChoiceItem question(const std::string& context, const std::vector<std::string>& 
 }
 
 // Several text fields at once; the first that is missing is the error.
-Result<std::vector<std::string>> text_fields(const EvalRow& row,
+Result<std::vector<std::string>> text_fields(const DataRow& row,
                                              const std::vector<std::string_view>& names) {
   std::vector<std::string> values;
   for (const std::string_view name : names) {
@@ -54,7 +54,7 @@ Result<std::vector<std::string>> text_fields(const EvalRow& row,
 }
 
 // Between two and 32 texts.
-Result<std::vector<std::string>> answers_of(const EvalRow& row, const Json& list) {
+Result<std::vector<std::string>> answers_of(const DataRow& row, const Json& list) {
   constexpr std::size_t kMostAnswers = 32;
   std::vector<std::string> answers;
   for (const Json& answer : list.is_array() ? list : Json::array()) {
@@ -76,7 +76,7 @@ Json member(const Json& object, std::string_view name) {
 }
 
 // ARC's answers: texts and labels, in either of its two published shapes.
-Result<ChoiceItem> arc_item(const EvalRow& row, const std::string& stem, const Json& choices) {
+Result<ChoiceItem> arc_item(const DataRow& row, const std::string& stem, const Json& choices) {
   Json texts = member(choices, "text");
   Json labels = member(choices, "label");
   if (choices.is_array()) {
@@ -102,7 +102,7 @@ Result<ChoiceItem> arc_item(const EvalRow& row, const std::string& stem, const J
   return row_error(row, "has the answerKey \"" + *key + "\", which is none of its labels");
 }
 
-Result<ChoiceItem> arc_row(const EvalRow& row) {
+Result<ChoiceItem> arc_row(const DataRow& row) {
   if (row.value.contains("query")) {
     const auto query = text_field(row, "query");
     const auto answers = answers_of(row, member(row.value, "choices"));
@@ -128,7 +128,7 @@ Result<ChoiceItem> arc_row(const EvalRow& row) {
   return arc_item(row, stem.get<std::string>(), member(asked, "choices"));
 }
 
-Result<ChoiceItem> winogrande_row(const EvalRow& row) {
+Result<ChoiceItem> winogrande_row(const DataRow& row) {
   const auto fields = text_fields(row, {"sentence", "option1", "option2", "answer"});
   if (!fields) {
     return fields.error();
@@ -150,7 +150,7 @@ Result<ChoiceItem> winogrande_row(const EvalRow& row) {
   return item;
 }
 
-Result<ChoiceItem> hellaswag_row(const EvalRow& row) {
+Result<ChoiceItem> hellaswag_row(const DataRow& row) {
   std::string context;
   if (row.value.contains("ctx_a")) {
     const auto parts = text_fields(row, {"activity_label", "ctx_a", "ctx_b"});
@@ -214,7 +214,7 @@ Result<std::vector<ChoiceItem>> read_piqa(const std::string& path, const std::st
     }
   }
   std::vector<ChoiceItem> items;
-  for (const EvalRow& row : *rows) {
+  for (const DataRow& row : *rows) {
     const auto fields = text_fields(row, {"goal", "sol1", "sol2"});
     const auto gold = index_field(row, "label", 2);
     if (!fields || !gold) {
@@ -240,7 +240,7 @@ Result<std::vector<ChoiceItem>> read_arc(const std::string& path) {
 }
 
 Result<std::vector<ChoiceItem>> read_boolq(const std::string& path) {
-  return read_items(path, [](const EvalRow& row) -> Result<ChoiceItem> {
+  return read_items(path, [](const DataRow& row) -> Result<ChoiceItem> {
     const auto fields = text_fields(row, {"passage", "question"});
     if (!fields) {
       return fields.error();

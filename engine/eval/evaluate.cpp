@@ -7,7 +7,7 @@
 #include "engine/eval/choice_sets.h"
 #include "engine/eval/classification.h"
 #include "engine/eval/code_writer.h"
-#include "engine/eval/eval_file.h"
+#include "engine/data/row_file.h"
 #include "engine/eval/humaneval.h"
 #include "engine/eval/multiple_choice.h"
 #include "engine/eval/perplexity.h"
@@ -43,7 +43,7 @@ Result<std::vector<std::string>> read_documents(const EvalSpec& spec) {
     return rows.error();
   }
   std::vector<std::string> documents;
-  for (const EvalRow& row : *rows) {
+  for (const DataRow& row : *rows) {
     auto text = text_field(row, row.value.contains("page") ? "page" : "text");
     if (!text) {
       return text.error();

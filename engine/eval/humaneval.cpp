@@ -10,7 +10,7 @@
 #include <random>
 #include <thread>
 
-#include "engine/eval/eval_file.h"
+#include "engine/data/row_file.h"
 #include "engine/eval/pass_at_k.h"
 
 namespace lathe {
@@ -173,7 +173,7 @@ Result<std::vector<CodeProblem>> read_humaneval(const std::string& path) {
   }
   std::vector<CodeProblem> problems;
   std::map<std::string, std::string> places;
-  for (const EvalRow& row : *rows) {
+  for (const DataRow& row : *rows) {
     CodeProblem problem;
     for (const auto& [name, value] : {std::pair{"task_id", &problem.task_id},
                                       {"prompt", &problem.prompt},
@@ -200,7 +200,7 @@ Result<std::vector<CodeCompletion>> read_completions(const std::string& path) {
     return rows.error();
   }
   std::vector<CodeCompletion> completions;
-  for (const EvalRow& row : *rows) {
+  for (const DataRow& row : *rows) {
     auto task = text_field(row, "task_id");
     auto text = text_field(row, "completion");
     if (!task || !text) {

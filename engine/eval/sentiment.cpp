@@ -8,7 +8,7 @@
 #include <optional>
 #include <set>
 
-#include "engine/eval/eval_file.h"
+#include "engine/data/row_file.h"
 #include "engine/eval/text_rules.h"
 #include "engine/tokenizer/utf8.h"
 
@@ -47,12 +47,12 @@ std::optional<std::size_t> class_of_number(double number, SentimentLabels labels
   return (labels == SentimentLabels::kFpb ? kFpb : kTfns)[static_cast<std::size_t>(number)];
 }
 
-bool has_word_label(const EvalRow& row) {
+bool has_word_label(const DataRow& row) {
   const auto label = row.value.find("label");
   return label != row.value.end() && !number_of(*label);
 }
 
-Result<std::size_t> class_of(const EvalRow& row, SentimentLabels labels) {
+Result<std::size_t> class_of(const DataRow& row, SentimentLabels labels) {
   for (const char* name : {"label", "sentiment", "sentiment_score"}) {
     const auto found = row.value.find(name);
     if (found == row.value.end()) {
@@ -85,7 +85,7 @@ ChoiceItem item_of(const std::string& prompt, const std::vector<std::string>& la
   return item;
 }
 
-SentimentLabels rule_of(const EvalRow& first, SentimentLabels asked) {
+SentimentLabels rule_of(const DataRow& first, SentimentLabels asked) {
   if (asked != SentimentLabels::kAuto) {
     return asked;
   }
@@ -94,10 +94,10 @@ SentimentLabels rule_of(const EvalRow& first, SentimentLabels asked) {
                                                  : SentimentLabels::kTfns;
 }
 
-Result<LabelledSet> read_plain(const std::vector<EvalRow>& rows, SentimentLabels asked) {
+Result<LabelledSet> read_plain(const std::vector<DataRow>& rows, SentimentLabels asked) {
   const SentimentLabels labels = rule_of(rows.front(), asked);
   LabelledSet set{.labels = kClasses, .items = {}, .numbers = labels};
-  for (const EvalRow& row : rows) {
+  for (const DataRow& row : rows) {
     const auto text = text_field(row, row.value.contains("text") ? "text" : "sentence");
     if (!text) {
       return text.error();
@@ -122,16 +122,16 @@ Result<LabelledSet> read_plain(const std::vector<EvalRow>& rows, SentimentLabels
 }
 
 // "sentence@label" lines. The file of 2014 is Latin-1.
-Result<std::vector<EvalRow>> read_phrase_bank(const std::string& path) {
+Result<std::vector<DataRow>> read_phrase_bank(const std::string& path) {
   const auto bytes = read_bytes(path);
   if (!bytes) {
     return bytes.error();
   }
   const std::string text = is_utf8(*bytes) ? *bytes : latin1_as_utf8(*bytes);
-  std::vector<EvalRow> rows;
+  std::vector<DataRow> rows;
   std::size_t number = 0;
   for (const std::string_view line : split_lines(text)) {
-    EvalRow row{.value = Json::object(), .place = place_of(path, ++number)};
+    DataRow row{.value = Json::object(), .place = place_of(path, ++number)};
     const std::size_t at = line.rfind('@');
     if (at == std::string_view::npos) {
       return row_error(row, "is no \"sentence@label\"");
@@ -146,9 +146,9 @@ Result<std::vector<EvalRow>> read_phrase_bank(const std::string& path) {
   return rows;
 }
 
-Result<LabelledSet> read_prompts(const std::vector<EvalRow>& rows) {
+Result<LabelledSet> read_prompts(const std::vector<DataRow>& rows) {
   std::set<std::string> targets;
-  for (const EvalRow& row : rows) {
+  for (const DataRow& row : rows) {
     const auto context = text_field(row, "context");
     const auto target = text_field(row, "target");
     if (!context || !target) {
@@ -161,7 +161,7 @@ Result<LabelledSet> read_prompts(const std::vector<EvalRow>& rows) {
     }
   }
   LabelledSet set{.labels = {targets.begin(), targets.end()}, .items = {}};
-  for (const EvalRow& row : rows) {
+  for (const DataRow& row : rows) {
     const std::string target(strip(row.value["target"].get_ref<const std::string&>()));
     const auto gold = std::distance(targets.begin(), targets.find(target));
     set.items.push_back(item_of(row.value["context"].get<std::string>(), set.labels,

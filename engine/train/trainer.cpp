@@ -44,6 +44,7 @@ class TransformerTrainer final : public Trainer {
                      std::shared_ptr<const TokenSource> data)
       : backend_(backend),
         spec_(spec),
+        packs_(spec.data.kind != DataKind::kText),
         shape_{spec.train.batch_size, spec.train.seq_len},
         model_(backend, spec.model, slots),
         optimizer_(backend, model_.parameters()),
@@ -82,6 +83,7 @@ class TransformerTrainer final : public Trainer {
   Backend& backend_;
   TrainSpec spec_;
   std::unique_ptr<BatchSource> rows_;  // null on meta
+  bool packs_;                         // rows hold several samples
   BatchShape shape_;
   Transformer model_;
   AdamW optimizer_;
@@ -100,8 +102,7 @@ Batch TransformerTrainer::load_batch(const std::function<void(const BatchRows&)>
               .positions = {},
               .first_key = {},
               .shape = shape_};
-  const bool packs = rows_ != nullptr && rows_->packs();
-  if (packs) {
+  if (packs_) {
     batch.positions = on_device("positions");
     batch.first_key = on_device("first_key");
     batch.shape.positions = batch.positions;
@@ -111,20 +112,20 @@ Batch TransformerTrainer::load_batch(const std::function<void(const BatchRows&)>
     return batch;
   }
   const auto tokens = static_cast<std::size_t>(shape_.tokens());
-  std::vector<std::int32_t> host(tokens * (packs ? 4 : 2));
+  std::vector<std::int32_t> host(tokens * (packs_ ? 4 : 2));
   const std::span<std::int32_t> all(host);
   BatchRows rows{.ids = all.first(tokens),
                  .targets = all.subspan(tokens, tokens),
                  .positions = {},
                  .first_key = {}};
-  if (packs) {
+  if (packs_) {
     rows.positions = all.subspan(2 * tokens, tokens);
     rows.first_key = all.subspan(3 * tokens, tokens);
   }
   fill(rows);
   backend_.write(batch.ids, rows.ids.data(), batch.ids.ref().bytes());
   backend_.write(batch.targets, rows.targets.data(), batch.targets.ref().bytes());
-  if (packs) {
+  if (packs_) {
     backend_.write(batch.positions, rows.positions.data(), batch.positions.ref().bytes());
     backend_.write(batch.first_key, rows.first_key.data(), batch.first_key.ref().bytes());
   }
@@ -291,6 +292,13 @@ Result<std::unique_ptr<Trainer>> make_trainer(Backend& backend, const TrainSpec&
                  "model.vocab_size=" + std::to_string(resolved.model.vocab_size) +
                      " is smaller than the tokenizer's " + std::to_string(data->info().vocab_size),
                  "leave model.vocab_size at 0, or make it at least as large"};
+  }
+  if (const bool samples = spec.data.kind != DataKind::kText;
+      data != nullptr && samples == data->samples(Split::kTrain).begins.empty()) {
+    return Error{ErrorKind::kUsage,
+                 std::string("the corpus holds ") + (samples ? "running text" : "samples") +
+                     ", and data.kind is " + std::string(enum_name(spec.data.kind)),
+                 "set data.kind to what the corpus holds"};
   }
   const auto slots = plan_slots(resolved, warnings);
   if (!slots) {

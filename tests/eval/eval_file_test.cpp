@@ -1,5 +1,5 @@
 // Readers of data sets: their schemas, their prompts, and files that lie.
-#include "engine/eval/eval_file.h"
+#include "engine/data/row_file.h"
 
 #include <gmock/gmock.h>
 

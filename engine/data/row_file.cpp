@@ -1,11 +1,10 @@
 // Reading and checking. JSON is parsed by nlohmann's parser, which does not recurse.
-#include "engine/eval/eval_file.h"
+#include "engine/data/row_file.h"
 
 #include <charconv>
 #include <filesystem>
 #include <fstream>
 
-#include "engine/eval/text_rules.h"
 #include "engine/tokenizer/utf8.h"
 
 namespace lathe {
@@ -27,20 +26,20 @@ Result<Json> parse_value(std::string_view text, const std::string& place) {
   return value;
 }
 
-Result<EvalRow> make_row(Json value, std::string place) {
+Result<DataRow> make_row(Json value, std::string place) {
   if (!value.is_object()) {
     return data_error(place + " holds a JSON " + value.type_name() + ", not an object",
                       "point at the set's own file: one object an item");
   }
-  return EvalRow{std::move(value), std::move(place)};
+  return DataRow{std::move(value), std::move(place)};
 }
 
-Result<std::vector<EvalRow>> rows_of_lines(std::string_view text, const std::string& path) {
-  std::vector<EvalRow> rows;
+Result<std::vector<DataRow>> rows_of_lines(std::string_view text, const std::string& path) {
+  std::vector<DataRow> rows;
   std::size_t number = 0;
   for (const std::string_view line : split_lines(text)) {
     const std::string place = place_of(path, ++number);
-    if (strip(line).empty()) {
+    if (line.find_first_not_of(" \t\r\n\v\f") == std::string_view::npos) {
       continue;
     }
     auto value = parse_value(line, place);
@@ -56,7 +55,7 @@ Result<std::vector<EvalRow>> rows_of_lines(std::string_view text, const std::str
   return rows;
 }
 
-Result<std::vector<EvalRow>> rows_of_array(std::string_view text, const std::string& path) {
+Result<std::vector<DataRow>> rows_of_array(std::string_view text, const std::string& path) {
   const std::string name = fs::path(path).filename().string();
   auto array = parse_value(text, name);
   if (!array) {
@@ -66,7 +65,7 @@ Result<std::vector<EvalRow>> rows_of_array(std::string_view text, const std::str
     return data_error(name + " holds a JSON " + array->type_name() + ", not an array of items",
                       "point at an array, or at JSON lines with the ending .jsonl");
   }
-  std::vector<EvalRow> rows;
+  std::vector<DataRow> rows;
   for (Json& value : *array) {
     auto row = make_row(std::move(value), name + " item " + std::to_string(rows.size() + 1));
     if (!row) {
@@ -111,14 +110,14 @@ Result<std::vector<std::string>> next_record(std::string_view text, std::size_t&
   return fields;
 }
 
-Result<std::vector<EvalRow>> rows_of_csv(std::string_view text, const std::string& path) {
+Result<std::vector<DataRow>> rows_of_csv(std::string_view text, const std::string& path) {
   std::size_t at = 0;
   std::size_t line = 1;
   const auto header = next_record(text, at, line, path);
   if (!header) {
     return header.error();
   }
-  std::vector<EvalRow> rows;
+  std::vector<DataRow> rows;
   while (at < text.size()) {
     const std::string place = place_of(path, line);
     const auto fields = next_record(text, at, line, path);
@@ -190,7 +189,7 @@ Result<std::string> read_text(const std::string& path) {
   return text;
 }
 
-Result<std::vector<EvalRow>> read_rows(const std::string& path) {
+Result<std::vector<DataRow>> read_rows(const std::string& path) {
   const auto text = read_text(path);
   if (!text) {
     return text.error();
@@ -205,11 +204,11 @@ Result<std::vector<EvalRow>> read_rows(const std::string& path) {
   return rows;
 }
 
-Error row_error(const EvalRow& row, const std::string& problem) {
+Error row_error(const DataRow& row, const std::string& problem) {
   return data_error(row.place + " " + problem, "point at the set's own file, as published");
 }
 
-Result<std::string> text_field(const EvalRow& row, std::string_view name) {
+Result<std::string> text_field(const DataRow& row, std::string_view name) {
   const auto found = row.value.find(name);
   if (found == row.value.end() || !found->is_string()) {
     return row_error(row, "has no text \"" + std::string(name) + "\"");
@@ -217,7 +216,7 @@ Result<std::string> text_field(const EvalRow& row, std::string_view name) {
   return found->get<std::string>();
 }
 
-Result<std::int64_t> index_field(const EvalRow& row, std::string_view name, std::int64_t bound) {
+Result<std::int64_t> index_field(const DataRow& row, std::string_view name, std::int64_t bound) {
   const auto found = row.value.find(name);
   std::int64_t index = -1;
   if (found != row.value.end() && found->is_number_integer()) {

@@ -1,0 +1,82 @@
+// Parts to ids; the shift by one token between inputs and targets.
+#include "engine/data/sample_coder.h"
+
+#include <algorithm>
+
+#include "engine/data/batch_source.h"
+
+namespace lathe {
+
+SampleCoder make_coder(std::shared_ptr<const TextTokenizer> tokenizer) {
+  const SpecialTokens& special = tokenizer->special();
+  const std::shared_ptr<TextEncoder> encoder = tokenizer->encoder();
+  return {.encode = [tokenizer, encoder](
+                        std::string_view text, bool marks,
+                        std::vector<std::int32_t>& out) { encoder->encode(text, marks, out); },
+          .decode = [tokenizer](
+                        std::span<const std::int32_t> ids) { return tokenizer->decode(ids, true); },
+          .begin = special.add_bos ? special.bos : -1,
+          .end = special.eos,
+          .knows_marks = true,
+          .vocab_size = tokenizer->vocab_size()};
+}
+
+SampleCoder make_coder(std::shared_ptr<const Tokenizer> tokenizer) {
+  const auto encoder = std::make_shared<Encoder>(*tokenizer);
+  return {
+      .encode = [tokenizer, encoder](
+                    std::string_view text, bool,
+                    std::vector<std::int32_t>& out) { encoder->encode(text, out); },
+      .decode = [tokenizer](std::span<const std::int32_t> ids) { return tokenizer->decode(ids); },
+      .begin = -1,
+      .end = kEndMark,
+      .knows_marks = false,
+      .vocab_size = tokenizer->vocab_size()};
+}
+
+bool CodedSample::has_targets() const {
+  return std::any_of(targets.begin(), targets.end(),
+                     [](std::int32_t target) { return target != kIgnoredTarget; });
+}
+
+CodedSample code_sample(const RenderedSample& sample, const SampleCoder& coder) {
+  const bool marks = sample.has_marks && coder.knows_marks;
+  CodedSample coded;
+  std::vector<std::int32_t>& ids = coded.ids;
+  if (!marks && coder.begin >= 0) {
+    ids.push_back(coder.begin);
+    coded.targets.push_back(kIgnoredTarget);
+  }
+  for (const PromptPart& part : sample.parts) {
+    if (part.text.empty()) {
+      continue;  // an empty answer teaches nothing, not even to stop
+    }
+    const std::size_t begin = ids.size();
+    coder.encode(part.text, marks, ids);
+    if (part.is_answer && !marks && coder.end >= 0) {
+      ids.push_back(coder.end);
+    }
+    coded.targets.resize(ids.size(), kIgnoredTarget);
+    if (part.is_answer) {
+      std::copy(ids.begin() + begin, ids.end(), coded.targets.begin() + begin);
+    }
+  }
+  // So far each token has itself as its target.
+  if (!ids.empty()) {
+    ids.pop_back();
+    coded.targets.erase(coded.targets.begin());
+  }
+  return coded;
+}
+
+bool cut_to(std::int64_t length, CodedSample& sample) {
+  const auto most = static_cast<std::size_t>(length);
+  if (sample.ids.size() <= most) {
+    return false;
+  }
+  sample.ids.resize(most);
+  sample.targets.resize(most);
+  return true;
+}
+
+}  // namespace lathe

@@ -1,0 +1,49 @@
+// Samples as the text that a model reads, with the parts that it is to learn to write.
+#pragma once
+
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "engine/base/result.h"
+#include "engine/data/data_config.h"
+#include "engine/data/sample.h"
+
+namespace lathe {
+
+// A conversation as a model wants it. With `answer_next` the text ends where the assistant is to
+// go on. kData where the template refuses the conversation.
+using ChatRenderer =
+    std::function<Result<std::string>(std::span<const ChatMessage> messages, bool answer_next)>;
+
+// ChatML: "<|im_start|>role\ncontent<|im_end|>\n" for each message.
+Result<std::string> chatml(std::span<const ChatMessage> messages, bool answer_next);
+
+// A part of a rendered sample.
+struct PromptPart {
+  std::string text;
+  bool is_answer = false;
+};
+
+struct RenderedSample {
+  std::vector<PromptPart> parts;
+  // The text writes out the marks of a chat template, which begin and end it; else it is plain.
+  bool has_marks = false;
+};
+
+// What data.prompt means for this kind: auto is `own`, the model's template, where there is one,
+// else alpaca for instruct and chatml for chat. kUsage for a conversation in alpaca's prompt, which
+// has room for one answer.
+class SampleRenderer {
+ public:
+  static Result<SampleRenderer> make(const DataConfig& config, ChatRenderer own);
+
+  // kData where a template refuses the sample, or renders its beginning otherwise than alone.
+  Result<RenderedSample> render(const Sample& sample) const;
+
+ private:
+  ChatRenderer chat_;  // empty: alpaca's prompts
+};
+
+}  // namespace lathe
