@@ -222,7 +222,7 @@ std::string left_out_note(const CorpusInfo& info) {
 }
 
 Result<std::shared_ptr<const TokenSource>> open_samples(const DataConfig& config,
-                                                        std::int64_t seq_len, ModelText model,
+                                                        std::int64_t seq_len, SampleEncoding model,
                                                         const CorpusProgress& progress) {
   const auto renderer = SampleRenderer::make(config, std::move(model.chat));
   if (!renderer) {

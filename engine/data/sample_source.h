@@ -14,8 +14,8 @@ namespace lathe {
 
 class TextTokenizer;  // engine/tokenizer/text_tokenizer.h
 
-// What a model brings with it.
-struct ModelText {
+// How a model wants samples encoded.
+struct SampleEncoding {
   std::shared_ptr<const TextTokenizer> tokenizer;  // null: the corpus' own (data.tokenizer)
   ChatRenderer chat;                               // empty: it has none
 };
@@ -27,7 +27,7 @@ struct ModelText {
 // left, or that has none, is dropped; both are counted. kData for a missing file, a sample out of
 // its schema, or no two samples with answers; kUsage for a prompt that does not fit the kind.
 Result<std::shared_ptr<const TokenSource>> open_samples(const DataConfig& config,
-                                                        std::int64_t seq_len, ModelText model,
+                                                        std::int64_t seq_len, SampleEncoding model,
                                                         const CorpusProgress& progress);
 
 }  // namespace lathe
