@@ -26,16 +26,6 @@ struct RunModel {
   std::unique_ptr<Encoder> encoder;
 };
 
-Result<storage::CheckpointRow> newest_checkpoint(const storage::RunDetail& detail) {
-  for (auto row = detail.checkpoints.rbegin(); row != detail.checkpoints.rend(); ++row) {
-    if (fs::exists(row->path)) {
-      return *row;
-    }
-  }
-  return Error{ErrorKind::kUsage, "run " + detail.summary.id + " has no checkpoint",
-               "`lathe ls models` lists the runs that have one"};
-}
-
 // Fills the parameters from a checkpoint's weights; the value is the digest of the file.
 Result<std::string> fill_weights(const fs::path& path, RunModel& model) {
   const auto file = SafetensorsFile::open(path);
@@ -79,6 +69,16 @@ EvalModel eval_model(const std::shared_ptr<RunModel>& model, const TrainSpec& sp
 }
 
 }  // namespace
+
+Result<storage::CheckpointRow> newest_checkpoint(const storage::RunDetail& detail) {
+  for (auto row = detail.checkpoints.rbegin(); row != detail.checkpoints.rend(); ++row) {
+    if (fs::exists(row->path)) {
+      return *row;
+    }
+  }
+  return Error{ErrorKind::kUsage, "run " + detail.summary.id + " has no checkpoint",
+               "`lathe ls models` lists the runs that have one"};
+}
 
 Result<experiments::OpenedModel> open_run_model(storage::RunCatalog& catalog, std::string_view id,
                                                 const GlobalOptions& options) {

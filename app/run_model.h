@@ -8,6 +8,9 @@
 
 namespace lathe::app {
 
+// The newest that is still there; kUsage where none is.
+Result<storage::CheckpointRow> newest_checkpoint(const storage::RunDetail& detail);
+
 // `id` as the store takes it. kUsage for a run that left no checkpoint, kData for one that cannot
 // be read, and what opening its corpus may say. Throws OutOfMemory.
 Result<experiments::OpenedModel> open_run_model(storage::RunCatalog& catalog, std::string_view id,

@@ -2,15 +2,15 @@
 // weights for other programs, proved before they get their name.
 #include <fmt/core.h>
 
+#include <atomic>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
 
 #include "app/cli.h"
-#include "app/open_model.h"
+#include "app/signal_watch.h"
 #include "app/verb_list.h"
-#include "engine/lm/model_export.h"
-#include "experiments/predict.h"
+#include "app/weights_export.h"
 
 namespace lathe::app {
 namespace {
@@ -108,21 +108,6 @@ Result<std::int64_t> copy_checkpoint(const storage::RunDetail& run, const Export
   return run.checkpoints.back().step;
 }
 
-Json report_json(const ExportOptions& chosen, const ExportReport& report) {
-  return {{"model", chosen.run},
-          {"format", chosen.format},
-          {"dtype", chosen.dtype},
-          {"out", chosen.out},
-          {"bytes", report.bytes},
-          {"max_difference", report.max_difference},
-          {"max_change", report.max_change},
-          {"mean_kl", report.mean_kl},
-          {"argmax_agreement", report.argmax_agreement},
-          {"merged", report.merged_slots},
-          {"fallbacks", report.fallbacks},
-          {"tokenizer", report.tokenizer}};
-}
-
 void print_report(const ExportOptions& chosen, const ExportReport& report) {
   for (const std::string& fallback : report.fallbacks) {
     fmt::print(stderr, "another type: {}\n", fallback);
@@ -140,39 +125,17 @@ void print_report(const ExportOptions& chosen, const ExportReport& report) {
 }
 
 Result<void> export_weights_of(const GlobalOptions& options, const ExportOptions& chosen) {
-  const auto type = stored_type_of_name(chosen.dtype);
-  if (!type) {
-    return Error{ErrorKind::kUsage, "there is no type " + chosen.dtype,
-                 "choose f32, f16, bf16, q8_0, q4_0, q4_1 or q6_k"};
-  }
-  const fs::path path = model_path(chosen.run);
-  if (path.empty()) {
-    return Error{ErrorKind::kUsage, "there is no model file " + chosen.run,
-                 "name a .gguf file, a folder with config.json or an installed model"};
-  }
-  const auto source = ModelFile::open(path);
-  if (!source) {
-    return source.error();
-  }
-  const auto device = experiments::resolve_device(options.device);
-  if (!device) {
-    return device.error();
-  }
-  const auto backend = make_backend(*device, options.threads);
-  if (!backend) {
-    return backend.error();
-  }
-  const bool gguf = chosen.format == "gguf";
-  const auto report = export_model(**backend, *source, dense_plan(source->config()),
-                                   {.format = gguf ? ModelFormat::kGguf : ModelFormat::kHuggingFace,
-                                    .type = *type,
-                                    .out = chosen.out,
-                                    .name = path.stem().string()});
+  const WeightsExport wanted{
+      .model = chosen.run, .format = chosen.format, .dtype = chosen.dtype, .out = chosen.out};
+  std::atomic<bool> cancelled = false;
+  const SignalWatch signals([&](int) { cancelled = true; });
+  const auto report =
+      export_weights(options, wanted, [&](double, const std::string&) { return !cancelled; });
   if (!report) {
     return report.error();
   }
   if (options.json) {
-    fmt::print("{}\n", report_json(chosen, *report).dump());
+    fmt::print("{}\n", report_json(wanted, *report).dump());
   } else {
     print_report(chosen, *report);
   }
@@ -220,16 +183,16 @@ void add_export(CLI::App& root, Cli& cli) {
         });
       });
   verb->add_option("run", chosen->run,
-                   "a run: id, unique beginning or name; for gguf and hf a model")
+                   "a run: id, unique beginning or name; for gguf and hf also a model's file or "
+                   "folder, an installed model, or the folder of a checkpoint")
       ->required();
   verb->add_option("--format", chosen->format,
                    "csv or jsonl: every metric point; native: the newest checkpoint's folder; "
-                   "gguf or hf: a model's weights")
+                   "gguf or hf: weights and tokenizer; of a run its newest checkpoint's")
       ->check(CLI::IsMember({"csv", "jsonl", "native", "gguf", "hf"}))
       ->capture_default_str();
   verb->add_option("--dtype", chosen->dtype,
-                   "of the weights in gguf and hf: f32, f16, bf16; in gguf also q8_0, q4_0, q4_1, "
-                   "q6_k")
+                   std::string("of the weights in gguf and hf: ") + kExportTypes)
       ->capture_default_str();
   verb->add_option("-o,--out", chosen->out, "file or folder to write")->required();
 }

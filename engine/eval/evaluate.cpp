@@ -4,10 +4,10 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "engine/data/row_file.h"
 #include "engine/eval/choice_sets.h"
 #include "engine/eval/classification.h"
 #include "engine/eval/code_writer.h"
-#include "engine/data/row_file.h"
 #include "engine/eval/humaneval.h"
 #include "engine/eval/multiple_choice.h"
 #include "engine/eval/perplexity.h"

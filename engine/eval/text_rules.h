@@ -1,5 +1,6 @@
 // Text as the evaluation rules want it: what counts as a character, a word, a page; the clean-ups
-// that lm-evaluation-harness applies before it scores. Texts are valid UTF-8 (data/row_file.h checks).
+// that lm-evaluation-harness applies before it scores. Texts are valid UTF-8 (data/row_file.h
+// checks).
 #pragma once
 
 #include <cstdint>

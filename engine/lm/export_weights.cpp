@@ -2,6 +2,7 @@
 #include "engine/lm/export_weights.h"
 
 #include <algorithm>
+#include <map>
 
 #include "engine/quant/block_codec.h"
 
@@ -55,48 +56,142 @@ std::vector<float> product(const ModelTensor& b, const ModelTensor& a) {
   return all;
 }
 
-// Rows of each head from halves (i, i + half) to pairs (2i, 2i + 1).
-std::vector<float> to_pairs(const ModelTensor& tensor, const std::vector<float>& values) {
-  const std::int64_t cols = tensor.shape[1];
-  const std::int64_t width = tensor.shape[0] / tensor.heads;
+// Rows of each head from halves (i, i + half) to pairs (2i, 2i + 1), or back.
+std::vector<float> reordered(const ModelTensor& tensor, const std::vector<float>& values,
+                             std::int64_t heads, bool to_pairs) {
+  const std::int64_t cols = tensor.shape.size() == 2 ? tensor.shape[1] : 1;
+  const std::int64_t width = tensor.shape[0] / heads;
   const std::int64_t half = width / 2;
   std::vector<float> out(values.size());
   for (std::int64_t row = 0; row < tensor.shape[0]; ++row) {
     const std::int64_t within = row % width;
-    const std::int64_t to = row - within + (within < half ? 2 * within : 2 * (within - half) + 1);
-    std::copy_n(values.begin() + row * cols, cols, out.begin() + to * cols);
+    const std::int64_t paired =
+        row - within + (within < half ? 2 * within : 2 * (within - half) + 1);
+    std::copy_n(values.begin() + (to_pairs ? row : paired) * cols, cols,
+                out.begin() + (to_pairs ? paired : row) * cols);
   }
   return out;
 }
 
-}  // namespace
+// A part in the order of rows that the format has.
+std::vector<float> turned_values(const ModelFile& source, const ModelTensor& part) {
+  std::vector<float> values = dense_values(source, part.name);
+  const ModelConfig& model = source.config();
+  const bool query = part.name.find("attention.q.") != std::string::npos;
+  const bool key = part.name.find("attention.k.") != std::string::npos;
+  const bool wants_pairs = part.turn == Turn::kPairsToHalves;
+  const bool has_pairs = model.rope_pairs == RopePairs::kInterleaved;
+  if (model.positions != PositionKind::kRope || !(query || key) || wants_pairs == has_pairs) {
+    return values;
+  }
+  return reordered(part, values, query ? model.heads : model.kv_head_count(), wants_pairs);
+}
 
-std::vector<ExportWeight> export_weights(const ModelFile& source, const ExportRequest& request) {
-  const bool gguf = request.format == ModelFormat::kGguf;
-  std::vector<ExportWeight> list;
-  for (NamedWeight& named :
-       named_weights(source.config(), gguf ? NameScheme::kGgufLlama : NameScheme::kHfLlama)) {
-    ExportWeight& weight = list.emplace_back();
-    weight.named = std::move(named);
-    const ModelTensor& tensor = weight.named.tensor;
-    weight.merged = !factored_slot(source, tensor.name).empty();
-    if (tensor.shape.size() < 2) {
-      weight.type = gguf ? StoredType::kF32 : request.type;
+// Parts below each other; where they are stored transposed, beside each other.
+std::vector<float> joined_values(const ModelFile& source, const ExportTensor& tensor) {
+  std::vector<float> all;
+  for (const ModelTensor& part : tensor.parts) {
+    const std::vector<float> values = turned_values(source, part);
+    if (part.turn != Turn::kTransposed) {
+      all.insert(all.end(), values.begin(), values.end());
       continue;
     }
-    weight.type = fitting_type(request.type, tensor.shape[1]);
-    if (weight.type != request.type) {
-      weight.fallback = tensor.name + ": " + std::string(info_of(weight.type).name) +
-                        ", its rows of " + std::to_string(tensor.shape[1]) +
-                        " are not whole blocks of " +
-                        std::to_string(info_of(request.type).block_elements);
+    const std::int64_t width = tensor.shape[1];
+    all.resize(static_cast<std::size_t>(tensor.shape[0] * width));
+    for (std::int64_t row = 0; row < part.shape[0]; ++row) {
+      for (std::int64_t col = 0; col < part.shape[1]; ++col) {
+        all[static_cast<std::size_t>(col * width + part.first + row)] =
+            values[static_cast<std::size_t>(row * part.shape[1] + col)];
+      }
     }
+  }
+  return all;
+}
+
+Error cannot_hold(const std::string& what) {
+  return {ErrorKind::kUsage, what, "choose another format or export the checkpoint (native)"};
+}
+
+bool is_gguf(NameScheme scheme) {
+  return scheme == NameScheme::kGgufLlama || scheme == NameScheme::kGgufGpt2;
+}
+
+// GGUF's readers want all but the matrices in f32.
+void choose_type(NameScheme scheme, StoredType wanted, ExportTensor& tensor) {
+  const bool matrix = tensor.shape.size() == 2 && tensor.parts.front().name != "positions.weight";
+  if (!matrix) {
+    tensor.type = is_gguf(scheme) ? StoredType::kF32 : wanted;
+    return;
+  }
+  tensor.type = fitting_type(wanted, tensor.shape[1]);
+  if (tensor.type != wanted) {
+    tensor.fallback = tensor.parts.front().name + ": " + std::string(info_of(tensor.type).name) +
+                      ", its rows of " + std::to_string(tensor.shape[1]) +
+                      " are not whole blocks of " + std::to_string(info_of(wanted).block_elements);
+  }
+}
+
+}  // namespace
+
+Result<NameScheme> export_scheme(const ModelConfig& model, ModelFormat format) {
+  const bool gguf = format == ModelFormat::kGguf;
+  if (model.norm == NormKind::kRms && model.gated() && !model.bias &&
+      model.positions == PositionKind::kRope) {
+    if (gguf && (model.window != 0 || model.rope_scaling == RopeScalingKind::kLlama3)) {
+      return cannot_hold("a sliding window and llama3's rope scaling are not written to gguf");
+    }
+    return gguf ? NameScheme::kGgufLlama : NameScheme::kHfLlama;
+  }
+  const bool gpt2 = model.norm == NormKind::kLayer && !model.gated() && model.bias &&
+                    model.positions == PositionKind::kLearned && model.window == 0 &&
+                    model.query_width() == model.dim;
+  const bool one_key = model.kv_head_count() == 1;
+  if (!gpt2 || !(one_key || model.kv_head_count() == model.heads)) {
+    return cannot_hold(
+        "models of the shapes of LLaMA (rms norm, swiglu, rope, no biases), GPT-2 and GPT-BigCode "
+        "(layer norm, gelu, learned positions, biases, all or one key head) are exported; this one "
+        "has another");
+  }
+  if (gguf && model.mlp == MlpKind::kGelu) {
+    return cannot_hold("gguf's readers compute gelu by its approximation, this model does not");
+  }
+  if (gguf) {
+    return NameScheme::kGgufGpt2;
+  }
+  return one_key && model.heads > 1 ? NameScheme::kHfBigCode : NameScheme::kHfGpt2;
+}
+
+std::vector<ExportTensor> export_tensors(const ModelConfig& model, NameScheme scheme,
+                                         StoredType wanted) {
+  std::vector<ExportTensor> list;
+  std::map<std::string, std::size_t> places;
+  for (NamedWeight& named : named_weights(model, scheme)) {
+    const auto [place, is_new] = places.emplace(named.stored_name, list.size());
+    ModelTensor& part = named.tensor;
+    const bool transposed = part.turn == Turn::kTransposed;
+    if (is_new) {
+      ExportTensor& tensor = list.emplace_back();
+      tensor.stored_name = named.stored_name;
+      tensor.shape = part.shape;
+      if (transposed) {
+        std::swap(tensor.shape[0], tensor.shape[1]);
+      }
+    } else {
+      list[place->second].shape[transposed ? 1 : 0] += part.shape[0];
+    }
+    list[place->second].parts.push_back(std::move(part));
+  }
+  for (ExportTensor& tensor : list) {
+    choose_type(scheme, wanted, tensor);
   }
   return list;
 }
 
-std::vector<float> dense_values(const ModelFile& source, const ExportWeight& weight) {
-  const std::string& name = weight.named.tensor.name;
+bool is_factored(const ModelFile& source, const std::string& name) {
+  return !factored_slot(source, name).empty();
+}
+
+std::vector<float> dense_values(const ModelFile& source, const std::string& name) {
   if (const ModelTensor* tensor = source.find(name)) {
     return values_of(*tensor);
   }
@@ -105,13 +200,11 @@ std::vector<float> dense_values(const ModelFile& source, const ExportWeight& wei
   return product(*source.find(slot + ".b"), *source.find(slot + ".a"));
 }
 
-std::vector<std::byte> encoded_rows(const ExportWeight& weight, const std::vector<float>& values) {
-  const ModelTensor& tensor = weight.named.tensor;
+std::vector<std::byte> encoded_tensor(const ModelFile& source, const ExportTensor& tensor) {
+  const std::vector<float> values = joined_values(source, tensor);
   const auto elements = static_cast<std::int64_t>(values.size());
-  std::vector<std::byte> bytes(static_cast<std::size_t>(stored_bytes(weight.type, elements)));
-  const bool pairs = tensor.turn == Turn::kPairsToHalves;
-  encode_row(weight.type, pairs ? to_pairs(tensor, values).data() : values.data(), bytes.data(),
-             elements);
+  std::vector<std::byte> bytes(static_cast<std::size_t>(stored_bytes(tensor.type, elements)));
+  encode_row(tensor.type, values.data(), bytes.data(), elements);
   return bytes;
 }
 

@@ -1,5 +1,5 @@
-// The weights of a model as an export wants them: dense, rounded to the stored type, rows in the
-// order of the format.
+// The weights of a model as an export wants them: dense, under the format's names, in its order of
+// rows, those that it keeps as one tensor put together, rounded to the stored type.
 #pragma once
 
 #include <cstddef>
@@ -11,20 +11,28 @@
 
 namespace lathe {
 
-struct ExportWeight {
-  NamedWeight named;
+// A tensor of the file: one weight, or q, k and v together.
+struct ExportTensor {
+  std::string stored_name;
+  std::vector<std::int64_t> shape;
+  std::vector<ModelTensor> parts;  // their names, shapes and turns; nothing is stored yet
   StoredType type = StoredType::kF32;
   std::string fallback;  // why the type is not the one asked for; empty: it is
-  bool merged = false;   // of two factors
 };
 
-// Every weight in the order of the file, its stored type decided.
-std::vector<ExportWeight> export_weights(const ModelFile& source, const ExportRequest& request);
+// The names that a format has for models of this shape; kUsage, saying why, where it has none.
+Result<NameScheme> export_scheme(const ModelConfig& model, ModelFormat format);
 
+// Every tensor in the order of the file, its stored type decided.
+std::vector<ExportTensor> export_tensors(const ModelConfig& model, NameScheme scheme,
+                                         StoredType wanted);
+
+// Whether a weight of the source is two factors.
+bool is_factored(const ModelFile& source, const std::string& name);
 // W [out, in] in f32: as the source has it, or the product B A of a factored slot.
-std::vector<float> dense_values(const ModelFile& source, const ExportWeight& weight);
+std::vector<float> dense_values(const ModelFile& source, const std::string& name);
 // The bytes that the file gets.
-std::vector<std::byte> encoded_rows(const ExportWeight& weight, const std::vector<float>& values);
+std::vector<std::byte> encoded_tensor(const ModelFile& source, const ExportTensor& tensor);
 // `values` as a reader of that file gets them.
 void round_to_type(StoredType type, std::vector<float>& values);
 

@@ -3,11 +3,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 #include "engine/base/atomic_file.h"
 #include "engine/base/hash.h"
 #include "engine/lm/export_files.h"
-#include "engine/lm/export_weights.h"
 #include "engine/lm/language_model.h"
 #include "engine/quant/block_codec.h"
 
@@ -25,10 +25,9 @@ Error cannot_hold(const std::string& what) {
   return {ErrorKind::kUsage, what, "choose another format or type"};
 }
 
-Result<void> check_request(const ModelFile& source, const std::vector<LinearPlan>& plans,
-                           const ExportRequest& request) {
-  const ModelConfig& model = source.config();
-  const bool gguf = request.format == ModelFormat::kGguf;
+// The names for the source's weights, where it can be written as asked at all.
+Result<NameScheme> check_request(const ModelFile& source, const std::vector<LinearPlan>& plans,
+                                 const ExportRequest& request) {
   std::error_code failed;
   if (fs::exists(request.out, failed)) {
     return Error{ErrorKind::kUsage, request.out.string() + " exists already",
@@ -38,20 +37,13 @@ Result<void> check_request(const ModelFile& source, const std::vector<LinearPlan
     return cannot_hold("the type " + std::string(info_of(request.type).name) +
                        " is not written to " + std::string(model_format_name(request.format)));
   }
-  if (model.norm != NormKind::kRms || !model.gated() || model.bias ||
-      model.positions != PositionKind::kRope) {
-    return cannot_hold("models of LLaMA's shape are exported, this one has another");
-  }
-  if (gguf && (model.window != 0 || model.rope_scaling == RopeScalingKind::kLlama3)) {
-    return cannot_hold("a sliding window and llama3's rope scaling are not written to gguf");
-  }
   for (const LinearPlan& plan : plans) {
     if (plan.storage == LinearStorage::kLowRank && plan.between != Activation::kNone) {
       return cannot_hold("the factors of " + plan.name +
                          " have an activation between them, so that no one matrix equals them");
     }
   }
-  return {};
+  return export_scheme(source.config(), request.format);
 }
 
 // Logits of the probe, [kProbeTokens, vocab].
@@ -76,18 +68,21 @@ std::vector<float> probe(Backend& backend, Transformer& transformer, const Model
 }
 
 // What a reader should get: the source's weights, rounded as the file rounds them.
-std::vector<float> expected_logits(Backend& backend, const ModelFile& source,
-                                   const std::vector<ExportWeight>& weights) {
-  Transformer transformer(backend, source.config(), dense_plan(source.config()));
-  const std::vector<Parameter*> parameters = transformer.parameters();
-  CHECK(parameters.size() == weights.size(), "one weight per parameter");
-  for (std::size_t i = 0; i < weights.size(); ++i) {
-    CHECK(parameters[i]->name == weights[i].named.tensor.name, "weights are in one order");
-    std::vector<float> values = dense_values(source, weights[i]);
-    round_to_type(weights[i].type, values);
-    backend.write(parameters[i]->weight, values.data(), parameters[i]->weight.ref().bytes());
+std::vector<float> expected_logits(Backend& backend, const ExportPlan& plan) {
+  const ModelConfig& model = plan.source.config();
+  std::map<std::string, StoredType> types;
+  for (const ExportTensor& tensor : plan.tensors) {
+    for (const ModelTensor& part : tensor.parts) {
+      types[part.name] = tensor.type;
+    }
   }
-  return probe(backend, transformer, source.config());
+  Transformer transformer(backend, model, dense_plan(model));
+  for (Parameter* parameter : transformer.parameters()) {
+    std::vector<float> values = dense_values(plan.source, parameter->name);
+    round_to_type(types.at(parameter->name), values);
+    backend.write(parameter->weight, values.data(), parameter->weight.ref().bytes());
+  }
+  return probe(backend, transformer, model);
 }
 
 std::vector<float> source_logits(Backend& backend, const ModelFile& source,
@@ -138,34 +133,93 @@ void compare(const std::vector<float>& before, const std::vector<float>& after, 
   report.max_change = max_difference(before, after);
 }
 
-Result<void> verify(Backend& backend, const ModelFile& source, const std::vector<LinearPlan>& plans,
-                    const std::vector<ExportWeight>& weights, const fs::path& written,
-                    ExportReport& report) {
-  std::vector<float> read_back;
-  {
-    auto reopened = LanguageModel::open(backend, written, WeightForm::kFloats);
-    if (!reopened) {
-      return Error{ErrorKind::kMismatch,
-                   "what was written cannot be read: " + reopened.error().message,
-                   "nothing was kept; please report it"};
-    }
-    read_back = probe(backend, reopened->transformer(), reopened->config());
+Result<void> tell(const ExportRequest& request, double share, const std::string& what) {
+  if (request.progress && !request.progress(share, what)) {
+    return Error{ErrorKind::kInterrupted, "stopped", ""};
   }
-  const std::vector<float> expected = expected_logits(backend, source, weights);
-  if (read_back.size() != expected.size()) {
+  return {};
+}
+
+Result<std::vector<float>> read_back(Backend& backend, const ExportPlan& plan,
+                                     const fs::path& written) {
+  auto reopened = LanguageModel::open(backend, written, WeightForm::kFloats);
+  if (!reopened) {
+    return Error{ErrorKind::kMismatch,
+                 "what was written cannot be read: " + reopened.error().message,
+                 "nothing was kept; please report it"};
+  }
+  const Result<void> proved = prove_tokenizer(plan.text, plan.request, *reopened);
+  if (!proved) {
+    return proved.error();
+  }
+  return probe(backend, reopened->transformer(), reopened->config());
+}
+
+Result<void> verify(Backend& backend, const ExportPlan& plan, const std::vector<LinearPlan>& slots,
+                    const fs::path& written, ExportReport& report) {
+  Result<void> goes_on = tell(plan.request, kWritingShare, "reading back");
+  if (!goes_on) {
+    return goes_on;
+  }
+  const auto got = read_back(backend, plan, written);
+  if (!got) {
+    return got.error();
+  }
+  goes_on = tell(plan.request, 0.7, "comparing logits");
+  if (!goes_on) {
+    return goes_on;
+  }
+  const std::vector<float> expected = expected_logits(backend, plan);
+  if (got->size() != expected.size()) {
     return Error{ErrorKind::kMismatch, "what was written is of another shape",
                  "nothing was kept; please report it"};
   }
-  report.max_difference = max_difference(read_back, expected);
+  report.max_difference = max_difference(*got, expected);
   if (!(report.max_difference <= kTolerance)) {
     return Error{ErrorKind::kMismatch,
                  "what was written computes other logits, by " +
                      std::to_string(report.max_difference) + " at most; the limit is 0.001",
                  "nothing was kept; check the disk and try again"};
   }
-  compare(source_logits(backend, source, plans), read_back,
-          static_cast<std::size_t>(source.config().vocab_size), report);
+  goes_on = tell(plan.request, 0.85, "measuring what the type costs");
+  if (!goes_on) {
+    return goes_on;
+  }
+  compare(source_logits(backend, plan.source, slots), *got,
+          static_cast<std::size_t>(plan.source.config().vocab_size), report);
   return {};
+}
+
+ExportReport begin_report(const ExportPlan& plan) {
+  ExportReport report;
+  report.source_hash = model_hash(plan.source);
+  report.tokenizer = plan.text.fate;
+  for (const ExportTensor& tensor : plan.tensors) {
+    for (const ModelTensor& part : tensor.parts) {
+      if (is_factored(plan.source, part.name)) {
+        report.merged_slots.push_back(part.name);
+      }
+    }
+    if (!tensor.fallback.empty()) {
+      report.fallbacks.push_back(tensor.fallback);
+    }
+  }
+  return report;
+}
+
+Result<void> write_and_prove(Backend& backend, const ExportPlan& plan,
+                             const std::vector<LinearPlan>& slots, const fs::path& partial,
+                             ExportReport& report) {
+  const bool gguf = plan.request.format == ModelFormat::kGguf;
+  Result<void> done =
+      gguf ? write_gguf_file(plan, partial, report) : write_hf_folder(plan, partial, report);
+  if (done) {
+    done = verify(backend, plan, slots, partial, report);
+  }
+  if (done && !gguf) {
+    done = write_file_atomically(partial / "README.md", model_card(plan, report));
+  }
+  return done;
 }
 
 }  // namespace
@@ -180,31 +234,21 @@ bool can_export(ModelFormat format, StoredType type) {
 Result<ExportReport> export_model(Backend& backend, const ModelFile& source,
                                   const std::vector<LinearPlan>& plans,
                                   const ExportRequest& request) {
-  const Result<void> possible = check_request(source, plans, request);
-  if (!possible) {
-    return possible.error();
+  const auto scheme = check_request(source, plans, request);
+  if (!scheme) {
+    return scheme.error();
   }
-  const std::vector<ExportWeight> weights = export_weights(source, request);
-  ExportReport report;
-  for (const ExportWeight& weight : weights) {
-    if (weight.merged) {
-      report.merged_slots.push_back(weight.named.tensor.name);
-    }
-    if (!weight.fallback.empty()) {
-      report.fallbacks.push_back(weight.fallback);
-    }
-  }
+  const ExportPlan plan{.source = source,
+                        .request = request,
+                        .scheme = *scheme,
+                        .tensors = export_tensors(source.config(), *scheme, request.type),
+                        .text = export_text(source, request)};
+  ExportReport report = begin_report(plan);
   fs::path partial = request.out;
   partial += ".partial";
   std::error_code failed;
   fs::remove_all(partial, failed);
-  Result<void> done = write_model(source, weights, request, partial, report);
-  if (done) {
-    done = verify(backend, source, plans, weights, partial, report);
-  }
-  if (done && request.format == ModelFormat::kHuggingFace) {
-    done = write_file_atomically(partial / "README.md", model_card(source, request, report));
-  }
+  Result<void> done = write_and_prove(backend, plan, plans, partial, report);
   if (done) {
     fs::rename(partial, request.out, failed);
     if (failed) {

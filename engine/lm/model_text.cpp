@@ -1,11 +1,7 @@
 // The tokenizer and chat template that come with a model.
-#include <algorithm>
-#include <fstream>
-#include <sstream>
-
 #include "engine/base/json.h"
 #include "engine/lm/language_model.h"
-#include "engine/tokenizer/gguf_vocabulary.h"
+#include "engine/lm/model_vocabulary.h"
 #include "engine/tokenizer/sentencepiece_tokenizer.h"
 #include "engine/tokenizer/tokenizer_json.h"
 
@@ -14,62 +10,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::string file_text(const fs::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::ostringstream text;
-  text << in.rdbuf();
-  return in ? text.str() : "";
-}
-
 void take(Result<std::unique_ptr<TextTokenizer>> made, ModelText& text) {
   if (made) {
     text.tokenizer = std::move(*made);
   } else {
     text.problem = made.error().text();
   }
-}
-
-std::int32_t id_of(const GgufFile& file, const std::string& key) {
-  const auto* id = file.get<std::int64_t>(key);
-  return id != nullptr && *id >= 0 && *id < (std::int64_t{1} << 30) ? static_cast<std::int32_t>(*id)
-                                                                    : -1;
-}
-
-bool flag_of(const GgufFile& file, const std::string& key, bool otherwise) {
-  const auto* flag = file.get<bool>(key);
-  return flag != nullptr ? *flag : otherwise;
-}
-
-GgufVocabulary vocabulary_of(const GgufFile& file, const std::string& origin) {
-  const std::string root = "tokenizer.ggml.";
-  const auto copy = [&]<typename T>(const std::string& key, T& out) {
-    if (const T* value = file.get<T>(root + key)) {
-      out = *value;
-    }
-  };
-  GgufVocabulary vocabulary;
-  copy("model", vocabulary.model);
-  copy("pre", vocabulary.pre);
-  copy("tokens", vocabulary.tokens);
-  copy("merges", vocabulary.merges);
-  if (const auto* scores = file.get<GgufReals>(root + "scores")) {
-    std::transform(scores->begin(), scores->end(), std::back_inserter(vocabulary.scores),
-                   [](double score) { return static_cast<float>(score); });
-  }
-  if (const auto* types = file.get<GgufIntegers>(root + "token_type")) {
-    std::transform(types->begin(), types->end(), std::back_inserter(vocabulary.types),
-                   [](std::int64_t type) { return static_cast<std::int32_t>(type); });
-  }
-  const bool pieces = vocabulary.model == "llama";
-  vocabulary.special = {.bos = id_of(file, root + "bos_token_id"),
-                        .eos = id_of(file, root + "eos_token_id"),
-                        .pad = id_of(file, root + "padding_token_id"),
-                        .unknown = id_of(file, root + "unknown_token_id"),
-                        .add_bos = flag_of(file, root + "add_bos_token", pieces),
-                        .add_eos = flag_of(file, root + "add_eos_token", false)};
-  vocabulary.add_space_prefix = flag_of(file, root + "add_space_prefix", true);
-  vocabulary.origin = origin;
-  return vocabulary;
 }
 
 // tokenizer_config.json's chat_template, or the file that newer folders keep it in.
@@ -115,7 +61,7 @@ ModelText read_model_text(const ModelFile& file) {
   }
   const auto* model = file.gguf()->get<std::string>("tokenizer.ggml.model");
   if (model != nullptr && *model != "none" && *model != "no_vocab") {
-    take(make_tokenizer(vocabulary_of(*file.gguf(), file.path().string())), text);
+    take(make_tokenizer(stored_vocabulary(*file.gguf(), file.path().string())), text);
   }
   return text;
 }

@@ -3,12 +3,10 @@
 
 #include "engine/tokenizer/bpe_tokenizer.h"
 #include "engine/tokenizer/sentencepiece_tokenizer.h"
+#include "engine/tokenizer/token_type.h"
 
 namespace lathe {
 namespace {
-
-constexpr std::int32_t kControl = 3;
-constexpr std::int32_t kUserDefined = 4;
 
 Error bad(const GgufVocabulary& vocabulary, const std::string& what) {
   return {ErrorKind::kData, vocabulary.origin + ": " + what,
@@ -57,10 +55,10 @@ Result<std::unique_ptr<TextTokenizer>> make_bpe(GgufVocabulary vocabulary) {
   }
   for (std::size_t id = 0; id < vocabulary.types.size(); ++id) {
     const std::int32_t type = vocabulary.types[id];
-    if (type == kControl || type == kUserDefined) {
+    if (type == kControlToken || type == kUserToken) {
       parts.marks.push_back({.text = vocabulary.tokens[id],
                              .id = static_cast<std::int32_t>(id),
-                             .special = type == kControl});
+                             .special = type == kControlToken});
     }
   }
   parts.tokens = std::move(vocabulary.tokens);

@@ -15,7 +15,7 @@ struct GgufVocabulary {
   std::string pre;                  // tokenizer.ggml.pre; empty: none
   std::vector<std::string> tokens;  // by id
   std::vector<float> scores;        // "llama"; empty or one per token
-  std::vector<std::int32_t> types;  // 1 normal 2 unknown 3 control 4 user-defined 5 unused 6 byte
+  std::vector<std::int32_t> types;  // as token_type.h says; empty or one per token
   std::vector<std::string> merges;  // "gpt2": "left right", by rank
   SpecialTokens special;
   bool add_space_prefix = true;  // "llama"

@@ -1,6 +1,7 @@
 // See pre_tokenizer.h.
 #include "engine/tokenizer/pre_tokenizer.h"
 
+#include <algorithm>
 #include <string>
 
 #include "engine/tokenizer/utf8.h"
@@ -36,6 +37,16 @@ Result<std::vector<std::string_view>> pre_tokenizer_rules(std::string_view name)
       "the tokenizer cuts words by the rule " + std::string(name) + ", which is not known",
       "known are gpt-2, smollm, starcoder, llama-bpe and deepseek-coder; convert the model "
       "with its tokenizer.json"};
+}
+
+std::string pre_tokenizer_name(const std::vector<std::string>& rules) {
+  for (const char* name : {"gpt-2", "smollm", "llama-bpe", "deepseek-coder"}) {
+    const auto known = pre_tokenizer_rules(name).value();
+    if (std::equal(rules.begin(), rules.end(), known.begin(), known.end())) {
+      return name;
+    }
+  }
+  return "";
 }
 
 Result<PreTokenizer> PreTokenizer::compile(const std::vector<std::string_view>& rules,

@@ -2,6 +2,7 @@
 // cuts the pieces of the one before into its matches and what lies between them.
 #pragma once
 
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -16,6 +17,9 @@ namespace lathe {
 //   deepseek-coder
 // kData for a name that is not known.
 Result<std::vector<std::string_view>> pre_tokenizer_rules(std::string_view name);
+
+// The name of these rules; empty where they have none.
+std::string pre_tokenizer_name(const std::vector<std::string>& rules);
 
 class PreTokenizer {
  public:

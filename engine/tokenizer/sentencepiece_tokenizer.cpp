@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "engine/tokenizer/mark_finder.h"
+#include "engine/tokenizer/token_type.h"
 
 namespace lathe {
 namespace {
@@ -142,20 +143,30 @@ std::uint64_t id_field(std::int32_t id) {
   return static_cast<std::uint64_t>(static_cast<std::int64_t>(id));
 }
 
+Result<std::unique_ptr<sentencepiece::SentencePieceProcessor>> load(std::string_view model,
+                                                                    std::string_view origin) {
+  auto processor = std::make_unique<sentencepiece::SentencePieceProcessor>();
+  const auto status = processor->LoadFromSerializedProto(model);
+  if (!status.ok()) {
+    return Error{ErrorKind::kData,
+                 std::string(origin) + " is no SentencePiece model: " + status.ToString(),
+                 "fetch the model's tokenizer.model again"};
+  }
+  return processor;
+}
+
 }  // namespace
 
 std::string sentencepiece_model(const GgufVocabulary& vocabulary) {
-  constexpr std::int32_t kNormal = 1;
-  constexpr std::int32_t kUnknown = 2;
   Message model;
   std::int32_t unknown = vocabulary.special.unknown;
   for (std::size_t id = 0; id < vocabulary.tokens.size(); ++id) {
     Message piece;
     piece.text(1, vocabulary.tokens[id]);
     piece.real(2, vocabulary.scores.empty() ? 0.0f : vocabulary.scores[id]);
-    const std::int32_t type = vocabulary.types.empty() ? kNormal : vocabulary.types[id];
+    const std::int32_t type = vocabulary.types.empty() ? kNormalToken : vocabulary.types[id];
     piece.number(3, static_cast<std::uint64_t>(type));
-    unknown = type == kUnknown ? static_cast<std::int32_t>(id) : unknown;
+    unknown = type == kUnknownToken ? static_cast<std::int32_t>(id) : unknown;
     model.message(1, piece);
   }
   Message trainer;
@@ -177,15 +188,37 @@ std::string sentencepiece_model(const GgufVocabulary& vocabulary) {
 
 Result<std::unique_ptr<TextTokenizer>> read_sentencepiece(std::string_view model,
                                                           std::string_view origin) {
-  auto processor = std::make_unique<sentencepiece::SentencePieceProcessor>();
-  const auto status = processor->LoadFromSerializedProto(model);
-  if (!status.ok()) {
-    return Error{ErrorKind::kData,
-                 std::string(origin) + " is no SentencePiece model: " + status.ToString(),
-                 "fetch the model's tokenizer.model again"};
+  auto processor = load(model, origin);
+  if (!processor) {
+    return processor.error();
   }
   return std::unique_ptr<TextTokenizer>(
-      std::make_unique<SentencePieceTokenizer>(std::move(processor)));
+      std::make_unique<SentencePieceTokenizer>(std::move(*processor)));
+}
+
+Result<GgufVocabulary> read_sentencepiece_vocabulary(std::string_view model,
+                                                     std::string_view origin) {
+  auto loaded = load(model, origin);
+  if (!loaded) {
+    return loaded.error();
+  }
+  const sentencepiece::SentencePieceProcessor& pieces = **loaded;
+  GgufVocabulary vocabulary;
+  vocabulary.model = "llama";
+  vocabulary.origin = origin;
+  for (int id = 0; id < pieces.GetPieceSize(); ++id) {
+    vocabulary.tokens.push_back(pieces.IdToPiece(id));
+    vocabulary.scores.push_back(pieces.GetScore(id));
+    vocabulary.types.push_back(pieces.IsUnknown(id)   ? kUnknownToken
+                               : pieces.IsControl(id) ? kControlToken
+                               : pieces.IsUnused(id)  ? kUnusedToken
+                               : pieces.IsByte(id)    ? kByteToken
+                                                      : kNormalToken);
+  }
+  const SentencePieceTokenizer tokenizer(std::move(*loaded));
+  vocabulary.special = tokenizer.special();
+  vocabulary.add_space_prefix = tokenizer.pads_first_space();
+  return vocabulary;
 }
 
 }  // namespace lathe

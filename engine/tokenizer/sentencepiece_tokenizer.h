@@ -14,6 +14,10 @@ namespace lathe {
 Result<std::unique_ptr<TextTokenizer>> read_sentencepiece(std::string_view model,
                                                           std::string_view origin);
 
+// Its pieces, scores and types as GGUF files keep them.
+Result<GgufVocabulary> read_sentencepiece_vocabulary(std::string_view model,
+                                                     std::string_view origin);
+
 // The serialised model of a GGUF vocabulary of model "llama": what its pieces, scores and types
 // say, no normalisation, bytes as the last resort.
 std::string sentencepiece_model(const GgufVocabulary& vocabulary);

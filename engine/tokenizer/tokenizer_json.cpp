@@ -5,8 +5,6 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "engine/tokenizer/bpe_tokenizer.h"
-
 namespace lathe {
 namespace {
 
@@ -283,9 +281,8 @@ Error unreadable(std::string_view origin, const std::string& what) {
 
 }  // namespace
 
-Result<std::unique_ptr<TextTokenizer>> read_tokenizer_json(std::string_view text,
-                                                           std::string_view config,
-                                                           std::string_view origin) {
+Result<BpeParts> read_tokenizer_parts(std::string_view text, std::string_view config,
+                                      std::string_view origin) {
   const Document document = Document::parse(text, nullptr, false);
   const Document settings =
       config.empty() ? Document::object() : Document::parse(config, nullptr, false);
@@ -293,12 +290,19 @@ Result<std::unique_ptr<TextTokenizer>> read_tokenizer_json(std::string_view text
     return unreadable(origin, "it is not JSON");
   }
   try {
-    return make_bpe_tokenizer(Reader(origin).read(document, settings));
+    return Reader(origin).read(document, settings);
   } catch (const Refused& refused) {
     return unreadable(origin, refused.what);
   } catch (const Document::exception& wrong) {
     return unreadable(origin, wrong.what());
   }
+}
+
+Result<std::unique_ptr<TextTokenizer>> read_tokenizer_json(std::string_view text,
+                                                           std::string_view config,
+                                                           std::string_view origin) {
+  Result<BpeParts> parts = read_tokenizer_parts(text, config, origin);
+  return parts ? make_bpe_tokenizer(std::move(*parts)) : parts.error();
 }
 
 }  // namespace lathe

@@ -5,7 +5,7 @@
 #include <memory>
 #include <string_view>
 
-#include "engine/tokenizer/text_tokenizer.h"
+#include "engine/tokenizer/bpe_tokenizer.h"
 
 namespace lathe {
 
@@ -15,5 +15,9 @@ namespace lathe {
 Result<std::unique_ptr<TextTokenizer>> read_tokenizer_json(std::string_view text,
                                                            std::string_view config,
                                                            std::string_view origin);
+
+// The same up to the parts of which the tokenizer is made, for writing it in another format.
+Result<BpeParts> read_tokenizer_parts(std::string_view text, std::string_view config,
+                                      std::string_view origin);
 
 }  // namespace lathe

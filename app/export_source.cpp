@@ -1,0 +1,138 @@
+// See export_source.h.
+#include "app/export_source.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "app/open_model.h"
+#include "app/run_model.h"
+#include "engine/io/safetensors.h"
+#include "engine/train/model_plan.h"
+#include "experiments/run_spec.h"
+
+namespace lathe::app {
+namespace {
+
+namespace fs = std::filesystem;
+
+// A checkpoint lies in the folder of its run: "RUN/step-120".
+bool is_checkpoint(const fs::path& folder) {
+  std::error_code failed;
+  return fs::exists(folder / "weights.safetensors", failed) &&
+         fs::exists(folder / "state.json", failed);
+}
+
+Result<ExportSource> open_file_source(const fs::path& path) {
+  auto file = ModelFile::open(path);
+  if (!file) {
+    return file.error();
+  }
+  std::vector<LinearPlan> plans = dense_plan(file->config());
+  const fs::path name = path.extension() == ".gguf" ? path.stem() : path.filename();
+  return ExportSource{.file = std::move(*file), .plans = std::move(plans), .name = name.string()};
+}
+
+Json record_of(const storage::RunDetail& detail, std::int64_t step) {
+  Json metrics = Json::object();
+  for (const auto& [metric, value] : detail.summary.last) {
+    metrics[metric] = value;
+  }
+  return {{"run", detail.summary.id},
+          {"name", detail.summary.name},
+          {"step", step},
+          {"metrics", metrics},
+          {"spec", detail.spec}};
+}
+
+// Where spec and corpus leave a size open, the checkpoint knows it.
+Result<void> settle_shape(const fs::path& checkpoint, TrainSpec& spec) {
+  const auto weights = SafetensorsFile::open(checkpoint / "weights.safetensors");
+  if (!weights) {
+    return weights.error();
+  }
+  const SafetensorsEntry* table = weights->find("embedding.weight");
+  if (table == nullptr || table->shape.size() != 2) {
+    return Error{ErrorKind::kData, checkpoint.string() + " has no embedding.weight",
+                 "take another checkpoint"};
+  }
+  spec.model.vocab_size = table->shape[0];
+  if (spec.model.context == 0) {
+    spec.model.context = spec.train.seq_len;
+  }
+  return {};
+}
+
+Result<ExportSource> open_run_source(const storage::RunDetail& detail,
+                                     const storage::CheckpointRow& checkpoint) {
+  auto run_spec = experiments::run_spec_from_json(detail.spec);
+  if (!run_spec) {
+    return run_spec.error();
+  }
+  TrainSpec& spec = run_spec->train;
+  if (const Result<void> settled = settle_shape(checkpoint.path, spec); !settled) {
+    return settled.error();
+  }
+  std::vector<std::string> warnings;
+  auto plans = plan_slots(spec, warnings);
+  if (!plans) {
+    return plans.error();
+  }
+  auto file = ModelFile::open_checkpoint(checkpoint.path, spec.model, *plans);
+  if (!file) {
+    return file.error();
+  }
+  const std::string& name = detail.summary.name;
+  ExportSource source{.file = std::move(*file),
+                      .plans = std::move(*plans),
+                      .name = name.empty() ? "run " + detail.summary.id : name,
+                      .record = record_of(detail, checkpoint.step)};
+  auto corpus = open_corpus(spec.data, spec.train.seq_len, {});
+  if (corpus) {
+    source.corpus = std::move(*corpus);
+  } else {
+    source.text_problem = corpus.error().message;
+  }
+  return source;
+}
+
+Result<ExportSource> open_stored(const std::string& model, const GlobalOptions& options) {
+  auto catalog = storage::open_catalog(store_path(options));
+  if (!catalog) {
+    return catalog.error();
+  }
+  const fs::path folder = fs::absolute(model).lexically_normal();
+  const bool chosen = is_checkpoint(folder);
+  const auto detail = (*catalog)->run(chosen ? folder.parent_path().filename().string() : model);
+  if (!detail) {
+    return detail.error();
+  }
+  if (!chosen) {
+    const auto newest = newest_checkpoint(*detail);
+    return newest ? open_run_source(*detail, *newest) : newest.error();
+  }
+  for (const storage::CheckpointRow& row : detail->checkpoints) {
+    std::error_code failed;
+    if (fs::equivalent(row.path, folder, failed)) {
+      return open_run_source(*detail, row);
+    }
+  }
+  return Error{ErrorKind::kUsage, "run " + detail->summary.id + " does not know " + model,
+               fmt::format("`lathe show {}` lists its checkpoints", detail->summary.id)};
+}
+
+}  // namespace
+
+Result<ExportSource> open_export_source(const std::string& model, const GlobalOptions& options) {
+  if (const fs::path path = model_path(model); !path.empty()) {
+    return open_file_source(path);
+  }
+  if (model.ends_with(".gguf")) {
+    return Error{ErrorKind::kUsage, "there is no model file " + model,
+                 "name a .gguf file, a folder with config.json, an installed model or a run"};
+  }
+  return open_stored(model, options);
+}
+
+}  // namespace lathe::app

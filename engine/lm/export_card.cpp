@@ -1,0 +1,81 @@
+// The model card of an exported folder.
+#include "engine/base/format.h"
+#include "engine/lm/export_files.h"
+#include "engine/lm/language_model.h"
+
+namespace lathe {
+namespace {
+
+// YAML that model hubs read; a licence is named where the source names one.
+std::string front_matter(const ExportPlan& plan) {
+  const GgufFile* file = plan.source.gguf();
+  const auto* license = file == nullptr ? nullptr : file->get<std::string>("general.license");
+  std::string text = "---\nlibrary_name: transformers\npipeline_tag: text-generation\n";
+  if (license != nullptr && license->find_first_of("\n\"") == std::string::npos) {
+    text.append("license: \"").append(*license).append("\"\n");
+  }
+  return text + "---\n\n";
+}
+
+std::string proof_text(const ExportPlan& plan, const ExportReport& report) {
+  std::string text = "Written by Lathe from a ";
+  text += model_format_name(plan.source.format());
+  text += " model (hash " + report.source_hash + ") and read back: on 64 positions its logits ";
+  text += "differ from those of the same rounded weights by " +
+          std::to_string(report.max_difference) + " at most, from those of the model itself by " +
+          std::to_string(report.max_change) + " (KL " + std::to_string(report.mean_kl) +
+          " nats a position).\n\n";
+  if (!report.merged_slots.empty()) {
+    text += std::to_string(report.merged_slots.size()) +
+            " factored matrices were multiplied out: this form is as large as a dense model.\n\n";
+  }
+  for (const std::string& fallback : report.fallbacks) {
+    text.append("- another type: ").append(fallback).append("\n");
+  }
+  return text;
+}
+
+// The run's identity, its last metrics and the whole spec, from which it can be run again.
+std::string record_text(const Json& record) {
+  std::string text = "## The run\n\n";
+  for (const char* key : {"run", "name", "step"}) {
+    if (record.contains(key)) {
+      const Json& value = record[key];
+      text.append("- ").append(key).append(": ");
+      text.append(value.is_string() ? value.get<std::string>() : value.dump()).append("\n");
+    }
+  }
+  if (record.contains("metrics") && !record["metrics"].empty()) {
+    text += "\n| metric | last value |\n| --- | --- |\n";
+    for (const auto& [metric, value] : record["metrics"].items()) {
+      text.append("| ").append(metric).append(" | ").append(value.dump()).append(" |\n");
+    }
+  }
+  if (record.contains("spec")) {
+    text += "\nSpec (`lathe run FILE` runs it again):\n\n```json\n" +
+            record["spec"].dump(2, ' ', false, Json::error_handler_t::replace) + "\n```\n";
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string model_card(const ExportPlan& plan, const ExportReport& report) {
+  const ModelConfig& model = plan.source.config();
+  const std::string kind = hf_config(plan)["model_type"].get<std::string>();
+  std::string card = front_matter(plan);
+  card.append("# ").append(plan.request.name).append("\n\n");
+  card.append(architecture_text(kind, model));
+  card.append(", vocabulary ").append(std::to_string(model.vocab_size));
+  card.append(", context ").append(std::to_string(model.context)).append(".\n\nWeights: ");
+  card.append(info_of(plan.request.type).name).append(", ");
+  card.append(std::to_string(report.bytes)).append(" bytes.\n\n");
+  card += proof_text(plan, report);
+  card.append("Tokenizer: ").append(plan.text.fate).append(".\n");
+  if (!plan.request.record.empty()) {
+    card.append("\n").append(record_text(plan.request.record));
+  }
+  return card;
+}
+
+}  // namespace lathe

@@ -1,0 +1,113 @@
+// Exports as folders of transformers: safetensors, config.json, tokenizer files.
+#include "engine/base/atomic_file.h"
+#include "engine/io/safetensors.h"
+#include "engine/lm/export_files.h"
+
+namespace lathe {
+namespace {
+
+Json llama_config(const ModelConfig& model) {
+  const bool mistral = model.window != 0;
+  Json config{{"architectures", {mistral ? "MistralForCausalLM" : "LlamaForCausalLM"}},
+              {"model_type", mistral ? "mistral" : "llama"},
+              {"vocab_size", model.vocab_size},
+              {"hidden_size", model.dim},
+              {"intermediate_size", model.ff_width()},
+              {"num_hidden_layers", model.layers},
+              {"num_attention_heads", model.heads},
+              {"num_key_value_heads", model.kv_head_count()},
+              {"head_dim", model.head_dim()},
+              {"hidden_act", "silu"},
+              {"max_position_embeddings", model.context},
+              {"rms_norm_eps", model.norm_eps},
+              {"rope_theta", model.rope_theta},
+              {"tie_word_embeddings", model.tied},
+              {"attention_bias", false},
+              {"mlp_bias", false}};
+  if (mistral) {
+    config["sliding_window"] = model.window;
+  }
+  if (model.rope_scaling != RopeScalingKind::kNone) {
+    Json scaling{{"rope_type", std::string(enum_name(model.rope_scaling))},
+                 {"factor", model.rope_factor}};
+    if (model.rope_scaling == RopeScalingKind::kLlama3) {
+      scaling["low_freq_factor"] = model.rope_low;
+      scaling["high_freq_factor"] = model.rope_high;
+      scaling["original_max_position_embeddings"] = model.rope_original_context;
+    }
+    config["rope_scaling"] = scaling;
+  }
+  return config;
+}
+
+Json gpt2_config(const ModelConfig& model, bool big_code) {
+  const bool exact = model.mlp == MlpKind::kGelu;
+  Json config{{"architectures", {big_code ? "GPTBigCodeForCausalLM" : "GPT2LMHeadModel"}},
+              {"model_type", big_code ? "gpt_bigcode" : "gpt2"},
+              {"vocab_size", model.vocab_size},
+              {"n_embd", model.dim},
+              {"n_inner", model.ff_width()},
+              {"n_layer", model.layers},
+              {"n_head", model.heads},
+              {"n_positions", model.context},
+              {"activation_function", exact      ? "gelu"
+                                      : big_code ? "gelu_pytorch_tanh"
+                                                 : "gelu_new"},
+              {"layer_norm_epsilon", model.norm_eps},
+              {"tie_word_embeddings", model.tied}};
+  if (big_code) {
+    config["multi_query"] = true;
+  }
+  return config;
+}
+
+void set_marks(const ExportText& text, Json& config) {
+  if (text.source == nullptr && !text.vocabulary) {
+    return;
+  }
+  const ModelText known = text.source == nullptr ? ModelText{} : read_model_text(*text.source);
+  const SpecialTokens none;
+  const SpecialTokens& marks = known.tokenizer != nullptr ? known.tokenizer->special()
+                               : text.vocabulary          ? text.vocabulary->special
+                                                          : none;
+  for (const auto& [key, id] :
+       {std::pair{"bos_token_id", marks.bos}, std::pair{"eos_token_id", marks.eos},
+        std::pair{"pad_token_id", marks.pad}}) {
+    config[key] = id >= 0 ? Json(id) : Json();
+  }
+}
+
+}  // namespace
+
+Json hf_config(const ExportPlan& plan) {
+  const ModelConfig& model = plan.source.config();
+  const StoredType type = plan.request.type;
+  Json config = plan.scheme == NameScheme::kHfLlama
+                    ? llama_config(model)
+                    : gpt2_config(model, plan.scheme == NameScheme::kHfBigCode);
+  config["initializer_range"] = model.init_std;
+  config["torch_dtype"] = type == StoredType::kF32   ? "float32"
+                          : type == StoredType::kF16 ? "float16"
+                                                     : "bfloat16";
+  set_marks(plan.text, config);
+  return config;
+}
+
+Result<void> write_hf_folder(const ExportPlan& plan, const std::filesystem::path& folder,
+                             ExportReport& report) {
+  SafetensorsWriter writer;
+  writer.set_metadata("format", "pt");
+  for (const ExportTensor& tensor : plan.tensors) {
+    writer.declare(tensor.stored_name, tensor.type, tensor.shape);
+  }
+  Result<void> done = writer.open(folder / "model.safetensors");
+  if (done) {
+    done = write_tensors(plan, writer, report);
+  }
+  if (done) {
+    done = write_file_atomically(folder / "config.json", hf_config(plan).dump(2) + "\n");
+  }
+  return done ? write_tokenizer(plan.text, plan.source.config().context, folder) : done;
+}
+
+}  // namespace lathe
