@@ -61,51 +61,19 @@ Json facts_of(const LanguageModel& model, const fs::path& path) {
           {"hash", identity.hash}};
 }
 
-Result<experiments::OpenedModel> open_file(const fs::path& path, const GlobalOptions& options) {
-  const auto device = experiments::resolve_device(options.device);
-  if (!device) {
-    return device.error();
-  }
-  auto backend = make_backend(*device, options.threads);
-  if (!backend) {
-    return backend.error();
-  }
-  const auto opened = std::make_shared<FileModel>();
-  opened->backend = std::move(*backend);
-  auto model = LanguageModel::open(*opened->backend, path, WeightForm::kFloats);
-  if (!model) {
-    return model.error();
-  }
-  if (model->tokenizer() == nullptr) {
-    return Error{ErrorKind::kData,
-                 path.string() + " has no tokenizer: " + model->tokenizer_problem(),
-                 "an evaluation reads text; put the model's tokenizer.json beside it"};
-  }
-  opened->model = std::move(*model);
-  opened->encoder = opened->model->tokenizer()->encoder();
-  const SpecialTokens& marks = opened->model->tokenizer()->special();
-  const std::int64_t context = opened->model->config().context;
-  experiments::OpenedModel out;
-  out.model = {
-      .backend = opened->backend.get(),
-      .transformer = &opened->model->transformer(),
-      .config = opened->model->config(),
-      .vocab_size = opened->model->config().vocab_size,
-      .context = context > 0 ? std::min(context, kMostContext) : kMostContext,
-      .prefix_id = marks.bos >= 0 ? marks.bos : std::max(0, marks.eos),
-      .encode = [kept = opened.get()](std::string_view text,
-                                      bool special) { return encode(*kept, text, special); },
-      .decode =
-          [kept = opened.get()](std::span<const std::int32_t> ids) {
-            return kept->model->tokenizer()->decode(ids);
-          },
-      .end_ids = {}};
+// How it reads and writes. Precondition: it has a tokenizer.
+void set_text(FileModel& opened, EvalModel& model) {
+  const TextTokenizer& tokenizer = *opened.model->tokenizer();
+  const SpecialTokens& marks = tokenizer.special();
+  opened.encoder = tokenizer.encoder();
+  model.prefix_id = marks.bos >= 0 ? marks.bos : std::max(0, marks.eos);
+  model.encode = [&opened](std::string_view text, bool special) {
+    return encode(opened, text, special);
+  };
+  model.decode = [&tokenizer](std::span<const std::int32_t> ids) { return tokenizer.decode(ids); };
   if (marks.eos >= 0) {
-    out.model.end_ids.push_back(marks.eos);
+    model.end_ids.push_back(marks.eos);
   }
-  out.facts = facts_of(*opened->model, path);
-  out.keeper = opened;
-  return out;
 }
 
 }  // namespace
@@ -144,10 +112,47 @@ fs::path model_path(const std::string& model) {
   return {};
 }
 
+Result<experiments::OpenedModel> open_model_file(const fs::path& path, const GlobalOptions& options,
+                                                 TextUse text) {
+  const auto device = experiments::resolve_device(options.device);
+  if (!device) {
+    return device.error();
+  }
+  auto backend = make_backend(*device, options.threads);
+  if (!backend) {
+    return backend.error();
+  }
+  const auto opened = std::make_shared<FileModel>();
+  opened->backend = std::move(*backend);
+  auto model = LanguageModel::open(*opened->backend, path, WeightForm::kFloats);
+  if (!model) {
+    return model.error();
+  }
+  if (model->tokenizer() == nullptr && text == TextUse::kNeeded) {
+    return Error{ErrorKind::kData,
+                 path.string() + " has no tokenizer: " + model->tokenizer_problem(),
+                 "an evaluation reads text; put the model's tokenizer.json beside it"};
+  }
+  opened->model = std::move(*model);
+  const std::int64_t context = opened->model->config().context;
+  experiments::OpenedModel out;
+  out.model.backend = opened->backend.get();
+  out.model.transformer = &opened->model->transformer();
+  out.model.config = opened->model->config();
+  out.model.vocab_size = opened->model->config().vocab_size;
+  out.model.context = context > 0 ? std::min(context, kMostContext) : kMostContext;
+  if (opened->model->tokenizer() != nullptr) {
+    set_text(*opened, out.model);
+  }
+  out.facts = facts_of(*opened->model, path);
+  out.keeper = opened;
+  return out;
+}
+
 Result<experiments::OpenedModel> open_model(storage::RunCatalog& catalog, const std::string& model,
                                             const GlobalOptions& options) {
   if (const fs::path path = model_path(model); !path.empty()) {
-    return open_file(path, options);
+    return open_model_file(path, options, TextUse::kNeeded);
   }
   if (model.find('/') != std::string::npos || model.ends_with(".gguf")) {
     return Error{

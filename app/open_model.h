@@ -21,6 +21,13 @@ std::vector<std::string> installed_models();
 // run.
 std::filesystem::path model_path(const std::string& model);
 
+// Whether a model without a tokenizer will do.
+enum class TextUse : std::uint8_t { kNeeded, kOptional };
+
+// A file or folder as floats, to be measured. kData. Throws OutOfMemory.
+Result<experiments::OpenedModel> open_model_file(const std::filesystem::path& path,
+                                                 const GlobalOptions& options, TextUse text);
+
 // Opens a MODEL to be evaluated. kData or kUsage as the kind of model says. Throws OutOfMemory.
 Result<experiments::OpenedModel> open_model(storage::RunCatalog& catalog, const std::string& model,
                                             const GlobalOptions& options);

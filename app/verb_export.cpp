@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "app/cli.h"
+#include "app/logits_export.h"
 #include "app/signal_watch.h"
 #include "app/verb_list.h"
 #include "app/weights_export.h"
@@ -22,6 +23,8 @@ struct ExportOptions {
   std::string format = "csv";
   std::string dtype = "f16";
   std::string out;
+  std::string data;
+  bool last_only = false;
 };
 
 // NaN and infinities are spelled alike in both directions.
@@ -142,6 +145,34 @@ Result<void> export_weights_of(const GlobalOptions& options, const ExportOptions
   return {};
 }
 
+Result<void> export_logits_of(const GlobalOptions& options, const ExportOptions& chosen) {
+  if (chosen.data.empty()) {
+    return Error{ErrorKind::kUsage, "--format logits needs --data",
+                 "name a file of rows {\"ids\": [...]} or {\"text\": \"...\"}"};
+  }
+  std::atomic<bool> cancelled = false;
+  const SignalWatch signals([&](int) { cancelled = true; });
+  const auto report = export_logits(
+      options, chosen.run, {.data = chosen.data, .out = chosen.out, .last_only = chosen.last_only},
+      [&](std::int64_t, std::int64_t) { return !cancelled; });
+  if (!report) {
+    return report.error();
+  }
+  if (options.json) {
+    fmt::print("{}\n", Json{{"model", chosen.run},
+                            {"format", chosen.format},
+                            {"out", chosen.out},
+                            {"sequences", report->sequences},
+                            {"tokens", report->tokens},
+                            {"bytes", report->bytes}}
+                           .dump());
+  } else {
+    fmt::print("{}: logits of {} sequences, {} tokens\n", chosen.out, report->sequences,
+               report->tokens);
+  }
+  return {};
+}
+
 Result<void> export_run(storage::RunCatalog& catalog, const GlobalOptions& options,
                         const ExportOptions& chosen) {
   const auto run = catalog.run(chosen.run);
@@ -178,6 +209,10 @@ void add_export(CLI::App& root, Cli& cli) {
           const Result<void> done = export_weights_of(cli.options, *chosen);
           return done ? 0 : report_error(done.error(), cli.options);
         }
+        if (chosen->format == "logits") {
+          const Result<void> done = export_logits_of(cli.options, *chosen);
+          return done ? 0 : report_error(done.error(), cli.options);
+        }
         return with_catalog(cli.options, [&](storage::RunCatalog& catalog) {
           return export_run(catalog, cli.options, *chosen);
         });
@@ -188,12 +223,16 @@ void add_export(CLI::App& root, Cli& cli) {
       ->required();
   verb->add_option("--format", chosen->format,
                    "csv or jsonl: every metric point; native: the newest checkpoint's folder; "
-                   "gguf or hf: weights and tokenizer; of a run its newest checkpoint's")
-      ->check(CLI::IsMember({"csv", "jsonl", "native", "gguf", "hf"}))
+                   "gguf or hf: weights and tokenizer, of a run its newest checkpoint's; logits: a "
+                   "model's, on --data, as safetensors")
+      ->check(CLI::IsMember({"csv", "jsonl", "native", "gguf", "hf", "logits"}))
       ->capture_default_str();
   verb->add_option("--dtype", chosen->dtype,
                    std::string("of the weights in gguf and hf: ") + kExportTypes)
       ->capture_default_str();
+  verb->add_option("--data", chosen->data,
+                   "logits: rows of {\"ids\": [...]} or {\"text\": \"...\"}, JSON lines");
+  verb->add_flag("--last", chosen->last_only, "logits: of the last position of each row alone");
   verb->add_option("-o,--out", chosen->out, "file or folder to write")->required();
 }
 
