@@ -24,12 +24,48 @@ float inverse(float value) {
   return value == 0.0f ? 0.0f : 1.0f / value;
 }
 
+// Whether a block holds no more values than four bits tell apart, as one that was stored so before.
+bool has_few_values(const float* x) {
+  std::array<float, 32> sorted;
+  std::copy_n(x, 32, sorted.begin());
+  std::sort(sorted.begin(), sorted.end());
+  return std::unique(sorted.begin(), sorted.end()) - sorted.begin() <= 16;
+}
+
+float squared_error_q8_0(const float* x, float scale) {
+  constexpr float kRounder = 12582912.0f;  // 1.5 * 2^23: adding it rounds to whole numbers
+  const float inverted = inverse(scale);
+  const float stored = float_of_half(half_of_float(scale));
+  float sum = 0;
+  for (int i = 0; i < 32; ++i) {
+    const float whole = (x[i] * inverted + kRounder) - kRounder;
+    const float error = x[i] - whole * stored;
+    sum += error * error;
+  }
+  return sum;
+}
+
+// Values on a coarse grid are best kept by a scale that divides its step. Their largest value is
+// then some whole number of steps, not always the 127 of a block that could be anything.
+float grid_scale_q8_0(const float* x, float largest) {
+  constexpr int kFewestSteps = 64;
+  float best_scale = largest / 127.0f;
+  float best = squared_error_q8_0(x, best_scale);
+  for (int steps = 126; steps >= kFewestSteps; --steps) {
+    const float scale = largest / static_cast<float>(steps);
+    const float error = squared_error_q8_0(x, scale);
+    best_scale = error < best ? scale : best_scale;
+    best = std::min(best, error);
+  }
+  return best_scale;
+}
+
 void encode_q8_0(const float* x, Bytes block) {
   float largest = 0;
   for (int i = 0; i < 32; ++i) {
     largest = std::max(largest, std::abs(x[i]));
   }
-  const float scale = largest / 127.0f;
+  const float scale = has_few_values(x) ? grid_scale_q8_0(x, largest) : largest / 127.0f;
   put_half(scale, block);
   for (int i = 0; i < 32; ++i) {
     block[2 + i] = static_cast<std::uint8_t>(std::lround(x[i] * inverse(scale)));

@@ -115,6 +115,18 @@ TEST(BlockCodec, MoreBitsMeanLessError) {
   EXPECT_LT(error(StoredType::kQ6_K) / 8192, 6e-4);
 }
 
+// What came from four bits lies on a grid, and eight bits can keep most of it.
+TEST(BlockCodec, Q80KeepsTheGridOfFourBits) {
+  const std::vector<float> values = round_trip(StoredType::kQ4_1, normal_values(8192, 3));
+  double plain = 0;  // the expected error of d = max|x|/127: a step's square over 12
+  for (std::size_t block = 0; block < values.size(); block += 32) {
+    const auto [low, high] = std::minmax_element(&values[block], &values[block] + 32);
+    const double step = std::max(-*low, *high) / 127.0;
+    plain += 32 * step * step / 12;
+  }
+  EXPECT_LT(squared_error(values, round_trip(StoredType::kQ8_0, values)), 0.25 * plain);
+}
+
 TEST(BlockCodec, TheExtremeOfAQ40BlockIsMetExactly) {
   std::vector<float> values(32);
   for (int i = 0; i < 32; ++i) {
