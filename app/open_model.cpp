@@ -61,6 +61,30 @@ Json facts_of(const LanguageModel& model, const fs::path& path) {
           {"hash", identity.hash}};
 }
 
+std::string name_of(const TextTokenizer& tokenizer, std::int32_t id) {
+  return id < 0 ? "" : tokenizer.token_bytes(id);
+}
+
+// A template that cannot be read is an error of whoever asks for a conversation.
+Result<std::vector<std::int32_t>> encode_chat(const FileModel& opened,
+                                              std::span<const ChatMessage> messages) {
+  const auto chat = ChatTemplate::parse(opened.model->chat_template());
+  if (!chat) {
+    return chat.error();
+  }
+  const TextTokenizer& tokenizer = *opened.model->tokenizer();
+  const auto text =
+      chat->render(messages, {.add_generation_prompt = true,
+                              .bos_token = name_of(tokenizer, tokenizer.special().bos),
+                              .eos_token = name_of(tokenizer, tokenizer.special().eos)});
+  if (!text) {
+    return text.error();
+  }
+  std::vector<std::int32_t> ids;
+  opened.encoder->encode(*text, true, ids);
+  return ids;
+}
+
 // How it reads and writes. Precondition: it has a tokenizer.
 void set_text(FileModel& opened, EvalModel& model) {
   const TextTokenizer& tokenizer = *opened.model->tokenizer();
@@ -70,6 +94,11 @@ void set_text(FileModel& opened, EvalModel& model) {
   model.encode = [&opened](std::string_view text, bool special) {
     return encode(opened, text, special);
   };
+  if (!opened.model->chat_template().empty()) {
+    model.encode_chat = [&opened](std::span<const ChatMessage> messages) {
+      return encode_chat(opened, messages);
+    };
+  }
   model.decode = [&tokenizer](std::span<const std::int32_t> ids) { return tokenizer.decode(ids); };
   if (marks.eos >= 0) {
     model.end_ids.push_back(marks.eos);

@@ -147,8 +147,9 @@ Result<void> export_weights_of(const GlobalOptions& options, const ExportOptions
 
 Result<void> export_logits_of(const GlobalOptions& options, const ExportOptions& chosen) {
   if (chosen.data.empty()) {
-    return Error{ErrorKind::kUsage, "--format logits needs --data",
-                 "name a file of rows {\"ids\": [...]} or {\"text\": \"...\"}"};
+    return Error{
+        ErrorKind::kUsage, "--format logits needs --data",
+        "name a file of rows {\"ids\": [...]}, {\"text\": \"...\"} or {\"messages\": [...]}"};
   }
   std::atomic<bool> cancelled = false;
   const SignalWatch signals([&](int) { cancelled = true; });
@@ -230,8 +231,9 @@ void add_export(CLI::App& root, Cli& cli) {
   verb->add_option("--dtype", chosen->dtype,
                    std::string("of the weights in gguf and hf: ") + kExportTypes)
       ->capture_default_str();
-  verb->add_option("--data", chosen->data,
-                   "logits: rows of {\"ids\": [...]} or {\"text\": \"...\"}, JSON lines");
+  verb->add_option(
+      "--data", chosen->data,
+      "logits: JSON lines of {\"ids\": [...]}, {\"text\": \"...\"} or {\"messages\": [...]}");
   verb->add_flag("--last", chosen->last_only, "logits: of the last position of each row alone");
   verb->add_option("-o,--out", chosen->out, "file or folder to write")->required();
 }

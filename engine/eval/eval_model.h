@@ -8,7 +8,9 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/base/result.h"
 #include "engine/nn/transformer.h"
+#include "engine/tokenizer/chat_template.h"
 
 namespace lathe {
 
@@ -22,6 +24,9 @@ struct EvalModel {
       0;  // begins what has no context: BOS, or the end mark where there is none
   // Ids of a text; with `special` those that the tokenizer puts around every text (a BOS) as well.
   std::function<std::vector<std::int32_t>(std::string_view text, bool special)> encode;
+  // Ids of a conversation in the model's own chat template, up to where the assistant is to answer;
+  // empty where it brings none.
+  std::function<Result<std::vector<std::int32_t>>(std::span<const ChatMessage>)> encode_chat = {};
   // For tasks that let it write: text of ids, and the ids that end a text.
   std::function<std::string(std::span<const std::int32_t> ids)> decode = {};
   std::vector<std::int32_t> end_ids = {};

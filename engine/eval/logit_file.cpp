@@ -19,7 +19,30 @@ struct Sequence {
   std::string place;
 };
 
+Result<std::vector<std::int32_t>> chat_ids(const DataRow& row, const EvalModel& model) {
+  const Json& list = row.value["messages"];
+  if (!model.encode_chat || !list.is_array()) {
+    return row_error(row, list.is_array() ? "has messages, but the model no chat template"
+                                          : "has messages that are no list");
+  }
+  std::vector<ChatMessage> messages;
+  for (const Json& one : list) {
+    const DataRow message{one, row.place};
+    const auto role = one.is_object() ? text_field(message, "role")
+                                      : row_error(row, "has a message that is no object");
+    const auto content = role ? text_field(message, "content") : role;
+    if (!content) {
+      return content.error();
+    }
+    messages.push_back({*role, *content});
+  }
+  return model.encode_chat(messages);
+}
+
 Result<std::vector<std::int32_t>> ids_of(const DataRow& row, const EvalModel& model) {
+  if (row.value.contains("messages")) {
+    return chat_ids(row, model);
+  }
   std::vector<std::int32_t> ids;
   if (row.value.contains("text") && model.encode) {
     const auto text = text_field(row, "text");
@@ -30,8 +53,9 @@ Result<std::vector<std::int32_t>> ids_of(const DataRow& row, const EvalModel& mo
   }
   const auto found = row.value.find("ids");
   if (found == row.value.end() || !found->is_array()) {
-    return row_error(row, row.value.contains("text") ? "has text, but the model no tokenizer"
-                                                     : "has neither \"ids\" nor \"text\"");
+    return row_error(row, row.value.contains("text")
+                              ? "has text, but the model no tokenizer"
+                              : "has none of \"ids\", \"text\", \"messages\"");
   }
   for (const Json& id : *found) {
     if (!id.is_number_integer() || id.get<std::int64_t>() < 0 ||

@@ -12,8 +12,8 @@
 namespace lathe {
 
 struct LogitRequest {
-  // Rows of {"ids": [1, 2, 3]} or {"text": "..."}, which is tokenised with the tokenizer's own
-  // special tokens.
+  // Rows of {"ids": [1, 2, 3]}; of {"text": "..."}, which is tokenised with the tokenizer's own
+  // special tokens; or of {"messages": [{"role", "content"}]}, put in the model's chat template.
   std::string data;
   std::filesystem::path out;
   bool last_only = false;  // the logits after the whole sequence alone

@@ -28,7 +28,7 @@ def export(model, out, form, dtype="f32", env=None):
 
 
 def lathe_logits(model, rows, folder, last=False, env=None):
-    """[(ids, logits)] of rows {"ids": ...} or {"text": ...}."""
+    """[(ids, logits)] of rows {"ids": ...}, {"text": ...} or {"messages": ...}."""
     data, out = folder / "rows.jsonl", folder / "logits.safetensors"
     data.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     out.unlink(missing_ok=True)

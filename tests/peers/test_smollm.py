@@ -73,7 +73,8 @@ def test_q8_0_costs_little(ours, exports, tmp_path):
 
 
 def window_loss(logits, ids):
-    return -peer.log_softmax(logits[:-1])[np.arange(len(ids) - 1), ids[1:]].sum()
+    return float(torch.nn.functional.cross_entropy(
+        torch.from_numpy(logits[:-1]), torch.tensor(ids[1:]), reduction="sum"))
 
 
 def test_perplexity_of_20000_tokens(exports, transformers_smollm, tmp_path):
@@ -122,6 +123,19 @@ def test_chat_template_travels(smollm, exports):
         text = tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
         assert text == original.apply_chat_template(chat, tokenize=False,
                                                     add_generation_prompt=True)
+
+
+def test_chat_template_is_rendered_alike(exports, tmp_path):
+    from transformers import AutoTokenizer
+    tokenizer = AutoTokenizer.from_pretrained(exports["hf-f32"])
+    ours = peer.lathe_logits(exports["hf-f32"], [{"messages": chat} for chat in CHATS], tmp_path,
+                             last=True)
+    back = peer.lathe_logits(exports["gguf-f32"], [{"messages": chat} for chat in CHATS], tmp_path,
+                             last=True)
+    for chat, (ids, _), (again, _) in zip(CHATS, ours, back):
+        text = tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
+        assert ids == tokenizer(text, add_special_tokens=False).input_ids
+        assert again == ids
 
 
 def test_model_card_and_config_say_what_it_is(exports):
