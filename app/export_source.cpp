@@ -6,10 +6,12 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "app/open_model.h"
 #include "app/run_model.h"
+#include "engine/data/text_coder.h"
 #include "engine/io/safetensors.h"
+#include "engine/lm/installed_models.h"
 #include "engine/train/model_plan.h"
+#include "experiments/base_model.h"
 #include "experiments/run_spec.h"
 
 namespace lathe::app {
@@ -64,6 +66,25 @@ Result<void> settle_shape(const fs::path& checkpoint, TrainSpec& spec) {
   return {};
 }
 
+// What reads text for the run's model, or why nothing does.
+void find_text(const TrainSpec& spec, ExportSource& source) {
+  if (!spec.model.from.empty()) {
+    auto base = experiments::open_base_model(spec.model);
+    if (base) {
+      source.text_of = std::move(base->file);
+    } else {
+      source.text_problem = base.error().message;
+    }
+    return;
+  }
+  auto corpus = open_corpus(spec.data, spec.train.seq_len, {}, {});
+  if (corpus) {
+    source.corpus = std::move(*corpus);
+  } else {
+    source.text_problem = corpus.error().message;
+  }
+}
+
 Result<ExportSource> open_run_source(const storage::RunDetail& detail,
                                      const storage::CheckpointRow& checkpoint) {
   auto run_spec = experiments::run_spec_from_json(detail.spec);
@@ -88,12 +109,7 @@ Result<ExportSource> open_run_source(const storage::RunDetail& detail,
                       .plans = std::move(*plans),
                       .name = name.empty() ? "run " + detail.summary.id : name,
                       .record = record_of(detail, checkpoint.step)};
-  auto corpus = open_corpus(spec.data, spec.train.seq_len, {});
-  if (corpus) {
-    source.corpus = std::move(*corpus);
-  } else {
-    source.text_problem = corpus.error().message;
-  }
+  find_text(spec, source);
   return source;
 }
 
@@ -125,7 +141,7 @@ Result<ExportSource> open_stored(const std::string& model, const GlobalOptions& 
 }  // namespace
 
 Result<ExportSource> open_export_source(const std::string& model, const GlobalOptions& options) {
-  if (const fs::path path = model_path(model); !path.empty()) {
+  if (const fs::path path = find_model(model); !path.empty()) {
     return open_file_source(path);
   }
   if (model.ends_with(".gguf")) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,8 +19,10 @@ struct ExportSource {
   std::vector<LinearPlan> plans;
   std::string name;
   Json record = Json::object();  // of a run: run, name, step, metrics, spec
-  // Of a run: whose tokenizer it is; null where the corpus is gone, `text_problem` says how.
+  // Of a run, whose tokenizer it is: the corpus, or the model that the run began with; neither
+  // where it is gone, `text_problem` says how.
   std::shared_ptr<const TokenSource> corpus = nullptr;
+  std::optional<ModelFile> text_of = {};
   std::string text_problem = "the source has none";
 };
 

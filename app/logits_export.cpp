@@ -3,12 +3,13 @@
 
 #include "app/open_model.h"
 #include "app/run_model.h"
+#include "engine/lm/installed_models.h"
 
 namespace lathe::app {
 namespace {
 
 Result<experiments::OpenedModel> open(const GlobalOptions& options, const std::string& model) {
-  if (const std::filesystem::path path = model_path(model); !path.empty()) {
+  if (const std::filesystem::path path = find_model(model); !path.empty()) {
     return open_model_file(path, options, TextUse::kOptional);
   }
   auto catalog = storage::open_catalog(store_path(options));

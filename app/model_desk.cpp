@@ -5,7 +5,9 @@
 
 #include "app/environment.h"
 #include "app/open_model.h"
+#include "engine/lm/chat.h"
 #include "engine/lm/generator.h"
+#include "engine/lm/installed_models.h"
 #include "experiments/ids.h"
 #include "experiments/predict.h"
 
@@ -30,15 +32,13 @@ Result<EvalSpec> eval_spec(const Json& task) {
 
 Result<GenerateRequest> request_of(const Generate& job, const TextTokenizer& tokenizer) {
   GenerateRequest request;
-  request.prompt = tokenizer.encode(job.prompt);
+  request.prompt = encode_prompt(tokenizer, job.prompt);
   request.max_tokens = job.sampling.value("max_tokens", std::int64_t{128});
   request.sampling = {.temperature = job.sampling.value("temperature", 0.0),
                       .top_k = job.sampling.value("top_k", std::int64_t{0}),
                       .top_p = job.sampling.value("top_p", 1.0),
                       .seed = job.sampling.value("seed", std::uint64_t{0})};
-  if (tokenizer.special().eos >= 0) {
-    request.stop_ids.push_back(tokenizer.special().eos);
-  }
+  request.stop_ids = stop_ids(tokenizer);
   if (request.prompt.empty()) {
     return Error{ErrorKind::kUsage, "the prompt is empty", "write something to go on from"};
   }
@@ -59,7 +59,7 @@ Result<ModelDesk::Opened*> ModelDesk::opened(const std::string& model) {
   if (const auto known = models_.find(model); known != models_.end()) {
     return &known->second;
   }
-  const std::filesystem::path path = model_path(model);
+  const std::filesystem::path path = find_model(model);
   if (path.empty()) {
     return Error{ErrorKind::kData, "there is no model file at " + model,
                  "name a .gguf file, a folder with config.json or an installed model"};

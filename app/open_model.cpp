@@ -5,7 +5,7 @@
 #include <optional>
 
 #include "app/run_model.h"
-#include "engine/base/paths.h"
+#include "engine/lm/installed_models.h"
 #include "engine/lm/language_model.h"
 #include "experiments/predict.h"
 
@@ -16,21 +16,6 @@ namespace fs = std::filesystem;
 
 // Tokens of one forward pass, also where a model was trained for more.
 constexpr std::int64_t kMostContext = 8192;
-
-// A folder with config.json is itself the model; else the one GGUF file in it.
-fs::path model_in(const fs::path& folder) {
-  std::error_code failed;
-  if (fs::exists(folder / "config.json", failed)) {
-    return folder;
-  }
-  std::vector<fs::path> found;
-  for (const auto& entry : fs::directory_iterator(folder, failed)) {
-    if (entry.path().extension() == ".gguf") {
-      found.push_back(entry.path());
-    }
-  }
-  return found.size() == 1 ? found.front() : fs::path();
-}
 
 // Everything an opened model points into.
 struct FileModel {
@@ -107,40 +92,6 @@ void set_text(FileModel& opened, EvalModel& model) {
 
 }  // namespace
 
-fs::path models_dir() {
-  return data_dir() / "models";
-}
-
-std::vector<std::string> installed_models() {
-  std::vector<std::string> names;
-  std::error_code failed;
-  for (const auto& entry : fs::directory_iterator(models_dir(), failed)) {
-    const bool model = entry.is_directory(failed) ? !model_in(entry.path()).empty()
-                                                  : entry.path().extension() == ".gguf";
-    if (model) {
-      names.push_back(entry.path().filename().string());
-    }
-  }
-  std::sort(names.begin(), names.end());
-  return names;
-}
-
-fs::path model_path(const std::string& model) {
-  std::error_code failed;
-  for (const fs::path& path : {fs::path(model), models_dir() / model}) {
-    if (model.empty() || !fs::exists(path, failed)) {
-      continue;
-    }
-    if (!fs::is_directory(path, failed)) {
-      return path;
-    }
-    if (const fs::path inside = model_in(path); !inside.empty()) {
-      return inside;
-    }
-  }
-  return {};
-}
-
 Result<experiments::OpenedModel> open_model_file(const fs::path& path, const GlobalOptions& options,
                                                  TextUse text) {
   const auto device = experiments::resolve_device(options.device);
@@ -180,7 +131,7 @@ Result<experiments::OpenedModel> open_model_file(const fs::path& path, const Glo
 
 Result<experiments::OpenedModel> open_model(storage::RunCatalog& catalog, const std::string& model,
                                             const GlobalOptions& options) {
-  if (const fs::path path = model_path(model); !path.empty()) {
+  if (const fs::path path = find_model(model); !path.empty()) {
     return open_model_file(path, options, TextUse::kNeeded);
   }
   if (model.find('/') != std::string::npos || model.ends_with(".gguf")) {

@@ -4,22 +4,11 @@
 
 #include <filesystem>
 #include <string>
-#include <vector>
 
 #include "app/cli.h"
 #include "experiments/eval_run.h"
 
 namespace lathe::app {
-
-// $XDG_DATA_HOME/lathe/models, where scripts/fetch-model puts what it brings.
-std::filesystem::path models_dir();
-
-// Names of models there: folders with a model in them, and .gguf files. Sorted.
-std::vector<std::string> installed_models();
-
-// The file or Hugging Face folder that a MODEL names; empty where it names neither, and so may be a
-// run.
-std::filesystem::path model_path(const std::string& model);
 
 // Whether a model without a tokenizer will do.
 enum class TextUse : std::uint8_t { kNeeded, kOptional };

@@ -3,13 +3,15 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "engine/base/hash.h"
+#include "engine/data/text_coder.h"
 #include "engine/data/token_source.h"
 #include "engine/io/safetensors.h"
-#include "engine/tokenizer/tokenizer.h"
 #include "engine/train/model_plan.h"
+#include "experiments/base_model.h"
 #include "experiments/predict.h"
 #include "experiments/run_spec.h"
 
@@ -22,8 +24,8 @@ namespace fs = std::filesystem;
 struct RunModel {
   std::unique_ptr<Backend> backend;
   std::unique_ptr<Transformer> transformer;
-  std::shared_ptr<const TokenSource> corpus;
-  std::unique_ptr<Encoder> encoder;
+  TextCoder coder;
+  std::int32_t prefix_id = kEndMark;  // what a text begins behind
 };
 
 // Fills the parameters from a checkpoint's weights; the value is the digest of the file.
@@ -50,22 +52,46 @@ Result<std::string> fill_weights(const fs::path& path, RunModel& model) {
   return digest.hex();
 }
 
+// Reads text as the run did: with the tokenizer of the model it began with, or of its corpus.
+Result<void> open_coder(const TrainSpec& spec, RunModel& model) {
+  if (spec.model.from.empty()) {
+    const auto corpus = open_corpus(spec.data, spec.train.seq_len, {}, {});
+    if (!corpus) {
+      return corpus.error();
+    }
+    const Tokenizer* own = (*corpus)->tokenizer();
+    model.coder = make_coder(std::shared_ptr<const Tokenizer>(*corpus, own));
+    return {};
+  }
+  const auto base = experiments::open_base_model(spec.model);
+  if (!base) {
+    return base.error();
+  }
+  const SpecialTokens& marks = base->encoding.tokenizer->special();
+  model.coder = make_coder(base->encoding.tokenizer);
+  model.prefix_id = marks.bos >= 0 ? marks.bos : std::max(0, marks.eos);
+  return {};
+}
+
 EvalModel eval_model(const std::shared_ptr<RunModel>& model, const TrainSpec& spec) {
+  const TextCoder* coder = &model->coder;
   return {.backend = model->backend.get(),
           .transformer = model->transformer.get(),
           .config = spec.model,
           .vocab_size = spec.model.vocab_size,
           .context = spec.train.seq_len,
-          .prefix_id = kEndMark,
+          .prefix_id = model->prefix_id,
           .encode =
-              [encoder = model->encoder.get()](std::string_view text, bool) {
+              [coder](std::string_view text, bool special) {
                 std::vector<std::int32_t> ids;
-                encoder->encode(text, ids);
+                if (special && coder->begin >= 0) {
+                  ids.push_back(coder->begin);
+                }
+                coder->encode(text, false, ids);
                 return ids;
               },
-          .decode = [corpus = model->corpus.get()](
-                        std::span<const std::int32_t> ids) { return corpus->decode(ids); },
-          .end_ids = {kEndMark}};
+          .decode = coder->decode,
+          .end_ids = {coder->end}};
 }
 
 }  // namespace
@@ -94,16 +120,14 @@ Result<experiments::OpenedModel> open_run_model(storage::RunCatalog& catalog, st
   if (!run_spec) {
     return run_spec.error();
   }
-  const auto model = std::make_shared<RunModel>();
-  TrainSpec& spec = run_spec->train;
-  auto corpus = open_corpus(spec.data, spec.train.seq_len, {});
-  if (!corpus) {
-    return corpus.error();
+  const auto resolved = experiments::resolve_model(run_spec->train);
+  if (!resolved) {
+    return resolved.error();
   }
-  model->corpus = std::move(*corpus);
-  model->encoder = std::make_unique<Encoder>(*model->corpus->tokenizer());
-  if (spec.model.vocab_size == 0) {
-    spec.model.vocab_size = model->corpus->info().vocab_size;
+  const TrainSpec& spec = *resolved;
+  const auto model = std::make_shared<RunModel>();
+  if (const Result<void> opened = open_coder(spec, *model); !opened) {
+    return opened.error();
   }
   std::vector<std::string> warnings;
   const auto slots = plan_slots(spec, warnings);

@@ -5,10 +5,11 @@
 #include <atomic>
 #include <cstdio>
 
-#include "app/open_model.h"
 #include "app/signal_watch.h"
 #include "app/verb_list.h"
+#include "engine/lm/chat.h"
 #include "engine/lm/generator.h"
+#include "engine/lm/installed_models.h"
 #include "engine/lm/language_model.h"
 #include "experiments/predict.h"
 
@@ -21,6 +22,8 @@ constexpr std::int64_t kUsualContext = 4096;
 struct GenerateOptions {
   std::string model;
   std::string prompt;
+  bool chat = false;
+  std::string system;
   std::int64_t max_tokens = 128;
   std::int64_t context = 0;
   SamplingConfig sampling{.temperature = 0.8, .top_k = 40, .top_p = 0.95};
@@ -41,16 +44,27 @@ Result<std::int64_t> context_of(const LanguageModel& model, const GenerateOption
   return std::max<std::int64_t>(1, std::min(wanted, prompt + chosen.max_tokens));
 }
 
-// An id that ends a text for this model.
-std::vector<std::int32_t> stop_ids(const TextTokenizer& tokenizer) {
-  std::vector<std::int32_t> ids;
-  for (const std::int32_t id : {tokenizer.special().eos, tokenizer.find("<|im_end|>"),
-                                tokenizer.find("<|eot_id|>"), tokenizer.find("<|endoftext|>")}) {
-    if (id >= 0) {
-      ids.push_back(id);
-    }
+// The prompt's ids: as text, or as what a user says in the model's chat template.
+Result<std::vector<std::int32_t>> prompt_ids(const LanguageModel& model,
+                                             const GenerateOptions& chosen) {
+  const TextTokenizer& tokenizer = *model.tokenizer();
+  if (!chosen.chat) {
+    return encode_prompt(tokenizer, chosen.prompt);
   }
-  return ids;
+  if (model.chat_template().empty()) {
+    return Error{ErrorKind::kData, chosen.model + " brings no chat template",
+                 "leave --chat out: the prompt is then a text to go on with"};
+  }
+  const auto chat = chat_renderer(model.chat_template(), tokenizer);
+  if (!chat) {
+    return chat.error();
+  }
+  std::vector<ChatMessage> messages;
+  if (!chosen.system.empty()) {
+    messages.push_back({"system", chosen.system});
+  }
+  messages.push_back({"user", chosen.prompt});
+  return encode_chat(tokenizer, *chat, messages);
 }
 
 Json result_json(const GenerateResult& result, const LanguageModel& model, const std::string& text,
@@ -78,17 +92,14 @@ void print_summary(const GenerateResult& result, const LedgerSnapshot& memory) {
 Result<int> generate_text(const GlobalOptions& options, const GenerateOptions& chosen,
                           Backend& backend, LanguageModel& model) {
   const TextTokenizer& tokenizer = *model.tokenizer();
-  GenerateRequest request{.prompt = tokenizer.encode(chosen.prompt),
-                          .max_tokens = chosen.max_tokens,
-                          .stop_ids = stop_ids(tokenizer),
-                          .sampling = chosen.sampling};
-  const SpecialTokens& marks = tokenizer.special();
-  if (marks.add_eos && !request.prompt.empty() && request.prompt.back() == marks.eos) {
-    request.prompt.pop_back();  // the text goes on
+  auto prompt = prompt_ids(model, chosen);
+  if (!prompt) {
+    return prompt.error();
   }
-  if (request.prompt.empty() && marks.bos >= 0) {
-    request.prompt.push_back(marks.bos);
-  }
+  const GenerateRequest request{.prompt = std::move(*prompt),
+                                .max_tokens = chosen.max_tokens,
+                                .stop_ids = stop_ids(tokenizer),
+                                .sampling = chosen.sampling};
   const auto context = context_of(model, chosen, static_cast<std::int64_t>(request.prompt.size()));
   if (!context) {
     return context.error();
@@ -133,7 +144,7 @@ Result<int> generate(const GlobalOptions& options, const GenerateOptions& chosen
   if (!wrong.empty()) {
     return Error{ErrorKind::kUsage, wrong, ""};
   }
-  const std::filesystem::path path = model_path(chosen.model);
+  const std::filesystem::path path = find_model(chosen.model);
   if (path.empty()) {
     return Error{
         ErrorKind::kUsage, "there is no model \"" + chosen.model + "\"",
@@ -175,6 +186,10 @@ void add_generate(CLI::App& root, Cli& cli) {
                    "a .gguf file, a Hugging Face folder, or an installed one")
       ->required();
   verb->add_option("--prompt", chosen->prompt, "the text that the model goes on with")->required();
+  CLI::Option* chat = verb->add_flag(
+      "--chat", chosen->chat, "put the prompt as a user's words into the model's chat template");
+  verb->add_option("--system", chosen->system, "what the template's system says; with --chat")
+      ->needs(chat);
   verb->add_option("--max-tokens", chosen->max_tokens, "tokens to generate at most")
       ->check(CLI::Range(0, 1 << 20))
       ->capture_default_str();

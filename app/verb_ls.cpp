@@ -5,10 +5,10 @@
 #include <filesystem>
 
 #include "app/cli.h"
-#include "app/open_model.h"
 #include "app/render.h"
 #include "app/verb_list.h"
 #include "engine/base/paths.h"
+#include "engine/lm/installed_models.h"
 
 namespace lathe::app {
 namespace {
@@ -65,7 +65,7 @@ int list_sweeps(const GlobalOptions& options) {
 int list_models(const GlobalOptions& options) {
   std::vector<std::vector<std::string>> files;
   for (const std::string& name : installed_models()) {
-    const std::string path = model_path(name).string();
+    const std::string path = find_model(name).string();
     if (options.json) {
       fmt::print("{}\n", Json{{"name", name}, {"path", path}}.dump());
     }

@@ -34,6 +34,7 @@ Result<ExportReport> export_weights(const GlobalOptions& options, const WeightsE
                          .out = wanted.out,
                          .name = source->name,
                          .corpus_tokenizer = own ? source->corpus->tokenizer() : nullptr,
+                         .text_of = source->text_of ? &*source->text_of : nullptr,
                          .text_problem = source->text_problem,
                          .record = source->record,
                          .progress = progress});

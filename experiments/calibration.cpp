@@ -73,7 +73,7 @@ Result<double> typical_step_secs(const PlannedPoint& point, double secs) {
   if (!device) {
     return device.error();
   }
-  const auto train = resolve_vocabulary(spec->train);
+  const auto train = resolve_model(spec->train);
   if (!train) {
     return train.error();
   }

@@ -4,6 +4,7 @@
 #include <fmt/core.h>
 
 #include "engine/backend/backend.h"
+#include "experiments/base_model.h"
 
 namespace lathe::experiments {
 namespace {
@@ -24,10 +25,18 @@ Result<std::string> resolve_device(const std::string& device) {
                "choose one of auto, cpu, cpu_ref"};
 }
 
-Result<TrainSpec> resolve_vocabulary(const TrainSpec& spec) {
+Result<TrainSpec> resolve_model(const TrainSpec& spec) {
+  TrainSpec resolved = spec;
+  if (!spec.model.from.empty()) {
+    auto settled = settle_model(spec.model);
+    if (!settled) {
+      return settled.error();
+    }
+    resolved.model = std::move(*settled);
+    return resolved;
+  }
   const std::int64_t tokens =
       spec.data.tokenizer == TokenizerKind::kByte ? kByteVocabulary : spec.data.vocab_size;
-  TrainSpec resolved = spec;
   if (resolved.model.vocab_size == 0) {
     resolved.model.vocab_size = tokens;
   }
@@ -45,7 +54,7 @@ Result<PlanReport> plan_run(const RunSpec& spec, int threads) {
   if (!device) {
     return device.error();
   }
-  const auto resolved = resolve_vocabulary(spec.train);
+  const auto resolved = resolve_model(spec.train);
   if (!resolved) {
     return resolved.error();
   }

@@ -12,9 +12,10 @@ namespace lathe::experiments {
 // The back end's name that a spec's device means: auto is cpu. kDevice for one that is not there.
 Result<std::string> resolve_device(const std::string& device);
 
-// The spec's model.vocab_size filled in from its tokenizer; kUsage if it is set but too small for
-// the tokenizer's ids.
-Result<TrainSpec> resolve_vocabulary(const TrainSpec& spec);
+// The spec's model as it will be built: the shape of what model.from names (settle_model), or
+// model.vocab_size filled in from the corpus' tokenizer; kUsage if it is set but too small for the
+// tokenizer's ids.
+Result<TrainSpec> resolve_model(const TrainSpec& spec);
 
 // One step of the run on the meta back end, for `threads` engine threads: 0 means the spec's, and
 // if that is 0 too what the run itself would use.

@@ -4,12 +4,13 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <charconv>
 #include <filesystem>
-#include <map>
 
 #include "engine/base/format.h"
+#include "engine/lm/language_model.h"
 #include "engine/train/trainer.h"
+#include "experiments/base_model.h"
+#include "experiments/checkpoint_folders.h"
 #include "experiments/clock.h"
 #include "experiments/host_memory.h"
 #include "experiments/predict.h"
@@ -21,33 +22,6 @@ namespace {
 // The time line is kept of this step of an attempt: the first one also makes what stays.
 constexpr std::int64_t kProfiledStep = 2;
 
-// Size of all files of a folder.
-std::int64_t folder_bytes(const std::filesystem::path& folder) {
-  std::int64_t bytes = 0;
-  std::error_code failed;
-  for (const auto& entry : std::filesystem::directory_iterator(folder, failed)) {
-    bytes += static_cast<std::int64_t>(entry.file_size(failed));
-  }
-  return bytes;
-}
-
-// The finished checkpoints of one run by their step.
-std::map<std::int64_t, std::filesystem::path> checkpoint_folders(const std::filesystem::path& run) {
-  constexpr std::string_view kPrefix = "step-";
-  std::map<std::int64_t, std::filesystem::path> found;
-  std::error_code failed;
-  for (const auto& entry : std::filesystem::directory_iterator(run, failed)) {
-    const std::string name = entry.path().filename().string();
-    std::int64_t step = 0;
-    const char* end = name.data() + name.size();
-    if (name.rfind(kPrefix, 0) == 0 &&
-        std::from_chars(name.data() + kPrefix.size(), end, step).ptr == end) {
-      found.emplace(step, entry.path());
-    }
-  }
-  return found;
-}
-
 // One run on its way; each member function is a stage of it.
 class Run {
  public:
@@ -58,6 +32,7 @@ class Run {
  private:
   Result<void> announce();
   Result<void> prepare();
+  Result<void> read_data(const ModelEncoding& encoding);
   Result<void> begin();
   Result<RunState> loop();
   Result<void> one_step();
@@ -65,7 +40,6 @@ class Run {
   Result<void> apply_changes();
   void pause();
   Result<void> save();
-  void drop_old_checkpoints(const std::filesystem::path& newest);
   void take_digest();
   Result<RunState> end_early(StopKind kind);
   Result<void> after_step(std::int64_t step);
@@ -83,7 +57,7 @@ class Run {
     return trainer_ == nullptr ? request_.from_step : trainer_->steps_done();
   }
 
-  const RunRequest& request_;
+  RunRequest request_;
   const RunnerPorts& ports_;
   TrainSpec train_;
   PlanReport plan_;
@@ -97,12 +71,17 @@ class Run {
 
 // What is known before anything is built: is the spec legal, does it fit?
 Result<void> Run::announce() {
+  auto model = settle_model(request_.spec.train.model);
+  if (!model) {
+    return model.error();
+  }
+  request_.spec.train.model = std::move(*model);
   auto plan = plan_run(request_.spec, 0);
   if (!plan) {
     return plan.error();
   }
   plan_ = std::move(*plan);
-  auto resolved = resolve_vocabulary(request_.spec.train);
+  auto resolved = resolve_model(request_.spec.train);
   if (!resolved) {
     return resolved.error();
   }
@@ -130,6 +109,22 @@ Result<void> check_memory(const PlanReport& plan) {
       "`lathe plan` shows where the bytes go"};
 }
 
+Result<void> Run::read_data(const ModelEncoding& encoding) {
+  const CorpusProgress progress = [this](double share, const std::string& what) {
+    emit(Preparing{request_.run, share, what});
+  };
+  auto data = ports_.open_data ? ports_.open_data(train_, progress)
+                               : open_corpus(train_.data, train_.train.seq_len, encoding, progress);
+  if (!data) {
+    return data.error();
+  }
+  data_ = std::move(*data);
+  if (const std::string note = left_out_note(data_->info()); !note.empty()) {
+    log(LogLevel::kWarning, note);
+  }
+  return {};
+}
+
 // Back end, corpus, model.
 Result<void> Run::prepare() {
   if (const Result<void> fits = check_memory(plan_); !fits) {
@@ -144,20 +139,23 @@ Result<void> Run::prepare() {
     return backend.error();
   }
   backend_ = std::move(*backend);
-  const CorpusProgress progress = [this](double share, const std::string& what) {
-    emit(Preparing{request_.run, share, what});
-  };
-  auto data = ports_.open_data ? ports_.open_data(train_, progress)
-                               : open_corpus(train_.data, train_.train.seq_len, progress);
-  if (!data) {
-    return data.error();
+  std::optional<BaseModel> base;
+  if (!train_.model.from.empty()) {
+    auto opened = open_base_model(train_.model);
+    if (!opened) {
+      return opened.error();
+    }
+    base = std::move(*opened);
   }
-  data_ = std::move(*data);
-  if (const std::string note = left_out_note(data_->info()); !note.empty()) {
-    log(LogLevel::kWarning, note);
+  if (const Result<void> read = read_data(base ? base->encoding : ModelEncoding{}); !read) {
+    return read;
   }
   std::vector<std::string> warnings;  // those of the plan, told already
-  auto trainer = make_trainer(*backend_, train_, data_, warnings);
+  const InitialWeights weights = [&base](Backend& to, Transformer& transformer) {
+    load_weights(to, base->file, transformer);
+  };
+  auto trainer =
+      make_trainer(*backend_, train_, data_, warnings, base ? weights : InitialWeights());
   if (!trainer) {
     return trainer.error();
   }
@@ -262,22 +260,11 @@ Result<void> Run::save() {
   }
   saved_step_ = step;
   emit(CheckpointSaved{request_.run, step, folder.string(), folder_bytes(folder)});
-  drop_old_checkpoints(folder);
-  return {};
-}
-
-// The oldest go first; one that cannot be removed stays recorded.
-void Run::drop_old_checkpoints(const std::filesystem::path& newest) {
   const auto kept = static_cast<std::size_t>(train_.train.checkpoints_kept);
-  std::map<std::int64_t, std::filesystem::path> found = checkpoint_folders(newest.parent_path());
-  for (auto oldest = found.begin(); kept > 0 && found.size() > kept;) {
-    std::error_code failed;
-    if (oldest->second != newest && std::filesystem::remove_all(oldest->second, failed) > 0 &&
-        !failed) {
-      emit(CheckpointRemoved{request_.run, oldest->first});
-    }
-    oldest = found.erase(oldest);
+  for (const std::int64_t dropped : drop_old_checkpoints(folder, kept)) {
+    emit(CheckpointRemoved{request_.run, dropped});
   }
+  return {};
 }
 
 Result<void> Run::one_step() {

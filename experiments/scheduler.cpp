@@ -7,6 +7,7 @@
 #include <mutex>
 #include <thread>
 
+#include "experiments/base_model.h"
 #include "experiments/clock.h"
 #include "experiments/ids.h"
 #include "experiments/predict.h"
@@ -126,6 +127,11 @@ Result<SweepWork> begin_sweep(const SweepSpec& sweep, const Predictor& predict, 
     if (!spec) {
       return spec.error();
     }
+    auto model = settle_model(spec->train.model);
+    if (!model) {
+      return model.error();
+    }
+    spec->train.model = std::move(*model);
     RunRequest request;
     request.run = point.run;
     request.spec = std::move(*spec);

@@ -39,8 +39,8 @@ std::optional<Error> first_error(const std::vector<std::optional<Error>>& errors
   return found == errors.end() ? std::nullopt : *found;
 }
 
-Result<Tokenizer> make_tokenizer(const DataConfig& config, const Corpus& corpus,
-                                 const CorpusProgress& progress) {
+Result<Tokenizer> train_tokenizer(const DataConfig& config, const Corpus& corpus,
+                                  const CorpusProgress& progress) {
   if (config.tokenizer == TokenizerKind::kByte) {
     return Tokenizer::bytes();
   }
@@ -82,12 +82,21 @@ Result<Tokenizer> make_tokenizer(const DataConfig& config, const Corpus& corpus,
   return Tokenizer::bpe(std::move(merges), config.vocab_size);
 }
 
-Result<void> encode_all(const Corpus& corpus, const Tokenizer& tokenizer, TokenFileWriter& writer,
-                        const CorpusProgress& progress) {
-  std::vector<Encoder> encoders;
-  for (std::size_t worker = 0; worker < worker_count(); ++worker) {
-    encoders.emplace_back(tokenizer);
+// A piece as ids, its document between the tokenizer's marks.
+void encode_piece(const Piece& piece, const std::string& text, const TextCoder& coder,
+                  std::vector<std::int32_t>& ids) {
+  if (piece.begin == 0 && coder.begin >= 0) {
+    ids.push_back(coder.begin);
   }
+  coder.encode(text, false, ids);
+  if (piece.ends_document && coder.end >= 0) {
+    ids.push_back(coder.end);
+  }
+}
+
+// `coders`: one for each worker.
+Result<void> encode_all(const Corpus& corpus, const std::vector<TextCoder>& coders,
+                        TokenFileWriter& writer, const CorpusProgress& progress) {
   const std::vector<Piece>& pieces = corpus.pieces;
   std::atomic<std::size_t> done{0};
   for (std::size_t begin = 0; begin < pieces.size(); begin = window_end(pieces, begin)) {
@@ -101,10 +110,7 @@ Result<void> encode_all(const Corpus& corpus, const Tokenizer& tokenizer, TokenF
         errors[item] = text.error();
         return;
       }
-      encoders[worker].encode(*text, tokens[item]);
-      if (piece.ends_document) {
-        tokens[item].push_back(kEndMark);
-      }
+      encode_piece(piece, *text, coders[worker], tokens[item]);
       if (++done; worker == 0 && progress) {
         progress(kEncodeFrom + (1.0 - kEncodeFrom) * static_cast<double>(done) /
                                    static_cast<double>(pieces.size()),
@@ -126,21 +132,31 @@ Result<void> encode_all(const Corpus& corpus, const Tokenizer& tokenizer, TokenF
 
 }  // namespace
 
-Result<void> build_token_file(const DataConfig& config, const Corpus& corpus,
-                              const std::filesystem::path& folder, const CorpusProgress& progress) {
-  const Result<Tokenizer> tokenizer = make_tokenizer(config, corpus, progress);
-  if (!tokenizer) {
-    return tokenizer.error();
+Result<void> build_token_file(const DataConfig& config, const ModelEncoding& model,
+                              const Corpus& corpus, const std::filesystem::path& folder,
+                              const CorpusProgress& progress) {
+  std::shared_ptr<const Tokenizer> own;
+  if (model.tokenizer == nullptr) {
+    Result<Tokenizer> trained = train_tokenizer(config, corpus, progress);
+    if (!trained) {
+      return trained.error();
+    }
+    own = std::make_shared<const Tokenizer>(std::move(*trained));
   }
-  Result<TokenFileWriter> writer = TokenFileWriter::create(folder, *tokenizer);
+  std::vector<TextCoder> coders;
+  for (std::size_t worker = 0; worker < worker_count(); ++worker) {
+    coders.push_back(own != nullptr ? make_coder(own) : make_coder(model.tokenizer));
+  }
+  Result<TokenFileWriter> writer = TokenFileWriter::create(
+      folder, own != nullptr ? own->serialise() : brought_tokenizer_text(model.digest));
   if (!writer) {
     return writer.error();
   }
-  if (const Result<void> encoded = encode_all(corpus, *tokenizer, *writer, progress); !encoded) {
+  if (const Result<void> encoded = encode_all(corpus, coders, *writer, progress); !encoded) {
     return encoded;
   }
   CorpusInfo info;
-  info.vocab_size = tokenizer->vocab_size();
+  info.vocab_size = coders.front().vocab_size;
   info.files = static_cast<std::int64_t>(corpus.list.files.size());
   info.skipped_files = corpus.skipped_files;
   info.text_bytes = corpus.text_bytes;

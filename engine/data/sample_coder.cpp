@@ -7,39 +7,12 @@
 
 namespace lathe {
 
-SampleCoder make_coder(std::shared_ptr<const TextTokenizer> tokenizer) {
-  const SpecialTokens& special = tokenizer->special();
-  const std::shared_ptr<TextEncoder> encoder = tokenizer->encoder();
-  return {.encode = [tokenizer, encoder](
-                        std::string_view text, bool marks,
-                        std::vector<std::int32_t>& out) { encoder->encode(text, marks, out); },
-          .decode = [tokenizer](
-                        std::span<const std::int32_t> ids) { return tokenizer->decode(ids, true); },
-          .begin = special.add_bos ? special.bos : -1,
-          .end = special.eos,
-          .knows_marks = true,
-          .vocab_size = tokenizer->vocab_size()};
-}
-
-SampleCoder make_coder(std::shared_ptr<const Tokenizer> tokenizer) {
-  const auto encoder = std::make_shared<Encoder>(*tokenizer);
-  return {
-      .encode = [tokenizer, encoder](
-                    std::string_view text, bool,
-                    std::vector<std::int32_t>& out) { encoder->encode(text, out); },
-      .decode = [tokenizer](std::span<const std::int32_t> ids) { return tokenizer->decode(ids); },
-      .begin = -1,
-      .end = kEndMark,
-      .knows_marks = false,
-      .vocab_size = tokenizer->vocab_size()};
-}
-
 bool CodedSample::has_targets() const {
   return std::any_of(targets.begin(), targets.end(),
                      [](std::int32_t target) { return target != kIgnoredTarget; });
 }
 
-CodedSample code_sample(const RenderedSample& sample, const SampleCoder& coder) {
+CodedSample code_sample(const RenderedSample& sample, const TextCoder& coder) {
   const bool marks = sample.has_marks && coder.knows_marks;
   CodedSample coded;
   std::vector<std::int32_t>& ids = coded.ids;

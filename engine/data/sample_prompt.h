@@ -1,7 +1,6 @@
 // Samples as the text that a model reads, with the parts that it is to learn to write.
 #pragma once
 
-#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -9,13 +8,9 @@
 #include "engine/base/result.h"
 #include "engine/data/data_config.h"
 #include "engine/data/sample.h"
+#include "engine/tokenizer/chat_template.h"
 
 namespace lathe {
-
-// A conversation as a model wants it. With `answer_next` the text ends where the assistant is to
-// go on. kData where the template refuses the conversation.
-using ChatRenderer =
-    std::function<Result<std::string>(std::span<const ChatMessage> messages, bool answer_next)>;
 
 // ChatML: "<|im_start|>role\ncontent<|im_end|>\n" for each message.
 Result<std::string> chatml(std::span<const ChatMessage> messages, bool answer_next);

@@ -43,7 +43,7 @@ struct Part {
 
 class SampleTokens final : public TokenSource {
  public:
-  SampleTokens(CorpusInfo info, std::array<Part, 2> parts, SampleCoder coder,
+  SampleTokens(CorpusInfo info, std::array<Part, 2> parts, TextCoder coder,
                std::shared_ptr<const Tokenizer> own)
       : info_(std::move(info)),
         parts_(std::move(parts)),
@@ -65,7 +65,7 @@ class SampleTokens final : public TokenSource {
 
   CorpusInfo info_;
   std::array<Part, 2> parts_;  // training, held out
-  SampleCoder coder_;
+  TextCoder coder_;
   std::shared_ptr<const Tokenizer> own_;  // null where a model brought one
 };
 
@@ -167,7 +167,7 @@ Result<Tokenizer> train_tokenizer(const DataConfig& config, const Rendered& rend
 
 // Adds the tokens of the samples to their parts and counts what became of them.
 void encode_samples(const Rendered& rendered, const std::vector<bool>& held_out,
-                    const SampleCoder& coder, std::int64_t seq_len, const CorpusProgress& progress,
+                    const TextCoder& coder, std::int64_t seq_len, const CorpusProgress& progress,
                     std::array<Part, 2>& parts, CorpusInfo& info) {
   for (std::size_t i = 0; i < rendered.size(); ++i) {
     if (progress && i % kReportEvery == 0) {
@@ -222,9 +222,10 @@ std::string left_out_note(const CorpusInfo& info) {
 }
 
 Result<std::shared_ptr<const TokenSource>> open_samples(const DataConfig& config,
-                                                        std::int64_t seq_len, SampleEncoding model,
+                                                        std::int64_t seq_len,
+                                                        const ModelEncoding& model,
                                                         const CorpusProgress& progress) {
-  const auto renderer = SampleRenderer::make(config, std::move(model.chat));
+  const auto renderer = SampleRenderer::make(config, model.chat);
   if (!renderer) {
     return renderer.error();
   }
@@ -259,7 +260,7 @@ Result<std::shared_ptr<const TokenSource>> open_samples(const DataConfig& config
     }
     own = std::make_shared<const Tokenizer>(std::move(*trained));
   }
-  SampleCoder coder = own != nullptr ? make_coder(own) : make_coder(std::move(model.tokenizer));
+  TextCoder coder = own != nullptr ? make_coder(own) : make_coder(model.tokenizer);
   std::array<Part, 2> parts;
   encode_samples(rendered, held_out, coder, seq_len, progress, parts, info);
   if (info.train_samples == 0 || info.heldout_samples == 0) {

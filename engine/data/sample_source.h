@@ -7,18 +7,10 @@
 
 #include "engine/base/result.h"
 #include "engine/data/data_config.h"
-#include "engine/data/sample_prompt.h"
+#include "engine/data/text_coder.h"
 #include "engine/data/token_source.h"
 
 namespace lathe {
-
-class TextTokenizer;  // engine/tokenizer/text_tokenizer.h
-
-// How a model wants samples encoded.
-struct SampleEncoding {
-  std::shared_ptr<const TextTokenizer> tokenizer;  // null: the corpus' own (data.tokenizer)
-  ChatRenderer chat;                               // empty: it has none
-};
 
 // The samples of data.path, a file or a folder of .json and .jsonl files. They stand in the order
 // of a hash of their texts, and another hash of them decides which are held out: neither changes
@@ -27,7 +19,8 @@ struct SampleEncoding {
 // left, or that has none, is dropped; both are counted. kData for a missing file, a sample out of
 // its schema, or no two samples with answers; kUsage for a prompt that does not fit the kind.
 Result<std::shared_ptr<const TokenSource>> open_samples(const DataConfig& config,
-                                                        std::int64_t seq_len, SampleEncoding model,
+                                                        std::int64_t seq_len,
+                                                        const ModelEncoding& model,
                                                         const CorpusProgress& progress);
 
 }  // namespace lathe

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "engine/base/check.h"
+#include "engine/base/json.h"
 
 namespace lathe {
 namespace {
@@ -80,7 +81,9 @@ bool tokens_are_whole(std::span<const std::int32_t> tokens, const Header& header
   return checksum == header.payload_checksum && highest < header.vocab_size;
 }
 
-std::optional<Tokenizer> read_tokenizer(const std::filesystem::path& folder, const Header& header) {
+// The tokenizer's text, if it is the one that the header knows.
+std::optional<std::string> read_tokenizer_text(const std::filesystem::path& folder,
+                                               const Header& header) {
   const Result<MappedFile> file = MappedFile::open(tokenizer_path(folder));
   if (!file) {
     return std::nullopt;
@@ -89,8 +92,12 @@ std::optional<Tokenizer> read_tokenizer(const std::filesystem::path& folder, con
   if (xxh3(bytes.data(), bytes.size()) != header.tokenizer_checksum) {
     return std::nullopt;
   }
-  Result<Tokenizer> tokenizer = Tokenizer::parse(
-      {reinterpret_cast<const char*>(bytes.data()), bytes.size()}, tokenizer_path(folder).string());
+  return std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+}
+
+std::optional<Tokenizer> own_tokenizer(const std::string& text, const std::filesystem::path& folder,
+                                       const Header& header) {
+  Result<Tokenizer> tokenizer = Tokenizer::parse(text, tokenizer_path(folder).string());
   if (!tokenizer || tokenizer->vocab_size() != header.vocab_size) {
     return std::nullopt;
   }
@@ -99,7 +106,12 @@ std::optional<Tokenizer> read_tokenizer(const std::filesystem::path& folder, con
 
 }  // namespace
 
-std::optional<TokenFile> open_token_file(const std::filesystem::path& folder) {
+std::string brought_tokenizer_text(const std::string& digest) {
+  return Json{{"tokenizer_of_model", digest}}.dump();
+}
+
+std::optional<TokenFile> open_token_file(const std::filesystem::path& folder,
+                                         const std::string& brought) {
   Result<MappedFile> file = MappedFile::open(tokens_path(folder));
   if (!file) {
     return std::nullopt;
@@ -112,8 +124,15 @@ std::optional<TokenFile> open_token_file(const std::filesystem::path& folder) {
   const std::span<const std::int32_t> tokens(
       reinterpret_cast<const std::int32_t*>(bytes.data() + kHeaderBytes),
       (bytes.size() - kHeaderBytes) / sizeof(std::int32_t));
-  std::optional<Tokenizer> tokenizer = read_tokenizer(folder, *header);
-  if (!tokenizer || !tokens_are_whole(tokens, *header)) {
+  const std::optional<std::string> text = read_tokenizer_text(folder, *header);
+  if (!text || !tokens_are_whole(tokens, *header)) {
+    return std::nullopt;
+  }
+  std::optional<Tokenizer> tokenizer;
+  if (brought.empty()) {
+    tokenizer = own_tokenizer(*text, folder, *header);
+  }
+  if (brought.empty() ? !tokenizer : *text != brought_tokenizer_text(brought)) {
     return std::nullopt;
   }
   const auto train_tokens = static_cast<std::size_t>(header->train_tokens);
@@ -126,7 +145,7 @@ std::optional<TokenFile> open_token_file(const std::filesystem::path& folder) {
   info.skipped_files = header->skipped_files;
   info.text_bytes = header->text_bytes;
   return TokenFile{.info = std::move(info),
-                   .tokenizer = std::move(*tokenizer),
+                   .tokenizer = std::move(tokenizer),
                    .file = std::move(*file),
                    .train = tokens.first(train_tokens),
                    .heldout = tokens.subspan(train_tokens)};
@@ -140,9 +159,9 @@ TokenFileWriter::TokenFileWriter(AtomicFile file, const std::string& tokenizer_t
 }
 
 Result<TokenFileWriter> TokenFileWriter::create(const std::filesystem::path& folder,
-                                                const Tokenizer& tokenizer) {
-  const std::string text = tokenizer.serialise();
-  if (const Result<void> written = write_file_atomically(tokenizer_path(folder), text); !written) {
+                                                const std::string& tokenizer) {
+  if (const Result<void> written = write_file_atomically(tokenizer_path(folder), tokenizer);
+      !written) {
     return written.error();
   }
   Result<AtomicFile> file = AtomicFile::create(tokens_path(folder));
@@ -153,7 +172,7 @@ Result<TokenFileWriter> TokenFileWriter::create(const std::filesystem::path& fol
   if (const Result<void> written = file->write(room.data(), room.size()); !written) {
     return written.error();
   }
-  return TokenFileWriter(std::move(*file), text);
+  return TokenFileWriter(std::move(*file), tokenizer);
 }
 
 Result<void> TokenFileWriter::append(Split split, std::span<const std::int32_t> tokens) {

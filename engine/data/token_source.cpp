@@ -28,37 +28,44 @@ namespace fs = std::filesystem;
 namespace {
 
 // Part of both keys: raise it when splitting, training, encoding or the file's layout changes.
-constexpr int kCacheVersion = 1;
+constexpr int kCacheVersion = 2;
 constexpr std::size_t kKeyLength = 64;
 
 class MappedTokens final : public TokenSource {
  public:
-  explicit MappedTokens(TokenFile file) : file_(std::move(file)) {}
+  MappedTokens(TokenFile file, std::shared_ptr<const TextTokenizer> brought)
+      : file_(std::move(file)), brought_(std::move(brought)) {}
 
   const CorpusInfo& info() const override { return file_.info; }
   std::span<const std::int32_t> tokens(Split split) const override {
     return split == Split::kTrain ? file_.train : file_.heldout;
   }
   std::string decode(std::span<const std::int32_t> ids) const override {
-    return file_.tokenizer.decode(ids);
+    return file_.tokenizer ? file_.tokenizer->decode(ids) : brought_->decode(ids, true);
   }
-  const Tokenizer* tokenizer() const override { return &file_.tokenizer; }
+  const Tokenizer* tokenizer() const override {
+    return file_.tokenizer ? &*file_.tokenizer : nullptr;
+  }
 
  private:
   TokenFile file_;
+  std::shared_ptr<const TextTokenizer> brought_;  // where the file has none of its own
 };
 
-std::string quick_key(const DataConfig& config, const FileList& list) {
-  Json key = Json::array({kCacheVersion, to_json(config), list.root.string()});
+std::string quick_key(const DataConfig& config, const ModelEncoding& model, const FileList& list) {
+  Json key = Json::array({kCacheVersion, to_json(config), model.digest, list.root.string()});
   for (const CorpusFile& file : list.files) {
     key.push_back(Json::array({file.path.string(), file.bytes, file.modified_ns}));
   }
   return sha256_hex(key.dump(-1, ' ', false, Json::error_handler_t::replace));
 }
 
-std::string content_key(const DataConfig& config, const Corpus& corpus) {
+std::string content_key(const DataConfig& config, const ModelEncoding& model,
+                        const Corpus& corpus) {
   const bool is_bpe = config.tokenizer == TokenizerKind::kBpe;
-  Json key = Json::array({kCacheVersion, is_bpe ? config.vocab_size : 0, corpus.skipped_files});
+  Json key = Json::array({kCacheVersion, model.digest,
+                          is_bpe && model.tokenizer == nullptr ? config.vocab_size : 0,
+                          corpus.skipped_files});
   for (const Piece& piece : corpus.pieces) {
     key.push_back(Json::array({corpus.list.files[piece.file].relative, piece.begin, piece.end,
                                piece.split == Split::kTrain, piece.sha256}));
@@ -102,11 +109,11 @@ Error cache_error(const Error& cause) {
                .remedy = cause.remedy + " (the cache lies in $XDG_CACHE_HOME/lathe)"};
 }
 
-Result<TokenFile> open_or_build(const DataConfig& config, FileList list,
+Result<TokenFile> open_or_build(const DataConfig& config, const ModelEncoding& model, FileList list,
                                 const CorpusProgress& progress) {
-  const std::string quick = quick_key(config, list);
+  const std::string quick = quick_key(config, model, list);
   if (const std::optional<std::string> known = read_index(quick)) {
-    if (std::optional<TokenFile> file = open_token_file(tokens_folder() / *known)) {
+    if (std::optional<TokenFile> file = open_token_file(tokens_folder() / *known, model.digest)) {
       return std::move(*file);
     }
   }
@@ -115,15 +122,15 @@ Result<TokenFile> open_or_build(const DataConfig& config, FileList list,
   if (!corpus) {
     return corpus.error();
   }
-  const std::string digest = content_key(config, *corpus);
+  const std::string digest = content_key(config, model, *corpus);
   const fs::path folder = tokens_folder() / digest;
-  std::optional<TokenFile> file = open_token_file(folder);
+  std::optional<TokenFile> file = open_token_file(folder, model.digest);
   if (!file) {
-    const Result<void> built = build_token_file(config, *corpus, folder, progress);
+    const Result<void> built = build_token_file(config, model, *corpus, folder, progress);
     if (!built) {
       return built.error().kind == ErrorKind::kDisk ? cache_error(built.error()) : built.error();
     }
-    file = open_token_file(folder);
+    file = open_token_file(folder, model.digest);
   }
   if (!file) {
     return Error{.kind = ErrorKind::kDisk,
@@ -158,15 +165,16 @@ Result<void> check_length(const CorpusInfo& info, const DataConfig& config, std:
 
 Result<std::shared_ptr<const TokenSource>> open_corpus(const DataConfig& config,
                                                        std::int64_t seq_len,
+                                                       const ModelEncoding& model,
                                                        const CorpusProgress& progress) {
   if (config.kind != DataKind::kText) {
-    return open_samples(config, seq_len, {}, progress);
+    return open_samples(config, seq_len, model, progress);
   }
   Result<FileList> list = list_corpus_files(config);
   if (!list) {
     return list.error();
   }
-  Result<TokenFile> file = open_or_build(config, std::move(*list), progress);
+  Result<TokenFile> file = open_or_build(config, model, std::move(*list), progress);
   if (!file) {
     return file.error();
   }
@@ -176,7 +184,8 @@ Result<std::shared_ptr<const TokenSource>> open_corpus(const DataConfig& config,
   if (progress) {
     progress(1.0, "corpus ready");
   }
-  return std::shared_ptr<const TokenSource>(std::make_shared<MappedTokens>(std::move(*file)));
+  return std::shared_ptr<const TokenSource>(
+      std::make_shared<MappedTokens>(std::move(*file), model.tokenizer));
 }
 
 }  // namespace lathe

@@ -56,15 +56,18 @@ class TokenSource {
   virtual const Tokenizer* tokenizer() const { return nullptr; }
 };
 
+struct ModelEncoding;  // engine/data/text_coder.h
+
 // Progress of the preparation: share in [0, 1] and what is being done.
 using CorpusProgress = std::function<void(double share, const std::string& what)>;
 
 // Running text: tokenizes the corpus once into a cache ($XDG_CACHE_HOME/lathe) keyed by the digest
-// of config and file contents, and maps it; the second time it only maps. kData for a missing,
-// empty or binary corpus, or one too small for two sequences of seq_len in each part. Samples: as
-// open_samples() with the corpus' own tokenizer (sample_source.h).
+// of config, tokenizer and file contents, and maps it; the second time it only maps. kData for a
+// missing, empty or binary corpus, or one too small for two sequences of seq_len in each part.
+// Samples: as open_samples() (sample_source.h). `model`: the tokenizer that a model brings.
 Result<std::shared_ptr<const TokenSource>> open_corpus(const DataConfig& config,
                                                        std::int64_t seq_len,
+                                                       const ModelEncoding& model,
                                                        const CorpusProgress& progress);
 
 // Start offsets of the B sequences of micro-batch `micro` of optimizer step `step` (0-based): drawn

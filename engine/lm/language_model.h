@@ -73,8 +73,9 @@ void load_weights(Backend& backend, const ModelFile& file, Transformer& transfor
 // What an opened file knows of its text.
 struct ModelText {
   std::unique_ptr<TextTokenizer> tokenizer;
-  std::string problem;
-  std::string chat_template;
+  std::string problem;        // why there is none
+  std::string digest;         // SHA-256 of all that makes the tokenizer
+  std::string chat_template;  // Jinja source
 };
 ModelText read_model_text(const ModelFile& file);
 

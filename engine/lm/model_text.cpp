@@ -1,4 +1,5 @@
 // The tokenizer and chat template that come with a model.
+#include "engine/base/hash.h"
 #include "engine/base/json.h"
 #include "engine/lm/language_model.h"
 #include "engine/lm/model_vocabulary.h"
@@ -16,6 +17,32 @@ void take(Result<std::unique_ptr<TextTokenizer>> made, ModelText& text) {
   } else {
     text.problem = made.error().text();
   }
+}
+
+void update(Sha256& digest, const std::string& text) {
+  const std::size_t size = text.size();
+  digest.update(&size, sizeof size);
+  digest.update(text.data(), size);
+}
+
+std::string digest_of(const GgufVocabulary& vocabulary) {
+  Sha256 digest;
+  for (const std::string* text : {&vocabulary.model, &vocabulary.pre}) {
+    update(digest, *text);
+  }
+  for (const auto* list : {&vocabulary.tokens, &vocabulary.merges}) {
+    for (const std::string& text : *list) {
+      update(digest, text);
+    }
+  }
+  digest.update(vocabulary.scores.data(), vocabulary.scores.size() * sizeof vocabulary.scores[0]);
+  digest.update(vocabulary.types.data(), vocabulary.types.size() * sizeof vocabulary.types[0]);
+  const SpecialTokens& special = vocabulary.special;
+  for (const std::int32_t number : {special.bos, special.eos, std::int32_t{special.add_bos},
+                                    std::int32_t{vocabulary.add_space_prefix}}) {
+    digest.update(&number, sizeof number);
+  }
+  return digest.hex();
 }
 
 // tokenizer_config.json's chat_template, or the file that newer folders keep it in.
@@ -37,11 +64,18 @@ ModelText read_folder_text(const fs::path& folder) {
   const fs::path tokenizer = folder / "tokenizer.json";
   const fs::path pieces = folder / "tokenizer.model";
   std::error_code failed;
+  std::string source;
   if (fs::exists(tokenizer, failed)) {
-    take(read_tokenizer_json(file_text(tokenizer), config, tokenizer.string()), text);
+    source = file_text(tokenizer);
+    take(read_tokenizer_json(source, config, tokenizer.string()), text);
   } else if (fs::exists(pieces, failed)) {
-    take(read_sentencepiece(file_text(pieces), pieces.string()), text);
+    source = file_text(pieces);
+    take(read_sentencepiece(source, pieces.string()), text);
   }
+  Sha256 digest;
+  update(digest, source);
+  update(digest, config);
+  text.digest = digest.hex();
   text.chat_template = template_of(folder, config);
   return text;
 }
@@ -61,7 +95,9 @@ ModelText read_model_text(const ModelFile& file) {
   }
   const auto* model = file.gguf()->get<std::string>("tokenizer.ggml.model");
   if (model != nullptr && *model != "none" && *model != "no_vocab") {
-    take(make_tokenizer(stored_vocabulary(*file.gguf(), file.path().string())), text);
+    GgufVocabulary vocabulary = stored_vocabulary(*file.gguf(), file.path().string());
+    text.digest = digest_of(vocabulary);
+    take(make_tokenizer(std::move(vocabulary)), text);
   }
   return text;
 }

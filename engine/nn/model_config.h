@@ -36,6 +36,8 @@ struct ModelConfig {
   double rope_low = 1.0;
   double rope_high = 4.0;
   std::int64_t rope_original_context = 8192;
+  std::string from = {};
+  std::string from_hash = {};
 
   // The fields with their "0 means" resolved.
   std::int64_t kv_head_count() const { return kv_heads == 0 ? heads : kv_heads; }
@@ -188,7 +190,14 @@ struct ModelConfig {
                .hi = 1 << 24,
                .structural = true,
                .unit = "tokens",
-               .help = "llama3: the context of the first training"})};
+               .help = "llama3: the context of the first training"}),
+        field("from", &C::from,
+              {.structural = true,
+               .help = "a model to begin with: a .gguf file, a Hugging Face folder or an installed "
+                       "model, which decides the shape and the tokenizer; empty: random weights"}),
+        field("from_hash", &C::from_hash,
+              {.structural = true,
+               .help = "which weights `from` must hold; filled in when a run begins"})};
   }
 };
 static_assert(complete<ModelConfig>());

@@ -5,6 +5,7 @@
 // is an interpreter of the part of Jinja that chat templates use. What it does not know it refuses.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -22,6 +23,11 @@ struct ChatMessage {
   std::string role;  // "system", "user", "assistant", or what else the template knows
   std::string content;
 };
+
+// A conversation as a model wants it. With `answer_next` the text ends where the assistant is to go
+// on. Errors as ChatTemplate::render().
+using ChatRenderer =
+    std::function<Result<std::string>(std::span<const ChatMessage> messages, bool answer_next)>;
 
 struct ChatOptions {
   bool add_generation_prompt = true;  // end with the words that begin the assistant's answer

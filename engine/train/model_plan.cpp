@@ -1,10 +1,23 @@
 // Slot plans and parameter counts.
 #include "engine/train/model_plan.h"
 
+#include <algorithm>
+
 #include "engine/methods/method.h"
 #include "engine/nn/transformer.h"
 
 namespace lathe {
+namespace {
+
+// The first slot whose weight is not one trained matrix; nullptr if all are.
+const LinearPlan* first_made(const std::vector<LinearPlan>& slots) {
+  const auto found = std::find_if(slots.begin(), slots.end(), [](const LinearPlan& slot) {
+    return slot.storage != LinearStorage::kDense;
+  });
+  return found == slots.end() ? nullptr : &*found;
+}
+
+}  // namespace
 
 Result<std::vector<LinearPlan>> plan_slots(const TrainSpec& spec,
                                            std::vector<std::string>& warnings) {
@@ -24,6 +37,11 @@ Result<std::vector<LinearPlan>> plan_slots(const TrainSpec& spec,
         method.plan(*chosen, spec.model, slots, errors, warnings);
       }
     }
+  }
+  if (const LinearPlan* made = spec.model.from.empty() ? nullptr : first_made(slots)) {
+    errors.push_back("model.from=" + spec.model.from + " brings the weight of " + made->name +
+                     " as one matrix, and a method makes something else of that slot: switch the "
+                     "method off, or leave model.from empty");
   }
   if (errors.empty()) {
     return slots;

@@ -41,7 +41,7 @@ struct Batch {
 class TransformerTrainer final : public Trainer {
  public:
   TransformerTrainer(Backend& backend, const TrainSpec& spec, const std::vector<LinearPlan>& slots,
-                     std::shared_ptr<const TokenSource> data)
+                     std::shared_ptr<const TokenSource> data, const InitialWeights& weights)
       : backend_(backend),
         spec_(spec),
         packs_(spec.data.kind != DataKind::kText),
@@ -56,7 +56,11 @@ class TransformerTrainer final : public Trainer {
       rows_ = make_batch_source(std::move(data),
                                 {spec.train.batch_size, spec.train.seq_len, spec.train.grad_accum});
     }
-    model_.initialise(static_cast<std::uint64_t>(spec.seed));
+    if (weights) {
+      weights(backend, model_);
+    } else {
+      model_.initialise(static_cast<std::uint64_t>(spec.seed));
+    }
   }
 
   Result<StepReport> step() override;
@@ -281,7 +285,8 @@ std::string TransformerTrainer::parameter_digest() {
 
 Result<std::unique_ptr<Trainer>> make_trainer(Backend& backend, const TrainSpec& spec,
                                               std::shared_ptr<const TokenSource> data,
-                                              std::vector<std::string>& warnings) {
+                                              std::vector<std::string>& warnings,
+                                              const InitialWeights& weights) {
   TrainSpec resolved = spec;
   if (resolved.model.vocab_size == 0 && data != nullptr) {
     resolved.model.vocab_size = data->info().vocab_size;
@@ -305,7 +310,8 @@ Result<std::unique_ptr<Trainer>> make_trainer(Backend& backend, const TrainSpec&
     return slots.error();
   }
   return std::unique_ptr<Trainer>(
-      std::make_unique<TransformerTrainer>(backend, resolved, *slots, std::move(data)));
+
+      std::make_unique<TransformerTrainer>(backend, resolved, *slots, std::move(data), weights));
 }
 
 }  // namespace lathe

@@ -14,6 +14,7 @@
 namespace lathe {
 
 class TokenSource;  // engine/data/token_source.h
+class Transformer;  // engine/nn/transformer.h
 
 // What one optimizer step tells.
 struct StepReport {
@@ -72,11 +73,15 @@ class Trainer {
   virtual Backend& backend() = 0;
 };
 
-// Builds the model on the back end and initialises it from the seed. On meta `data` may be null.
-// Errors are all config errors at once (kUsage); warnings go to `warnings`.
+// Fills every weight of a model, in place of the random ones.
+using InitialWeights = std::function<void(Backend&, Transformer&)>;
+
+// Builds the model on the back end and initialises it from the seed, or with `weights`. On meta
+// `data` may be null. Errors are all config errors at once (kUsage); warnings go to `warnings`.
 Result<std::unique_ptr<Trainer>> make_trainer(Backend& backend, const TrainSpec& spec,
                                               std::shared_ptr<const TokenSource> data,
-                                              std::vector<std::string>& warnings);
+                                              std::vector<std::string>& warnings,
+                                              const InitialWeights& weights = {});
 
 // What `lathe plan` and the sliders show. `params` of the spec with vocab_size resolved by the
 // caller.

@@ -132,7 +132,7 @@ TEST_F(RealData, Gpt2sMergesGiveGpt2sPieces) {
 TEST_F(RealData, APlayComesBackWhole) {
   DataConfig config;
   config.path = (data_ / "tinyshakespeare" / "input.txt").string();
-  const auto source = open_corpus(config, 256, {});
+  const auto source = open_corpus(config, 256, {}, {});
   ASSERT_TRUE(source) << source.error().text();
   std::string text;
   for (const Split split : {Split::kTrain, Split::kHeldout}) {
@@ -159,7 +159,7 @@ TEST_F(RealData, PythonSourcesAsAFolder) {
   }
   DataConfig config;
   config.path = (base_ / "text").string();
-  const auto source = open_corpus(config, 256, {});
+  const auto source = open_corpus(config, 256, {}, {});
   ASSERT_TRUE(source) << source.error().text();
   const CorpusInfo& info = (*source)->info();
   EXPECT_GT(written, 1'000'000);

@@ -59,7 +59,7 @@ class Corpora : public testing::Test {
     }
   }
   Result<Source> open(const CorpusProgress& progress = {}) const {
-    return open_corpus(config_, kSeqLen, progress);
+    return open_corpus(config_, kSeqLen, {}, progress);
   }
   std::vector<std::string> relatives() const {
     const Result<FileList> list = list_corpus_files(config_);

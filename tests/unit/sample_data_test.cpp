@@ -42,7 +42,7 @@ class SampleData : public testing::Test {
     config.kind = DataKind::kInstruct;
     config.path = (data_ / name).string();
     config.heldout = 0.05;
-    return open_samples(config, seq_len, {.tokenizer = tokenizer_, .chat = {}}, {});
+    return open_samples(config, seq_len, {.tokenizer = tokenizer_, .digest = {}, .chat = {}}, {});
   }
 
   // The texts that are learnt of a part's samples.

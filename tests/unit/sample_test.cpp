@@ -163,14 +163,16 @@ TEST_F(Samples, AModelsOwnTemplateIsTakenWherePresent) {
     }
     return text + (answer_next ? "[assistant]" : "");
   };
-  const auto source = open_samples(instruct(path), 400, {.tokenizer = nullptr, .chat = own}, {});
+  const auto source =
+      open_samples(instruct(path), 400, {.tokenizer = nullptr, .digest = {}, .chat = own}, {});
   ASSERT_TRUE(source.ok());
   const Learnt one = learnt(**source, Split::kTrain).front();
   EXPECT_THAT(one.text, testing::StartsWith("[user]add one to "));
   EXPECT_THAT(one.answer, testing::MatchesRegex("it is [0-9]*;"));
   DataConfig alpaca = instruct(path);
   alpaca.prompt = PromptKind::kAlpaca;
-  const auto named = open_samples(alpaca, 400, {.tokenizer = nullptr, .chat = own}, {});
+  const auto named =
+      open_samples(alpaca, 400, {.tokenizer = nullptr, .digest = {}, .chat = own}, {});
   EXPECT_THAT(learnt(**named, Split::kTrain).front().text, HasSubstr("### Response:"));
 }
 
@@ -179,7 +181,7 @@ TEST_F(Samples, ATemplateThatRewritesEarlierTurnsIsRefused) {
     return std::to_string(messages.size()) + messages.back().content;
   };
   const auto source = open_samples(instruct(write("a.jsonl", instruct_lines(3))), 99,
-                                   {.tokenizer = nullptr, .chat = shy}, {});
+                                   {.tokenizer = nullptr, .digest = {}, .chat = shy}, {});
   ASSERT_FALSE(source.ok());
   EXPECT_EQ(source.error().kind, ErrorKind::kData);
   EXPECT_THAT(source.error().text(), HasSubstr("the answer cannot be told"));
@@ -238,10 +240,10 @@ TEST_F(Samples, TheCorpusOwnVocabularyIsTrainedOnThem) {
   DataConfig config = instruct(write("a.jsonl", instruct_lines(60)));
   config.tokenizer = TokenizerKind::kBpe;
   config.vocab_size = 400;
-  const auto source = open_corpus(config, 400, {});
+  const auto source = open_corpus(config, 400, {}, {});
   ASSERT_TRUE(source.ok()) << source.error().text();
   EXPECT_EQ((*source)->info().vocab_size, 400);
-  const auto bytes = open_corpus(instruct(config.path), 400, {});
+  const auto bytes = open_corpus(instruct(config.path), 400, {}, {});
   EXPECT_LT((*source)->info().train_tokens, (*bytes)->info().train_tokens / 2);
 }
 
@@ -299,7 +301,7 @@ TEST_F(Samples, WhatCannotBeTrainedOnIsToldBeforehand) {
 }
 
 TEST(CodeSample, TargetsAreTheNextTokensOfAnswersAndTheirEnd) {
-  const SampleCoder coder = make_coder(std::make_shared<const Tokenizer>(Tokenizer::bytes()));
+  const TextCoder coder = make_coder(std::make_shared<const Tokenizer>(Tokenizer::bytes()));
   const RenderedSample plain{.parts = {{"ab", false}, {"cd", true}}, .has_marks = false};
   const CodedSample coded = code_sample(plain, coder);
   EXPECT_THAT(coded.ids, ElementsAre('a', 'b', 'c', 'd'));
@@ -307,14 +309,14 @@ TEST(CodeSample, TargetsAreTheNextTokensOfAnswersAndTheirEnd) {
 }
 
 TEST(CodeSample, AnAnswerThatIsAZeroByteIsStillLearnt) {
-  const SampleCoder coder = make_coder(std::make_shared<const Tokenizer>(Tokenizer::bytes()));
+  const TextCoder coder = make_coder(std::make_shared<const Tokenizer>(Tokenizer::bytes()));
   const RenderedSample plain{.parts = {{"a", false}, {std::string(1, '\0'), true}},
                              .has_marks = false};
   EXPECT_THAT(code_sample(plain, coder).targets, ElementsAre(0, kEndMark));
 }
 
 TEST(CodeSample, NothingIsLearntOfNothing) {
-  const SampleCoder coder = make_coder(std::make_shared<const Tokenizer>(Tokenizer::bytes()));
+  const TextCoder coder = make_coder(std::make_shared<const Tokenizer>(Tokenizer::bytes()));
   EXPECT_TRUE(code_sample({}, coder).ids.empty());
   EXPECT_FALSE(code_sample({.parts = {{"q", false}, {"", true}}}, coder).has_targets());
 }

@@ -1,0 +1,189 @@
+// Runs that begin with a model: its shape, weights, tokenizer and template become the run's.
+#include "experiments/base_model.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+
+#include "engine/data/token_source.h"
+#include "engine/io/safetensors.h"
+#include "experiments/predict.h"
+#include "experiments/replay_run.h"
+#include "tests/experiments/runner_fixture.h"
+#include "tests/support/model_files.h"
+
+namespace lathe::experiments {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::HasSubstr;
+
+ModelConfig byte_llama() {
+  ModelConfig model = test::small_llama();
+  model.vocab_size = 260;
+  model.context = 512;
+  return model;
+}
+
+class BaseModelTest : public RunnerTest {
+ protected:
+  BaseModelTest() : model_("base_" + folder_.filename().string()) {
+    model_.write_llama(byte_llama(), test::distinct_values(byte_llama()));
+    setenv("XDG_CACHE_HOME", (folder_ / "cache").c_str(), 1);
+    setenv("XDG_DATA_HOME", (folder_ / "data").c_str(), 1);
+    ports_.open_data = {};
+    TrainSpec& train = request_.spec.train;
+    train.model = {};
+    train.model.from = model_.path().string();
+    train.data.kind = DataKind::kInstruct;
+    train.data.path = samples().string();
+    train.train.seq_len = 96;
+  }
+
+  // Questions whose answer is always the same, so that a few steps learn it.
+  fs::path samples() const {
+    std::string lines;
+    for (int i = 0; i < 60; ++i) {
+      lines +=
+          Json{{"instruction", "Which is it, " + std::to_string(i) + "?"}, {"output", "aaaa aaaa"}}
+              .dump() +
+          "\n";
+    }
+    model_.write("samples.jsonl", lines);
+    return model_.path() / "samples.jsonl";
+  }
+  std::string settling_error(const ModelConfig& model) const {
+    const auto settled = settle_model(model);
+    EXPECT_FALSE(settled.ok());
+    return settled ? "" : settled.error().text();
+  }
+  // A weight of the newest checkpoint.
+  std::vector<float> saved(const std::string& name) const {
+    const fs::path folder = witness_.all<CheckpointSaved>().back().path;
+    const auto file = SafetensorsFile::open(folder / "weights.safetensors");
+    const auto bytes = file->bytes(*file->find(name));
+    std::vector<float> values(bytes.size() / sizeof(float));
+    std::memcpy(values.data(), bytes.data(), bytes.size());
+    return values;
+  }
+
+  test::ModelFolder model_;
+};
+
+TEST_F(BaseModelTest, TheShapeIsThatOfTheFile) {
+  const auto settled = settle_model({.from = model_.path().string()});
+  ASSERT_TRUE(settled.ok()) << settled.error().text();
+  EXPECT_EQ(settled->dim, 32);
+  EXPECT_EQ(settled->kv_heads, 2);
+  EXPECT_EQ(settled->vocab_size, 260);
+  EXPECT_FALSE(settled->tied);
+  EXPECT_EQ(settled->from_hash.size(), 64u);
+  const auto again = settle_model(*settled);  // as a recorded spec is
+  ASSERT_TRUE(again.ok()) << again.error().text();
+  EXPECT_EQ(to_json(*again), to_json(*settled));
+  EXPECT_EQ(to_json(*settle_model({.dim = 24})), to_json(ModelConfig{.dim = 24}));
+}
+
+TEST_F(BaseModelTest, PlansKnowTheShape) {
+  const auto plan = plan_run(request_.spec, 1);
+  ASSERT_TRUE(plan.ok()) << plan.error().text();
+  const std::int64_t block = 32 * (32 + 16 + 16 + 32) + 3 * 32 * 64 + 2 * 32;
+  EXPECT_EQ(plan->parameters, 2 * 260 * 32 + 2 * block + 32);
+}
+
+TEST_F(BaseModelTest, WhatContradictsTheFileIsNamed) {
+  EXPECT_THAT(
+      settling_error({.dim = 64, .layers = 3, .from = model_.path().string()}),
+      AllOf(HasSubstr("model.dim=64, but "), HasSubstr("has 32"), HasSubstr("model.layers=3")));
+  EXPECT_THAT(settling_error({.from = "no-such-model"}),
+              AllOf(HasSubstr("model.from=no-such-model"), HasSubstr("lathe ls models")));
+  EXPECT_THAT(settling_error({.from = model_.path().string(), .from_hash = std::string(64, '0')}),
+              HasSubstr("holds other weights"));
+  model_.write("config.json", "{}");
+  EXPECT_THAT(settling_error({.from = model_.path().string()}), HasSubstr("config.json"));
+}
+
+TEST_F(BaseModelTest, AMethodThatRemakesSlotsIsRefused) {
+  request_.spec.train.method = {{"low_rank", {{"rank", 4}}}};
+  const RunOutcome outcome = run_one(request_, ports_);
+  ASSERT_TRUE(outcome.error);
+  EXPECT_THAT(outcome.error->text(), HasSubstr("layers.0.attention.q as one matrix"));
+}
+
+TEST_F(BaseModelTest, AModelWithoutATokenizerIsRefused) {
+  fs::remove(model_.path() / "tokenizer.json");
+  const RunOutcome outcome = run_one(request_, ports_);
+  ASSERT_TRUE(outcome.error);
+  EXPECT_THAT(outcome.error->text(), HasSubstr("has no tokenizer"));
+}
+
+// A step of AdamW moves no weight further than about lr.
+TEST_F(BaseModelTest, TrainingBeginsAtItsWeights) {
+  request_.spec.train.train.steps = 1;
+  request_.spec.train.optim.lr = 1e-7;
+  const RunOutcome outcome = run_one(request_, ports_);
+  ASSERT_EQ(outcome.state, RunState::kDone) << outcome.error->text();
+  for (const auto& [name, values] : test::distinct_values(byte_llama())) {
+    const std::vector<float> after = saved(name);
+    ASSERT_EQ(after.size(), values.size()) << name;
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      ASSERT_NEAR(after[i], values[i], 1e-6) << name;
+    }
+  }
+}
+
+TEST_F(BaseModelTest, FineTuningOnSamplesLearnsAndRepeats) {
+  TrainSpec& train = request_.spec.train;
+  train.train.steps = 30;
+  train.train.eval_every = 10;
+  train.optim.lr = 2e-2;
+  const RunOutcome outcome = run_one(request_, ports_);
+  ASSERT_EQ(outcome.state, RunState::kDone) << outcome.error->text();
+  const auto held_out = series("eval/loss");
+  EXPECT_LT(held_out.at(30), 0.8 * held_out.at(10));
+  const Json recorded = witness_.all<RunCreated>()[0].spec;
+  EXPECT_EQ(recorded["model"]["dim"], 32);
+  EXPECT_EQ(recorded["model"]["from"], model_.path().string());
+  EXPECT_EQ(recorded["model"]["from_hash"].get<std::string>().size(), 64u);
+
+  const auto first = digests();
+  witness_.events.clear();
+  request_.spec = *run_spec_from_json(recorded);
+  ASSERT_EQ(run_one(request_, ports_).state, RunState::kDone);
+  EXPECT_EQ(digests(), first);
+}
+
+TEST_F(BaseModelTest, RunningTextIsReadWithItsTokenizer) {
+  fs::create_directories(model_.path() / "text");
+  for (int i = 0; i < 40; ++i) {
+    model_.write("text/" + std::to_string(i) + ".txt",
+                 "caf\xC3\xA9 <|im_end|> " + std::string(200, 'a'));
+  }
+  TrainSpec& train = request_.spec.train;
+  train.data.kind = DataKind::kText;
+  train.data.path = (model_.path() / "text").string();
+  const auto base = open_base_model(*settle_model(train.model));
+  ASSERT_TRUE(base.ok()) << base.error().text();
+  for (const char* time : {"first", "from the cache"}) {
+    SCOPED_TRACE(time);
+    const auto corpus = open_corpus(train.data, 16, base->encoding, {});
+    ASSERT_TRUE(corpus.ok()) << corpus.error().text();
+    EXPECT_EQ((*corpus)->info().vocab_size, 258);
+    const auto ids = (*corpus)->tokens(Split::kTrain);
+    EXPECT_THAT((*corpus)->decode(ids.first(30)), HasSubstr("caf\xC3\xA9 <|im_end|> aaaa"));
+    EXPECT_EQ(ids[0], 'c');
+    EXPECT_NE(ids[6], 257);  // written out in a text it is no mark
+    EXPECT_EQ(std::count(ids.begin(), ids.end(), 257) +
+                  std::count((*corpus)->tokens(Split::kHeldout).begin(),
+                             (*corpus)->tokens(Split::kHeldout).end(), 257),
+              40);  // behind each document
+  }
+  const auto own = open_corpus(train.data, 16, {}, {});
+  ASSERT_TRUE(own.ok()) << own.error().text();
+  EXPECT_NE((*own)->tokenizer(), nullptr);
+  ASSERT_EQ(run_one(request_, ports_).state, RunState::kDone);
+}
+
+}  // namespace
+}  // namespace lathe::experiments
