@@ -4,10 +4,12 @@
 #include <fmt/core.h>
 
 #include "app/environment.h"
+#include "app/open_language_model.h"
 #include "app/open_model.h"
+#include "app/weights_export.h"
+#include "engine/base/format.h"
 #include "engine/lm/chat.h"
 #include "engine/lm/generator.h"
-#include "engine/lm/installed_models.h"
 #include "experiments/ids.h"
 #include "experiments/predict.h"
 
@@ -30,39 +32,40 @@ Result<EvalSpec> eval_spec(const Json& task) {
   return spec;
 }
 
-Result<GenerateRequest> request_of(const Generate& job, const TextTokenizer& tokenizer) {
+Result<GenerateRequest> request_of(const Generate& job, const LanguageModel& model) {
+  auto prompt = prompt_ids(model, job.prompt, {.chat = job.chat, .system = {}});
+  if (!prompt) {
+    return prompt.error();
+  }
+  if (prompt->empty()) {
+    return Error{ErrorKind::kUsage, "the prompt is empty", "write something to go on from"};
+  }
   GenerateRequest request;
-  request.prompt = encode_prompt(tokenizer, job.prompt);
+  request.prompt = std::move(*prompt);
   request.max_tokens = job.sampling.value("max_tokens", std::int64_t{128});
+  request.stop_ids = stop_ids(*model.tokenizer());
   request.sampling = {.temperature = job.sampling.value("temperature", 0.0),
                       .top_k = job.sampling.value("top_k", std::int64_t{0}),
                       .top_p = job.sampling.value("top_p", 1.0),
                       .seed = job.sampling.value("seed", std::uint64_t{0})};
-  request.stop_ids = stop_ids(tokenizer);
-  if (request.prompt.empty()) {
-    return Error{ErrorKind::kUsage, "the prompt is empty", "write something to go on from"};
-  }
   return request;
 }
 
 }  // namespace
 
 ModelWork ModelDesk::work() {
-  return {.open = [this](const OpenModel& job, const JobWatch&) { return open(job.model); },
-          .evaluate = [this](const EvaluateModel& job,
-                             const JobWatch& watch) { return evaluate(job, watch); },
-          .generate = [this](const Generate& job,
-                             const JobWatch& watch) { return generate(job, watch); }};
+  return {
+      .open = [this](const OpenModel& job, const JobWatch&) { return open(job.model); },
+      .evaluate = [this](const EvaluateModel& job,
+                         const JobWatch& watch) { return evaluate(job, watch); },
+      .generate = [this](const Generate& job,
+                         const JobWatch& watch) { return generate(job, watch); },
+      .write = [this](const ExportModel& job, const JobWatch& watch) { return write(job, watch); }};
 }
 
 Result<ModelDesk::Opened*> ModelDesk::opened(const std::string& model) {
   if (const auto known = models_.find(model); known != models_.end()) {
     return &known->second;
-  }
-  const std::filesystem::path path = find_model(model);
-  if (path.empty()) {
-    return Error{ErrorKind::kData, "there is no model file at " + model,
-                 "name a .gguf file, a folder with config.json or an installed model"};
   }
   const auto device = resolve_device(options_.device);
   if (!device) {
@@ -72,7 +75,7 @@ Result<ModelDesk::Opened*> ModelDesk::opened(const std::string& model) {
   if (!backend) {
     return backend.error();
   }
-  auto language_model = LanguageModel::open(**backend, path, WeightForm::kAsStored);
+  auto language_model = open_language_model(**backend, model, options_);
   if (!language_model) {
     return language_model.error();
   }
@@ -100,6 +103,7 @@ Result<ModelFacts> ModelDesk::open(const std::string& model) {
   facts.context = language_model.config().context;
   facts.bits_per_weight = identity.bits_per_weight;
   facts.open_secs = identity.open_secs;
+  facts.has_chat_template = !language_model.chat_template().empty();
   return facts;
 }
 
@@ -139,7 +143,7 @@ Result<Json> ModelDesk::generate(const Generate& job, const JobWatch& watch) {
     return Error{ErrorKind::kData, job.model + " has no tokenizer: " + model.tokenizer_problem(),
                  "put the model's tokenizer.json beside it"};
   }
-  const auto request = request_of(job, *model.tokenizer());
+  const auto request = request_of(job, model);
   if (!request) {
     return request.error();
   }
@@ -168,6 +172,21 @@ Result<Json> ModelDesk::generate(const Generate& job, const JobWatch& watch) {
               {"ended by", stop_reason_name(generated->reason)},
               {"decode_tokens_per_s", generated->decode_tokens_per_second()},
               {"prefill_tokens_per_s", generated->prefill_tokens_per_second()}};
+}
+
+Result<Json> ModelDesk::write(const ExportModel& job, const JobWatch& watch) {
+  const WeightsExport wanted{
+      .model = job.model, .format = job.format, .dtype = job.dtype, .out = job.out};
+  const auto report = export_weights(options_, wanted, watch.progress);
+  if (!report) {
+    return report.error();
+  }
+  return Json{{"written to", job.out},
+              {"weights", bytes_text(report->bytes)},
+              {"read back, logits differ by", report->max_difference},
+              {"KL to the model, nats", report->mean_kl},
+              {"same first choice", report->argmax_agreement},
+              {"tokenizer", report->tokenizer}};
 }
 
 }  // namespace lathe::app

@@ -1,5 +1,5 @@
 // What the window's lane for models does: opens them as they are stored, lets them go on with a
-// prompt, and measures them as `lathe eval` does.
+// prompt, measures them as `lathe eval` does and writes them as `lathe export` does.
 #pragma once
 
 #include <map>
@@ -31,6 +31,7 @@ class ModelDesk {
   Result<experiments::ModelFacts> open(const std::string& model);
   Result<Json> evaluate(const experiments::EvaluateModel& job, const experiments::JobWatch& watch);
   Result<Json> generate(const experiments::Generate& job, const experiments::JobWatch& watch);
+  Result<Json> write(const experiments::ExportModel& job, const experiments::JobWatch& watch);
 
   const GlobalOptions& options_;
   std::string store_;

@@ -132,6 +132,8 @@ class CommandRouter final : public CommandSink {
       lane_.send(std::move(*evaluate));
     } else if (auto* generate = std::get_if<Generate>(&command)) {
       lane_.send(std::move(*generate));
+    } else if (auto* wanted = std::get_if<ExportModel>(&command)) {
+      lane_.send(std::move(*wanted));
     } else if (const auto* cancel = std::get_if<CancelJob>(&command)) {
       lane_.cancel(cancel->job);
     } else {

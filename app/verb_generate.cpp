@@ -5,11 +5,11 @@
 #include <atomic>
 #include <cstdio>
 
+#include "app/open_language_model.h"
 #include "app/signal_watch.h"
 #include "app/verb_list.h"
 #include "engine/lm/chat.h"
 #include "engine/lm/generator.h"
-#include "engine/lm/installed_models.h"
 #include "engine/lm/language_model.h"
 #include "experiments/predict.h"
 
@@ -44,29 +44,6 @@ Result<std::int64_t> context_of(const LanguageModel& model, const GenerateOption
   return std::max<std::int64_t>(1, std::min(wanted, prompt + chosen.max_tokens));
 }
 
-// The prompt's ids: as text, or as what a user says in the model's chat template.
-Result<std::vector<std::int32_t>> prompt_ids(const LanguageModel& model,
-                                             const GenerateOptions& chosen) {
-  const TextTokenizer& tokenizer = *model.tokenizer();
-  if (!chosen.chat) {
-    return encode_prompt(tokenizer, chosen.prompt);
-  }
-  if (model.chat_template().empty()) {
-    return Error{ErrorKind::kData, chosen.model + " brings no chat template",
-                 "leave --chat out: the prompt is then a text to go on with"};
-  }
-  const auto chat = chat_renderer(model.chat_template(), tokenizer);
-  if (!chat) {
-    return chat.error();
-  }
-  std::vector<ChatMessage> messages;
-  if (!chosen.system.empty()) {
-    messages.push_back({"system", chosen.system});
-  }
-  messages.push_back({"user", chosen.prompt});
-  return encode_chat(tokenizer, *chat, messages);
-}
-
 Json result_json(const GenerateResult& result, const LanguageModel& model, const std::string& text,
                  const LedgerSnapshot& memory) {
   return {{"text", text},
@@ -92,7 +69,7 @@ void print_summary(const GenerateResult& result, const LedgerSnapshot& memory) {
 Result<int> generate_text(const GlobalOptions& options, const GenerateOptions& chosen,
                           Backend& backend, LanguageModel& model) {
   const TextTokenizer& tokenizer = *model.tokenizer();
-  auto prompt = prompt_ids(model, chosen);
+  auto prompt = prompt_ids(model, chosen.prompt, {.chat = chosen.chat, .system = chosen.system});
   if (!prompt) {
     return prompt.error();
   }
@@ -144,12 +121,6 @@ Result<int> generate(const GlobalOptions& options, const GenerateOptions& chosen
   if (!wrong.empty()) {
     return Error{ErrorKind::kUsage, wrong, ""};
   }
-  const std::filesystem::path path = find_model(chosen.model);
-  if (path.empty()) {
-    return Error{
-        ErrorKind::kUsage, "there is no model \"" + chosen.model + "\"",
-        "name a .gguf file, a folder with config.json, or one in " + models_dir().string()};
-  }
   const auto device = experiments::resolve_device(options.device);
   if (!device) {
     return device.error();
@@ -159,13 +130,13 @@ Result<int> generate(const GlobalOptions& options, const GenerateOptions& chosen
     return backend.error();
   }
   try {
-    auto model = LanguageModel::open(**backend, path, WeightForm::kAsStored);
+    auto model = open_language_model(**backend, chosen.model, options);
     if (!model) {
       return model.error();
     }
     if (model->tokenizer() == nullptr) {
       return Error{ErrorKind::kData,
-                   path.string() + " has no tokenizer: " + model->tokenizer_problem(),
+                   chosen.model + " has no tokenizer: " + model->tokenizer_problem(),
                    "put the model's tokenizer.json beside it"};
     }
     return generate_text(options, chosen, **backend, *model);
@@ -183,7 +154,7 @@ void add_generate(CLI::App& root, Cli& cli) {
     return code ? *code : report_error(code.error(), cli.options);
   });
   verb->add_option("model", chosen->model,
-                   "a .gguf file, a Hugging Face folder, or an installed one")
+                   "a .gguf file, a Hugging Face folder, an installed model, or a run")
       ->required();
   verb->add_option("--prompt", chosen->prompt, "the text that the model goes on with")->required();
   CLI::Option* chat = verb->add_flag(

@@ -74,6 +74,10 @@ int list_models(const GlobalOptions& options) {
   if (!options.json && !files.empty()) {
     fmt::print("{}\n", table_text({{"model"}, {"file"}}, files));
   }
+  std::error_code failed;
+  if (!files.empty() && !std::filesystem::exists(store_path(options), failed)) {
+    return 0;  // models are there before the first run
+  }
   return with_catalog(options, [&](storage::RunCatalog& catalog) -> Result<void> {
     const auto runs = catalog.runs(false);
     if (!runs) {

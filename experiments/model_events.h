@@ -1,5 +1,5 @@
-// The protocol of work on models that exist: open, measure, let them speak. Beside
-// training: a lane of its own carries it out, one job after another.
+// The protocol of work on models that exist: open, measure, let them speak, write them for other
+// programs. Beside training: a lane of its own carries it out, one job after another.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,7 @@ namespace lathe::experiments {
 // Made by whoever asks, as a run's is (ids.h).
 using JobId = std::string;
 
-enum class JobKind : std::uint8_t { kOpen, kEvaluate, kGenerate };
+enum class JobKind : std::uint8_t { kOpen, kEvaluate, kGenerate, kExport };
 
 // What a file says of the model in it.
 struct ModelFacts {
@@ -78,6 +78,15 @@ struct Generate {
   std::string model;
   std::string prompt;
   Json sampling = Json::object();  // temperature, top_k, top_p, seed, max_tokens
+  bool chat = false;               // the prompt is a user's words in the model's chat template
+};
+// As `lathe export MODEL --format FORMAT --dtype DTYPE --out OUT`.
+struct ExportModel {
+  JobId job;
+  std::string model;
+  std::string format;
+  std::string dtype;
+  std::string out;
 };
 struct CancelJob {
   JobId job;

@@ -29,6 +29,10 @@ JobStarted started(const EvaluateModel& job) {
 JobStarted started(const Generate& job) {
   return {job.job, JobKind::kGenerate, job.model, "answering"};
 }
+JobStarted started(const ExportModel& job) {
+  return {job.job, JobKind::kExport, job.model,
+          fmt::format("{} {} to {}", job.format, job.dtype, file_name(job.out))};
+}
 
 }  // namespace
 
@@ -117,6 +121,8 @@ void ModelLane::carry_out(const ModelJob& job) {
       finish(work_.evaluate(*evaluate, watch));
     } else if (const auto* generate = std::get_if<Generate>(&job)) {
       finish(work_.generate(*generate, watch));
+    } else if (const auto* wanted = std::get_if<ExportModel>(&job)) {
+      finish(work_.write(*wanted, watch));
     }
   } catch (const OutOfMemory& failure) {
     fail({ErrorKind::kOutOfMemory, failure.what(), "close another model or choose a smaller one"});

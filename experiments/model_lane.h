@@ -1,4 +1,4 @@
-// The thread for models that exist: open, evaluate, generate, one job after another, beside
+// The thread for models that exist: open, evaluate, generate, export, one job after another, beside
 // the session that trains. What the jobs do is given as functions; here are their order, their
 // events, and that any of them can be cancelled.
 #pragma once
@@ -15,7 +15,7 @@
 
 namespace lathe::experiments {
 
-using ModelJob = std::variant<OpenModel, EvaluateModel, Generate>;
+using ModelJob = std::variant<OpenModel, EvaluateModel, Generate, ExportModel>;
 
 // How a job tells where it is. Each answers false once the job was cancelled: end soon, with any
 // error.
@@ -29,6 +29,7 @@ struct ModelWork {
   std::function<Result<ModelFacts>(const OpenModel&, const JobWatch&)> open;
   std::function<Result<Json>(const EvaluateModel&, const JobWatch&)> evaluate;
   std::function<Result<Json>(const Generate&, const JobWatch&)> generate;
+  std::function<Result<Json>(const ExportModel&, const JobWatch&)> write;
 };
 
 class ModelLane {

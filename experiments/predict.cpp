@@ -4,7 +4,9 @@
 #include <fmt/core.h>
 
 #include "engine/backend/backend.h"
+#include "engine/base/format.h"
 #include "experiments/base_model.h"
+#include "experiments/host_memory.h"
 
 namespace lathe::experiments {
 namespace {
@@ -65,6 +67,20 @@ Result<PlanReport> plan_run(const RunSpec& spec, int threads) {
     return backend.error();
   }
   return plan_step(*resolved, (*backend)->parallelism());
+}
+
+Result<void> check_memory(const PlanReport& plan) {
+  const auto available = available_memory();
+  if (!available || plan.peak.live_bytes <= available->bytes) {
+    return {};
+  }
+  return Error{
+      ErrorKind::kOutOfMemory,
+      fmt::format("the run needs {} at its peak ({}), and {} has {} left",
+                  bytes_text(plan.peak.live_bytes), plan.peak_phase, available->limited_by,
+                  bytes_text(available->bytes)),
+      "lower train.batch_size, train.seq_len, model.dim or model.layers, or choose a rank; "
+      "`lathe plan` shows where the bytes go"};
 }
 
 Predictor make_predictor(int threads) {

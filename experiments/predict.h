@@ -21,6 +21,9 @@ Result<TrainSpec> resolve_model(const TrainSpec& spec);
 // if that is 0 too what the run itself would use.
 Result<PlanReport> plan_run(const RunSpec& spec, int threads);
 
+// kOutOfMemory, saying what is there and what would help, where the plan does not fit this machine.
+Result<void> check_memory(const PlanReport& plan);
+
 // plan_run as what `expand` asks of a point.
 Predictor make_predictor(int threads);
 

@@ -6,13 +6,11 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "engine/base/format.h"
 #include "engine/lm/language_model.h"
 #include "engine/train/trainer.h"
 #include "experiments/base_model.h"
 #include "experiments/checkpoint_folders.h"
 #include "experiments/clock.h"
-#include "experiments/host_memory.h"
 #include "experiments/predict.h"
 #include "experiments/step_events.h"
 
@@ -34,6 +32,7 @@ class Run {
   Result<void> prepare();
   Result<void> read_data(const ModelEncoding& encoding);
   Result<void> begin();
+  Result<void> measure_base();
   Result<RunState> loop();
   Result<void> one_step();
   Result<void> change_live(const SetLive& change);
@@ -93,20 +92,6 @@ Result<void> Run::announce() {
     log(LogLevel::kWarning, warning);
   }
   return {};
-}
-
-Result<void> check_memory(const PlanReport& plan) {
-  const auto available = available_memory();
-  if (!available || plan.peak.live_bytes <= available->bytes) {
-    return {};
-  }
-  return Error{
-      ErrorKind::kOutOfMemory,
-      fmt::format("the run needs {} at its peak ({}), and {} has {} left",
-                  bytes_text(plan.peak.live_bytes), plan.peak_phase, available->limited_by,
-                  bytes_text(available->bytes)),
-      "lower train.batch_size, train.seq_len, model.dim or model.layers, or choose a rank; "
-      "`lathe plan` shows where the bytes go"};
 }
 
 Result<void> Run::read_data(const ModelEncoding& encoding) {
@@ -184,6 +169,9 @@ Result<void> Run::begin() {
       request_.run, train.batch_size * train.seq_len * train.grad_accum, *ports_.sink);
   if (started.from_step == 0) {
     events_->model(*trainer_, plan_.dense_parameters);
+    if (const Result<void> measured = measure_base(); !measured) {
+      return measured;
+    }
   }
   saved_step_ = request_.checkpoint.empty() ? -1 : started.from_step;
   // Changes up to the checkpoint are part of it.
@@ -191,6 +179,19 @@ Result<void> Run::begin() {
          request_.live_changes[next_change_].step < started.from_step) {
     ++next_change_;
   }
+  return {};
+}
+
+// What training makes of a model that exists shows against what it was.
+Result<void> Run::measure_base() {
+  if (train_.model.from.empty() || train_.train.eval_every == 0) {
+    return {};
+  }
+  const auto eval = trainer_->evaluate();
+  if (!eval) {
+    return eval.error();
+  }
+  events_->first_evaluation(*eval);
   return {};
 }
 

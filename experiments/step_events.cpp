@@ -48,6 +48,12 @@ void add_memory(const MemorySample& sample, Batch& batch) {
   }
 }
 
+void add_evaluation(const EvalReport& eval, Batch& batch) {
+  batch.add("eval/loss", eval.loss);
+  batch.add("eval/ppl", eval.perplexity);
+  batch.add("eval/acc", eval.accuracy);
+}
+
 }  // namespace
 
 void StepEvents::model(const Trainer& trainer, std::int64_t dense_parameters) {
@@ -56,6 +62,12 @@ void StepEvents::model(const Trainer& trainer, std::int64_t dense_parameters) {
   batch.add("model/params", static_cast<double>(trainer.parameter_count()));
   batch.add("model/stored_bytes", stored);
   batch.add("model/bits_per_weight", 8 * stored / static_cast<double>(dense_parameters));
+  sink_.on_event(batch.take());
+}
+
+void StepEvents::first_evaluation(const EvalReport& eval) {
+  Batch batch(run_, 0);
+  add_evaluation(eval, batch);
   sink_.on_event(batch.take());
 }
 
@@ -73,9 +85,7 @@ void StepEvents::step(const StepReport& report, const EvalReport* eval, Backend&
   sample.process_bytes = process_bytes();
   add_training(report, batch);
   if (eval != nullptr) {
-    batch.add("eval/loss", eval->loss);
-    batch.add("eval/ppl", eval->perplexity);
-    batch.add("eval/acc", eval->accuracy);
+    add_evaluation(*eval, batch);
   }
   batch.add("perf/step_ms", 1e3 * report.step_secs);
   batch.add("perf/tflops", report.flops / report.step_secs / 1e12);

@@ -14,6 +14,8 @@ class StepEvents {
 
   // The facts of the model, at step 0.
   void model(const Trainer& trainer, std::int64_t dense_parameters);
+  // How the model does before its first step.
+  void first_evaluation(const EvalReport& eval);
   // After a step and, where `eval` is given, the evaluation that followed it.
   void step(const StepReport& report, const EvalReport* eval, Backend& backend);
   // The time line that the ledger has just recorded of step `step`.

@@ -9,6 +9,7 @@
 
 #include "engine/base/result.h"
 #include "engine/data/data_config.h"
+#include "engine/data/text_coder.h"
 
 namespace lathe {
 
@@ -55,8 +56,6 @@ class TokenSource {
   // What made the ids, for reading other texts alike; null where the source has no text.
   virtual const Tokenizer* tokenizer() const { return nullptr; }
 };
-
-struct ModelEncoding;  // engine/data/text_coder.h
 
 // Progress of the preparation: share in [0, 1] and what is being done.
 using CorpusProgress = std::function<void(double share, const std::string& what)>;

@@ -57,6 +57,28 @@ Result<std::vector<std::int32_t>> encode_chat(const TextTokenizer& tokenizer,
   return ids;
 }
 
+Result<std::vector<std::int32_t>> prompt_ids(const LanguageModel& model, std::string_view prompt,
+                                             const PromptForm& form) {
+  const TextTokenizer& tokenizer = *model.tokenizer();
+  if (!form.chat) {
+    return encode_prompt(tokenizer, prompt);
+  }
+  if (model.chat_template().empty()) {
+    return Error{ErrorKind::kData, model.file().path().string() + " brings no chat template",
+                 "give the prompt as text, without chat"};
+  }
+  const auto chat = chat_renderer(model.chat_template(), tokenizer);
+  if (!chat) {
+    return chat.error();
+  }
+  std::vector<ChatMessage> messages;
+  if (!form.system.empty()) {
+    messages.push_back({"system", form.system});
+  }
+  messages.push_back({"user", std::string(prompt)});
+  return encode_chat(tokenizer, *chat, messages);
+}
+
 std::vector<std::int32_t> stop_ids(const TextTokenizer& tokenizer) {
   std::vector<std::int32_t> ids;
   const auto add = [&](std::int32_t id) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "engine/base/result.h"
+#include "engine/lm/language_model.h"
 #include "engine/tokenizer/chat_template.h"
 #include "engine/tokenizer/text_tokenizer.h"
 
@@ -25,6 +26,17 @@ std::vector<std::int32_t> encode_prompt(const TextTokenizer& tokenizer, std::str
 Result<std::vector<std::int32_t>> encode_chat(const TextTokenizer& tokenizer,
                                               const ChatRenderer& chat,
                                               std::span<const ChatMessage> messages);
+
+// How a prompt is put.
+struct PromptForm {
+  bool chat = false;   // as a user's words in the model's chat template; else as text
+  std::string system;  // what the template's system says, if anything
+};
+
+// The ids of a prompt. Precondition: the model has a tokenizer. kData where a chat template is
+// wanted and there is none.
+Result<std::vector<std::int32_t>> prompt_ids(const LanguageModel& model, std::string_view prompt,
+                                             const PromptForm& form);
 
 // The ids that end a text or a turn: the model's own end, and the marks with which the common
 // templates end a turn, where the tokenizer has them.

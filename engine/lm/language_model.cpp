@@ -121,15 +121,26 @@ Result<LanguageModel> LanguageModel::open(Backend& backend, const std::filesyste
 }
 
 Result<LanguageModel> LanguageModel::open(Backend& backend, ModelFile file, WeightForm form) {
+  const bool stored = form == WeightForm::kAsStored;
+  const std::vector<LinearPlan> plans = stored ? stored_plan(file) : dense_plan(file.config());
+  ModelText text = read_model_text(file);
+  return build(backend, std::move(file), plans, stored ? TableMemory::kGiven : TableMemory::kOwned,
+               std::move(text));
+}
+
+Result<LanguageModel> LanguageModel::open(Backend& backend, ModelFile file,
+                                          const std::vector<LinearPlan>& plans, ModelText text) {
+  return build(backend, std::move(file), plans, TableMemory::kOwned, std::move(text));
+}
+
+LanguageModel LanguageModel::build(Backend& backend, ModelFile file,
+                                   const std::vector<LinearPlan>& plans, TableMemory tables,
+                                   ModelText text) {
   const Clock::time_point start = Clock::now();
   LanguageModel model(std::move(file));
   const ModelFile& source = model.file_;
-  const bool stored = form == WeightForm::kAsStored;
-  model.transformer_ = std::make_unique<Transformer>(
-      backend, source.config(), stored ? stored_plan(source) : dense_plan(source.config()),
-      stored ? TableMemory::kGiven : TableMemory::kOwned);
+  model.transformer_ = std::make_unique<Transformer>(backend, source.config(), plans, tables);
   load_weights(backend, source, *model.transformer_);
-  ModelText text = read_model_text(source);
   model.tokenizer_ = std::move(text.tokenizer);
   model.tokenizer_problem_ = std::move(text.problem);
   if (model.tokenizer_ != nullptr && model.tokenizer_->vocab_size() > source.config().vocab_size) {

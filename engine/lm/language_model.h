@@ -30,6 +30,15 @@ struct ModelIdentity {
   std::string hash;
 };
 
+// What an opened file knows of its text.
+struct ModelText {
+  std::unique_ptr<TextTokenizer> tokenizer;
+  std::string problem;        // why there is none
+  std::string digest;         // SHA-256 of all that makes the tokenizer
+  std::string chat_template;  // Jinja source
+};
+ModelText read_model_text(const ModelFile& file);
+
 class LanguageModel {
  public:
   // kData, naming the file and what is wrong. Throws OutOfMemory.
@@ -37,6 +46,9 @@ class LanguageModel {
                                     WeightForm form);
   // The same of a file that is open already.
   static Result<LanguageModel> open(Backend& backend, ModelFile file, WeightForm form);
+  // A checkpoint, which knows neither its slots nor its text: as floats.
+  static Result<LanguageModel> open(Backend& backend, ModelFile file,
+                                    const std::vector<LinearPlan>& plans, ModelText text);
 
   const ModelFile& file() const { return file_; }
   const ModelConfig& config() const { return file_.config(); }
@@ -50,6 +62,8 @@ class LanguageModel {
 
  private:
   explicit LanguageModel(ModelFile file) : file_(std::move(file)) {}
+  static LanguageModel build(Backend& backend, ModelFile file, const std::vector<LinearPlan>& plans,
+                             TableMemory tables, ModelText text);
 
   ModelFile file_;
   ModelIdentity identity_;
@@ -69,14 +83,5 @@ std::vector<LinearPlan> stored_plan(const ModelFile& file);
 // Fills every parameter; frozen ones are given the stored form. Precondition: the transformer was
 // built from file.config().
 void load_weights(Backend& backend, const ModelFile& file, Transformer& transformer);
-
-// What an opened file knows of its text.
-struct ModelText {
-  std::unique_ptr<TextTokenizer> tokenizer;
-  std::string problem;        // why there is none
-  std::string digest;         // SHA-256 of all that makes the tokenizer
-  std::string chat_template;  // Jinja source
-};
-ModelText read_model_text(const ModelFile& file);
 
 }  // namespace lathe

@@ -69,8 +69,13 @@ Result<Json> evaluate(const EvaluateModel&, const JobWatch&) {
   throw OutOfMemory(1 << 30, {}, 0);
 }
 
+Result<Json> write(const ExportModel& job, const JobWatch& watch) {
+  watch.progress(0.5, "reading back");
+  return Json{{"written to", job.out}};
+}
+
 ModelWork work() {
-  return {.open = open, .evaluate = evaluate, .generate = generate};
+  return {.open = open, .evaluate = evaluate, .generate = generate, .write = write};
 }
 
 TEST(ModelLane, AJobTellsItsStartItsTextAndItsResult) {
@@ -111,6 +116,15 @@ TEST(ModelLane, ErrorsAndLackOfMemoryAreToldNotThrown) {
   EXPECT_FALSE(missing.cancelled);
   EXPECT_EQ(events.await<JobStarted>("2").title, "ppl on wiki.txt");
   EXPECT_EQ(events.await<JobFailed>("2").error.kind, ErrorKind::kOutOfMemory);
+}
+
+TEST(ModelLane, AnExportTellsWhereItIs) {
+  Events events;
+  ModelLane lane(work(), events);
+  lane.send(ExportModel{"1", "tiny", "gguf", "q8_0", "/d/tiny.gguf"});
+  EXPECT_EQ(events.await<JobStarted>("1").title, "gguf q8_0 to tiny.gguf");
+  EXPECT_EQ(events.await<JobProgress>("1").what, "reading back");
+  EXPECT_EQ(events.await<JobFinished>("1").result["written to"], "/d/tiny.gguf");
 }
 
 TEST(ModelLane, LeavingEndsWhatRuns) {

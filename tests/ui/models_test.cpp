@@ -3,6 +3,7 @@
 #include <imgui.h>
 #include <imgui_te_context.h>
 
+#include "experiments/run_spec.h"
 #include "tests/ui/stage.h"
 
 namespace lathe::ui::testing {
@@ -62,6 +63,61 @@ TEST(Models, AModelIsOpenedEvaluatedAndItsResultShown) {
   EXPECT_EQ(job->state, JobState::kDone);
 }
 
+TEST(Models, AModelIsTuned) {
+  Stage stage({});
+  open_model(stage, "tiny");
+  EXPECT_TRUE(stage.act("tune", [](ImGuiTestContext* ctx) {
+    ctx->ItemClick("**/Evaluate");  // closes its section, for room
+    ctx->ItemClick("**/Fine-tune");
+    ctx->ItemInputValue("**/##tune_data", "/data/alpaca.json");
+    ctx->ItemInputValue("**/##steps", 40);
+    ctx->ItemClick("**/Fine-tune###fine_tune_model");
+  }));
+  const auto runs = sent<ex::StartRun>(stage);
+  ASSERT_EQ(runs.size(), 1U);
+  const auto spec = ex::run_spec_from_json(runs[0].spec);
+  ASSERT_TRUE(spec.ok()) << spec.error().text();
+  EXPECT_EQ(spec->train.model.from, "/models/tiny.gguf");
+  EXPECT_EQ(spec->train.data.kind, DataKind::kInstruct);
+  EXPECT_EQ(spec->train.data.path, "/data/alpaca.json");
+  EXPECT_EQ(spec->train.train.steps, 40);
+  EXPECT_EQ(spec->train.train.eval_every, 10);
+  EXPECT_EQ(spec->train.optim.lr, 2e-5);
+
+  EXPECT_TRUE(stage.act("edit it", [](ImGuiTestContext* ctx) {
+    ctx->KeyPress(ImGuiKey_5);
+    ctx->Yield(3);
+    ctx->ItemClick("**/Open in Setup");
+  }));
+  EXPECT_EQ(stage.bench().draft().value("model.from"), "/models/tiny.gguf");
+  EXPECT_EQ(stage.bench().draft().value("train.steps"), 40);
+}
+
+TEST(Models, AModelIsExportedWithItsProgress) {
+  Stage stage({});
+  open_model(stage, "tiny");
+  EXPECT_TRUE(stage.act("export", [](ImGuiTestContext* ctx) {
+    ctx->ItemClick("**/Evaluate");
+    ctx->ItemClick("**/Export");
+    ctx->ComboClick("**/##export_type/GGUF, Q8_0");
+    ctx->ItemInputValue("**/##export_out", "/tmp/tiny.q8_0.gguf");
+    ctx->ItemClick("**/Export###export_model");
+  }));
+  const auto asked = sent<ex::ExportModel>(stage);
+  ASSERT_EQ(asked.size(), 1U);
+  EXPECT_EQ(asked[0].model, "tiny");
+  EXPECT_EQ(asked[0].format, "gguf");
+  EXPECT_EQ(asked[0].dtype, "q8_0");
+  EXPECT_EQ(asked[0].out, "/tmp/tiny.q8_0.gguf");
+  stage.live().on_event(
+      ex::JobStarted{asked[0].job, ex::JobKind::kExport, "tiny", "gguf q8_0 to tiny.q8_0.gguf"});
+  stage.live().on_event(ex::JobProgress{asked[0].job, 0.7, "comparing logits"});
+  stage.frames(3);
+  EXPECT_TRUE(
+      stage.act("cancel is offered", [](ImGuiTestContext* ctx) { ctx->ItemClick("**/Cancel"); }));
+  EXPECT_EQ(sent<ex::CancelJob>(stage).size(), 1U);
+}
+
 TEST(Models, AModelThatCannotBeOpenedSaysWhy) {
   Stage stage({});
   EXPECT_TRUE(stage.act("open", [&](ImGuiTestContext* ctx) {
@@ -100,6 +156,7 @@ TEST(Playground, OnePromptGoesToBothModelsAndTheirTextComesInPieces) {
   EXPECT_EQ(asked[1].model, "other");
   EXPECT_EQ(asked[0].prompt, "Why is the sky blue?");
   EXPECT_EQ(asked[0].sampling["max_tokens"], 128);
+  EXPECT_TRUE(asked[0].chat);
   for (const ex::Generate& one : asked) {
     stage.live().on_event(ex::JobStarted{one.job, ex::JobKind::kGenerate, one.model, "answering"});
     stage.live().on_event(ex::TextPiece{one.job, "Because "});

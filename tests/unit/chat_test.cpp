@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "engine/tokenizer/corpus_tokenizer.h"
 #include "engine/tokenizer/tokenizer_json.h"
 #include "tests/support/model_files.h"
 
@@ -48,6 +49,21 @@ TEST(Chat, AnAnswerEndsWithTheModelsEndOrAKnownMark) {
   EXPECT_THAT(stop_ids(*bytes), ElementsAre(257));
   bytes->set_special({.eos = 10});
   EXPECT_THAT(stop_ids(*bytes), ElementsAre(10, 257));
+}
+
+TEST(Chat, ACorpusTokenizerWearsTheSameFace) {
+  const auto own = std::make_shared<const Tokenizer>(
+      *Tokenizer::bpe({{'a', 'b'}, {kFirstMergeId, 'c'}}, kFirstMergeId + 2));
+  const auto worn = as_text_tokenizer(own);
+  std::vector<std::int32_t> ids;
+  Encoder(*own).encode("abcab <|end|>", ids);
+  EXPECT_EQ(worn->encode("abcab <|end|>", true), ids);
+  EXPECT_EQ(worn->decode(ids), "abcab <|end|>");
+  EXPECT_EQ(worn->vocab_size(), own->vocab_size());
+  EXPECT_EQ(worn->token_bytes(kFirstMergeId + 1), "abc");
+  EXPECT_EQ(worn->decode(std::vector<std::int32_t>{'a', kEndMark}), "a");
+  EXPECT_EQ(worn->find("<|end|>"), kEndMark);
+  EXPECT_THAT(stop_ids(*worn), ElementsAre(kEndMark));
 }
 
 TEST(Chat, AnUnreadableTemplateIsSaid) {

@@ -59,6 +59,7 @@ void ModelsView::expect(const ex::Command& command) {
   expected(std::get_if<ex::OpenModel>(&command), JobKind::kOpen);
   expected(std::get_if<ex::EvaluateModel>(&command), JobKind::kEvaluate);
   expected(std::get_if<ex::Generate>(&command), JobKind::kGenerate);
+  expected(std::get_if<ex::ExportModel>(&command), JobKind::kExport);
 }
 
 void ModelsView::apply(const ex::ModelOpened& event) {

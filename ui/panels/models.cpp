@@ -1,4 +1,4 @@
-// Models: open one, see what it is, measure it.
+// Models: open one, see what it is. What can be done with it is in model_actions.cpp.
 #include <fmt/format.h>
 #include <imgui.h>
 #include <imgui_stdlib.h>
@@ -106,55 +106,6 @@ void draw_facts(PanelContext& context, const ModelFacts& facts) {
   ImGui::EndTable();
 }
 
-template <typename Names>
-void combo(const char* label, int& chosen, const Names& names) {
-  if (!ImGui::BeginCombo(label, names[static_cast<std::size_t>(chosen)])) {
-    return;
-  }
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    if (ImGui::Selectable(names[i], static_cast<int>(i) == chosen)) {
-      chosen = static_cast<int>(i);
-    }
-  }
-  ImGui::EndCombo();
-}
-
-// The form's fields begin at one edge, their labels stand before them.
-void field_label(PanelContext& context, const char* label) {
-  ImGui::AlignTextToFramePadding();
-  muted_text(context.theme, label);
-  ImGui::SameLine(90 * context.scale);
-  ImGui::SetNextItemWidth(-1);
-}
-
-void draw_evaluate(PanelContext& context, const std::string& model) {
-  EvaluationForm& form = context.view.evaluation;
-  std::array<const char*, kEvaluationTasks.size()> titles{};
-  for (std::size_t i = 0; i < titles.size(); ++i) {
-    titles[i] = kEvaluationTasks[i].title;
-  }
-  field_label(context, "task");
-  combo("##task", form.task, titles);
-  field_label(context, "data");
-  ImGui::InputTextWithHint("##data", kEvaluationTasks[static_cast<std::size_t>(form.task)].data,
-                           &form.data);
-  field_label(context, "limit");
-  ImGui::InputInt("##limit", &form.limit);
-  form.limit = std::max(0, form.limit);
-  hint("Items or windows to take at most; 0 takes all");
-  ImGui::BeginDisabled(form.data.empty());
-  if (primary_button(context.theme, "Evaluate###evaluate_model")) {
-    context.wishes.commands.emplace_back(
-        ex::EvaluateModel{ex::new_id(), model, evaluation_of(form)});
-  }
-  ImGui::EndDisabled();
-  if (form.data.empty()) {
-    ImGui::SameLine();
-    muted_text(context.theme, "name the data first");
-  }
-  job_row(context, context.live.models->latest(model, JobKind::kEvaluate));
-}
-
 void draw_model(PanelContext& context) {
   const std::string& model = context.state.model;
   const ModelFacts* facts = context.live.models->find_model(model);
@@ -171,13 +122,7 @@ void draw_model(PanelContext& context) {
     return;
   }
   draw_facts(context, *facts);
-  if (ImGui::Button("Talk to it")) {
-    context.state.playground[0] = model;
-    context.wishes.show_panel = "Playground";
-  }
-  if (ImGui::CollapsingHeader("Evaluate", ImGuiTreeNodeFlags_DefaultOpen)) {
-    draw_evaluate(context, model);
-  }
+  draw_model_actions(context, *facts);
 }
 
 }  // namespace

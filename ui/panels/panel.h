@@ -61,6 +61,8 @@ struct ViewMemory {
   std::string compare_metric = "eval/loss";
   std::string model_path;  // being typed
   EvaluationForm evaluation;
+  FineTuneForm fine_tune;
+  ExportForm export_form;
   PlaygroundForm playground;
   std::string table_key;             // what `table` was made for
   std::vector<const RunRow*> table;  // filtered and sorted rows
@@ -106,6 +108,7 @@ void draw_inspector(PanelContext& context);
 void draw_live_plots(PanelContext& context);
 void draw_log(PanelContext& context);
 void draw_memory_plot(PanelContext& context, float height);
+void draw_model_actions(PanelContext& context, const ModelFacts& facts);
 void draw_models(PanelContext& context);
 void draw_playground(PanelContext& context);
 void draw_problems(PanelContext& context);

@@ -36,7 +36,7 @@ void ask(PanelContext& context) {
     if (!model.empty()) {
       form.jobs[column] = ex::new_id();
       context.wishes.commands.emplace_back(
-          ex::Generate{form.jobs[column], model, form.prompt, sampling_of(form)});
+          ex::Generate{form.jobs[column], model, form.prompt, sampling_of(form), form.chat});
     }
   }
 }
@@ -83,6 +83,11 @@ void draw_prompt(PanelContext& context) {
     ask(context);
   }
   ImGui::EndDisabled();
+  ImGui::SameLine();
+  ImGui::Checkbox("as a chat", &form.chat);
+  hint(
+      "The prompt is what a user says, in each model's own chat template; else a text to go on "
+      "with");
   ImGui::SameLine();
   muted_text(context.theme, !any_model            ? "choose a model below"
                             : form.prompt.empty() ? "write a prompt above; Ctrl+Enter sends it"

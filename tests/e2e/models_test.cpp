@@ -1,0 +1,113 @@
+// The way of a model through the program: trained, written for others, opened again, tuned on
+// instructions, measured, written again, and speaking alike at each station.
+#include <gmock/gmock.h>
+
+#include "tests/e2e/lathe_process.h"
+
+namespace lathe::e2e {
+namespace {
+
+using ::testing::HasSubstr;
+
+class ModelsTest : public LatheTest {
+ protected:
+  void SetUp() override {
+    const Finished ran = lathe({"run", config("base", {{"train.seq_len", 128}})});
+    ASSERT_EQ(ran.code, 0) << ran.err;
+    base_run_ = newest_run();
+    base_ = (folder() / "base-hf").string();
+    written(base_run_, "hf", "f32", base_);
+    std::string lines;
+    for (int i = 0; i < 40; ++i) {
+      lines += Json{{"instruction", "Say it " + std::to_string(i)}, {"output", "aaaa"}}.dump();
+      lines += "\n";
+    }
+    write("samples.jsonl", lines);
+  }
+
+  void written(const std::string& model, const std::string& format, const std::string& dtype,
+               const std::string& out) {
+    const Finished done =
+        lathe({"export", model, "--format", format, "--dtype", dtype, "--out", out});
+    ASSERT_EQ(done.code, 0) << done.err;
+  }
+  // What the model goes on with, always its most likely bytes.
+  std::vector<int> continuation(const std::string& model, const std::string& prompt) {
+    const Finished done = lathe({"generate", model, "--prompt", prompt, "--temperature", "0",
+                                 "--max-tokens", "12", "--json"});
+    EXPECT_EQ(done.code, 0) << done.err;
+    return Json::parse(done.out)["generate"]["ids"].get<std::vector<int>>();
+  }
+  std::string tune() {
+    const std::string spec = config("tuned", {{"model", {{"from", base_}}},
+                                              {"data.kind", "instruct"},
+                                              {"data.path", (folder() / "samples.jsonl").string()},
+                                              {"train.seq_len", 256},
+                                              {"train.steps", 30},
+                                              {"train.eval_every", 30},
+                                              {"optim.lr", 0.01}});
+    const Finished ran = lathe({"run", spec});
+    EXPECT_EQ(ran.code, 0) << ran.err;
+    return newest_run();
+  }
+
+  std::string base_run_;
+  std::string base_;
+};
+
+TEST_F(ModelsTest, ARunAndItsExportsSayTheSame) {
+  const std::vector<int> said = continuation(base_run_, "def ");
+  EXPECT_EQ(said.size(), 12u);
+  EXPECT_EQ(continuation(base_, "def "), said);
+  const std::string gguf = (folder() / "base.gguf").string();
+  written(base_, "gguf", "f32", gguf);
+  EXPECT_EQ(continuation(gguf, "def "), said);
+}
+
+TEST_F(ModelsTest, AModelIsTunedMeasuredAndWritten) {
+  const std::string run = tune();
+  const Json shown = json({"show", run});
+  EXPECT_EQ(shown["spec"]["model"]["from"], base_);
+  const std::vector<int> answer = continuation(
+      run,
+      "Below is an instruction that describes a task. Write a response that appropriately "
+      "completes the request.\n\n### Instruction:\nSay it 7\n\n### Response:");
+  EXPECT_EQ(answer, (std::vector<int>{'a', 'a', 'a', 'a'}));
+
+  write("text.txt", std::string(2000, 'a'));
+  const Finished measured =
+      lathe({"eval", run, "--task", "ppl", "--data", (folder() / "text.txt").string()});
+  EXPECT_EQ(measured.code, 0) << measured.err;
+
+  const std::string gguf = (folder() / "tuned.gguf").string();
+  written(run, "gguf", "f32", gguf);
+  EXPECT_EQ(continuation(gguf, "abc"), continuation(run, "abc"));
+  const Finished replayed = lathe({"replay", run});
+  EXPECT_EQ(replayed.code, 0) << replayed.err << replayed.out;
+}
+
+TEST_F(ModelsTest, InstalledModelsAreListedBeforeTheFirstRun) {
+  const std::filesystem::path models = folder() / "data" / "lathe" / "models";
+  std::filesystem::create_directories(models);
+  std::filesystem::rename(base_, models / "mine");
+  const std::string store = (folder() / "none.sqlite").string();
+  const Finished listed = lathe({"--store", store, "ls", "models"});
+  EXPECT_EQ(listed.code, 0) << listed.err;
+  EXPECT_THAT(listed.out, HasSubstr("mine"));
+  EXPECT_EQ(continuation("mine", "def ").size(), 12u);
+}
+
+TEST_F(ModelsTest, WhatCannotBeDoneIsSaid) {
+  const Finished no_template = lathe({"generate", base_, "--prompt", "a", "--chat"});
+  EXPECT_EQ(no_template.code, 3) << no_template.err;
+  EXPECT_THAT(no_template.err, HasSubstr("brings no chat template"));
+  const Finished none = lathe({"generate", "no-such-model", "--prompt", "a"});
+  EXPECT_EQ(none.code, 2) << none.err;
+  EXPECT_THAT(none.err, HasSubstr("no-such-model"));
+  const Finished other = lathe({"run", config("wide", {{"model.from", base_}, {"model.dim", 64}})});
+  EXPECT_EQ(other.code, 2) << other.err;  // the config's own shape is another
+  EXPECT_THAT(other.err, HasSubstr("model.from empty"));
+}
+
+}  // namespace
+}  // namespace lathe::e2e
