@@ -32,6 +32,14 @@ Result<EvalSpec> eval_spec(const Json& task) {
   return spec;
 }
 
+// A checkpoint lies in the folder of its run: "RUN/step-120".
+std::string name_of(const ModelFile& file) {
+  const std::string name = file.path().stem().string();
+  return file.format() == ModelFormat::kCheckpoint
+             ? fmt::format("{}-{}", file.path().parent_path().filename().string(), name)
+             : name;
+}
+
 Result<GenerateRequest> request_of(const Generate& job, const LanguageModel& model) {
   auto prompt = prompt_ids(model, job.prompt, {.chat = job.chat, .system = {}});
   if (!prompt) {
@@ -93,7 +101,7 @@ Result<ModelFacts> ModelDesk::open(const std::string& model) {
   ModelFacts facts;
   facts.model = model;
   facts.path = language_model.file().path().string();
-  facts.name = language_model.file().path().stem().string();
+  facts.name = name_of(language_model.file());
   facts.format = identity.format;
   facts.architecture = identity.architecture;
   facts.tokenizer =
@@ -103,6 +111,7 @@ Result<ModelFacts> ModelDesk::open(const std::string& model) {
   facts.context = language_model.config().context;
   facts.bits_per_weight = identity.bits_per_weight;
   facts.open_secs = identity.open_secs;
+  facts.is_checkpoint = language_model.file().format() == ModelFormat::kCheckpoint;
   facts.has_chat_template = !language_model.chat_template().empty();
   return facts;
 }

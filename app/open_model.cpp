@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "app/run_model.h"
+#include "engine/lm/chat.h"
 #include "engine/lm/installed_models.h"
 #include "engine/lm/language_model.h"
 #include "experiments/predict.h"
@@ -46,30 +47,6 @@ Json facts_of(const LanguageModel& model, const fs::path& path) {
           {"hash", identity.hash}};
 }
 
-std::string name_of(const TextTokenizer& tokenizer, std::int32_t id) {
-  return id < 0 ? "" : tokenizer.token_bytes(id);
-}
-
-// A template that cannot be read is an error of whoever asks for a conversation.
-Result<std::vector<std::int32_t>> encode_chat(const FileModel& opened,
-                                              std::span<const ChatMessage> messages) {
-  const auto chat = ChatTemplate::parse(opened.model->chat_template());
-  if (!chat) {
-    return chat.error();
-  }
-  const TextTokenizer& tokenizer = *opened.model->tokenizer();
-  const auto text =
-      chat->render(messages, {.add_generation_prompt = true,
-                              .bos_token = name_of(tokenizer, tokenizer.special().bos),
-                              .eos_token = name_of(tokenizer, tokenizer.special().eos)});
-  if (!text) {
-    return text.error();
-  }
-  std::vector<std::int32_t> ids;
-  opened.encoder->encode(*text, true, ids);
-  return ids;
-}
-
 // How it reads and writes. Precondition: it has a tokenizer.
 void set_text(FileModel& opened, EvalModel& model) {
   const TextTokenizer& tokenizer = *opened.model->tokenizer();
@@ -80,8 +57,10 @@ void set_text(FileModel& opened, EvalModel& model) {
     return encode(opened, text, special);
   };
   if (!opened.model->chat_template().empty()) {
-    model.encode_chat = [&opened](std::span<const ChatMessage> messages) {
-      return encode_chat(opened, messages);
+    // A template that cannot be read is an error of whoever asks for a conversation.
+    model.encode_chat = [&opened, &tokenizer](std::span<const ChatMessage> messages) {
+      const auto chat = chat_renderer(opened.model->chat_template(), tokenizer);
+      return chat ? encode_chat(tokenizer, *chat, messages) : chat.error();
     };
   }
   model.decode = [&tokenizer](std::span<const std::int32_t> ids) { return tokenizer.decode(ids); };

@@ -30,6 +30,7 @@ struct ModelFacts {
   double bits_per_weight = 0;
   double open_secs = 0;
   bool has_chat_template = false;
+  bool is_checkpoint = false;  // what a run left, no file that other programs know
 };
 
 struct ModelOpened {

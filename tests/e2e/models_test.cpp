@@ -12,14 +12,14 @@ using ::testing::HasSubstr;
 class ModelsTest : public LatheTest {
  protected:
   void SetUp() override {
-    const Finished ran = lathe({"run", config("base", {{"train.seq_len", 128}})});
+    const Finished ran = lathe({"run", config("base", {{"train.seq_len", 256}})});
     ASSERT_EQ(ran.code, 0) << ran.err;
     base_run_ = newest_run();
     base_ = (folder() / "base-hf").string();
     written(base_run_, "hf", "f32", base_);
     std::string lines;
     for (int i = 0; i < 40; ++i) {
-      lines += Json{{"instruction", "Say it " + std::to_string(i)}, {"output", "aaaa"}}.dump();
+      lines += Json{{"instruction", "Say it " + std::to_string(i)}, {"output", "#"}}.dump();
       lines += "\n";
     }
     write("samples.jsonl", lines);
@@ -72,7 +72,7 @@ TEST_F(ModelsTest, AModelIsTunedMeasuredAndWritten) {
       run,
       "Below is an instruction that describes a task. Write a response that appropriately "
       "completes the request.\n\n### Instruction:\nSay it 7\n\n### Response:");
-  EXPECT_EQ(answer, (std::vector<int>{'a', 'a', 'a', 'a'}));
+  EXPECT_EQ(answer, (std::vector<int>{'#'}));
 
   write("text.txt", std::string(2000, 'a'));
   const Finished measured =
@@ -99,7 +99,7 @@ TEST_F(ModelsTest, InstalledModelsAreListedBeforeTheFirstRun) {
 
 TEST_F(ModelsTest, WhatCannotBeDoneIsSaid) {
   const Finished no_template = lathe({"generate", base_, "--prompt", "a", "--chat"});
-  EXPECT_EQ(no_template.code, 3) << no_template.err;
+  EXPECT_EQ(no_template.code, 8) << no_template.err;
   EXPECT_THAT(no_template.err, HasSubstr("brings no chat template"));
   const Finished none = lathe({"generate", "no-such-model", "--prompt", "a"});
   EXPECT_EQ(none.code, 2) << none.err;

@@ -99,7 +99,9 @@ TEST(Models, AModelIsExportedWithItsProgress) {
   EXPECT_TRUE(stage.act("export", [](ImGuiTestContext* ctx) {
     ctx->ItemClick("**/Evaluate");
     ctx->ItemClick("**/Export");
-    ctx->ComboClick("**/##export_type/GGUF, Q8_0");
+    ctx->SetRef(ctx->WindowInfo("//Models/model").ID);
+    ctx->ComboClick("##export_type/GGUF, Q8_0");
+    ctx->SetRef("");
     ctx->ItemInputValue("**/##export_out", "/tmp/tiny.q8_0.gguf");
     ctx->ItemClick("**/Export###export_model");
   }));

@@ -95,6 +95,10 @@ void draw_fine_tune_fields(PanelContext& context, FineTuneForm& form) {
 }
 
 void draw_fine_tune(PanelContext& context, const ModelFacts& facts) {
+  if (facts.is_checkpoint) {
+    muted_text(context.theme, "A run begins with a file: export this one first, then open that.");
+    return;
+  }
   FineTuneForm& form = context.view.fine_tune;
   draw_fine_tune_fields(context, form);
   const Json spec = fine_tune_of(form, facts.path, "fine-tune " + facts.name);
@@ -104,7 +108,7 @@ void draw_fine_tune(PanelContext& context, const ModelFacts& facts) {
   }
   ImGui::SameLine();
   if (ImGui::Button("Open in Setup")) {
-    const Result<void> loaded = context.draft.load({{"base", spec}});
+    const Result<void> loaded = context.draft.load(spec);  // a sweep without axes
     context.wishes.show_panel = loaded ? "Setup" : "";
     context.wishes.toast = loaded ? "" : loaded.error().text();
   }

@@ -129,7 +129,7 @@ void draw_model(PanelContext& context) {
 
 void draw_models(PanelContext& context) {
   draw_open_row(context);
-  ImGui::BeginChild("list", {180 * context.scale, 0}, ImGuiChildFlags_ResizeX);
+  ImGui::BeginChild("list", {230 * context.scale, 0}, ImGuiChildFlags_ResizeX);
   draw_model_list(context);
   ImGui::EndChild();
   ImGui::SameLine();
