@@ -202,9 +202,9 @@ struct SetLive {
   double value = 0;
 };
 
-using Command =
-    std::variant<StartRun, StartSweep, PauseRun, ResumeRun, StopRun, StopAll, ContinueStored,
-                 RetryFailed, ReplayStored, SetLive, OpenModel, EvaluateModel, Generate, ExportModel, CancelJob>;
+using Command = std::variant<StartRun, StartSweep, PauseRun, ResumeRun, StopRun, StopAll,
+                             ContinueStored, RetryFailed, ReplayStored, SetLive, OpenModel,
+                             EvaluateModel, Generate, ExportModel, CancelJob>;
 
 // Consumer of events. on_event is called from the engine's threads; an implementation either blocks
 // until the event is safe (the store) or drops what it cannot take (the live view), and says which.

@@ -38,6 +38,14 @@ void check_positions(const ModelConfig& model, std::vector<std::string>& errors)
 
 }  // namespace
 
+RopeScaling ModelConfig::scaling() const {
+  return {.kind = rope_scaling,
+          .factor = rope_factor,
+          .low = rope_low,
+          .high = rope_high,
+          .original_context = static_cast<double>(rope_original_context)};
+}
+
 std::vector<std::string> config_errors(const ModelConfig& model) {
   std::vector<std::string> errors;
   check_heads(model, errors);

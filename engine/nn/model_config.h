@@ -1,6 +1,5 @@
 // The shape of a decoder-only transformer. The defaults are LLaMA's (RMSNorm, RoPE, grouped-query
-// attention, SwiGLU); GPT-2's and StarCoder's are layer norm, learned positions, a plain MLP and
-// biases.
+// attention, SwiGLU); GPT-2's, StarCoder's: layer norm, learned positions, a plain MLP, biases.
 #pragma once
 
 #include <cstdint>
@@ -53,13 +52,7 @@ struct ModelConfig {
   std::int64_t slots_per_block() const { return gated() ? 7 : 6; }
   // Numbers of one norm: a gain and, where there are biases, as many of those.
   std::int64_t norm_params() const { return norm == NormKind::kLayer && bias ? 2 * dim : dim; }
-  RopeScaling scaling() const {
-    return {.kind = rope_scaling,
-            .factor = rope_factor,
-            .low = rope_low,
-            .high = rope_high,
-            .original_context = static_cast<double>(rope_original_context)};
-  }
+  RopeScaling scaling() const;
 
   static constexpr auto fields() {
     using C = ModelConfig;
@@ -191,13 +184,12 @@ struct ModelConfig {
                .structural = true,
                .unit = "tokens",
                .help = "llama3: the context of the first training"}),
-        field("from", &C::from,
-              {.structural = true,
-               .help = "a model to begin with: a .gguf file, a Hugging Face folder or an installed "
-                       "model, which decides the shape and the tokenizer; empty: random weights"}),
+        field(
+            "from", &C::from,
+            {.structural = true,
+             .help = "model to begin with (file, folder or installed): decides shape, tokenizer"}),
         field("from_hash", &C::from_hash,
-              {.structural = true,
-               .help = "which weights `from` must hold; filled in when a run begins"})};
+              {.structural = true, .help = "what `from` must hold; filled in when a run begins"})};
   }
 };
 static_assert(complete<ModelConfig>());

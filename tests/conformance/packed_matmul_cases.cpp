@@ -100,6 +100,10 @@ std::vector<Case> packed_matmul_cases() {
     cases.push_back(product_case({DType::kF16, rows, 33, 17, true, 0.5f}));
     cases.push_back(product_case({DType::kF16, rows, 33, 17, false, 1.0f}));
   }
+  for (const DType dtype : {DType::kF16, DType::kQ8_0, DType::kQ4_1}) {
+    cases.push_back(product_case({dtype, 1, 66, 96, true, 0.5f}));
+    cases.push_back(product_case({dtype, 1, 3, 96}));
+  }
   cases.push_back(product_case({DType::kBf16, 1, 1, 1}));
   cases.push_back(product_case({DType::kQ4_K, 0, 3, 256}));
   return cases;

@@ -11,7 +11,7 @@
 #include "experiments/predict.h"
 #include "experiments/replay_run.h"
 #include "tests/experiments/runner_fixture.h"
-#include "tests/support/model_files.h"
+#include "tests/support/model_folder.h"
 
 namespace lathe::experiments {
 namespace {

@@ -6,7 +6,7 @@
 
 #include "engine/tokenizer/corpus_tokenizer.h"
 #include "engine/tokenizer/tokenizer_json.h"
-#include "tests/support/model_files.h"
+#include "tests/support/model_folder.h"
 
 namespace lathe {
 namespace {

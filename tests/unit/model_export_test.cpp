@@ -7,7 +7,7 @@
 #include "engine/base/json.h"
 #include "engine/lm/language_model.h"
 #include "engine/tokenizer/tokenizer.h"
-#include "tests/support/model_files.h"
+#include "tests/support/model_folder.h"
 
 namespace lathe {
 namespace {

@@ -6,7 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/lm/language_model.h"
-#include "tests/support/model_files.h"
+#include "tests/support/model_folder.h"
 
 namespace lathe {
 namespace {

@@ -64,9 +64,9 @@ void append_lines(const Json& value, const std::string& path,
     }
     return;
   }
-  std::string text = value.is_number_float() ? value_text(value.get<double>())
-                     : value.is_string()     ? value.get<std::string>()
-                                             : value.dump();
+  std::string text = value.is_number()   ? metric_text(path, value.get<double>())
+                     : value.is_string() ? value.get<std::string>()
+                                         : value.dump();
   out.emplace_back(path, std::move(text));
 }
 

@@ -3,6 +3,7 @@
 #include <imgui.h>
 #include <imgui_stdlib.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "experiments/ids.h"
@@ -90,8 +91,10 @@ void draw_fine_tune_fields(PanelContext& context, FineTuneForm& form) {
   field_label(context, "length");
   ImGui::SliderInt("##length", &form.seq_len, 16, 2048, "%d tokens", ImGuiSliderFlags_Logarithmic);
   hint("Several samples share a sequence; longer ones lose their end");
-  field_label(context, "step size");
-  ImGui::SliderFloat("##lr", &form.lr, 1e-6f, 1e-3f, "%.2g", ImGuiSliderFlags_Logarithmic);
+  field_label(context, "rate");
+  ImGui::InputFloat("##lr", &form.lr, 0, 0, "%.3g");
+  form.lr = std::clamp(form.lr, 1e-8f, 1.0f);
+  hint("The learning rate after the first tenth of the steps, over which it rises");
 }
 
 void draw_fine_tune(PanelContext& context, const ModelFacts& facts) {

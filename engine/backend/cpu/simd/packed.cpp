@@ -3,6 +3,7 @@
 #include "engine/quant/block_decode.h"
 
 #include "engine/backend/cpu/simd/copies.h"
+#include "engine/backend/cpu/simd/packed_dot.h"
 #include "engine/backend/cpu/simd/vector.h"
 
 namespace lathe::cpu::LATHE_ISA {
@@ -55,6 +56,9 @@ void decode(DType dtype, const unsigned char* stored, float* out, std::int64_t c
 }
 
 void packed_dots(const PackedRow& row) {
+  if (packed_dot(row)) {
+    return;
+  }
   switch (row.rows) {
     case 1:
       return dots<1>(row);

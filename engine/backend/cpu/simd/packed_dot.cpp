@@ -1,0 +1,152 @@
+// One row of a stored weight times one vector: the product of decoding a token. Levels go from the
+// packed bytes through registers into the sums; the scale of a block is applied to its sum. Rows
+// are read one after the other, not several side by side: the memory's prefetchers want one stream.
+#include "engine/backend/cpu/simd/packed_dot.h"
+
+#include "engine/backend/cpu/simd/copies.h"
+#include "engine/quant/block_decode.h"
+
+namespace lathe::cpu::LATHE_ISA {
+namespace {
+
+using block::Byte;
+
+constexpr std::int64_t kBlock = 32;
+
+// Eight floats in every copy: what a sixteen byte load of levels widens to, half by half. Registers
+// of sixteen gain nothing here, as memory is the limit.
+using Eight [[gnu::vector_size(32)]] = float;
+
+[[gnu::always_inline]] inline Eight eight_at(const float* from) {
+  Eight x;
+  __builtin_memcpy(&x, from, sizeof x);
+  return x;
+}
+
+// Eight int8 levels. By name where the processor has an instruction for it, as in block_bits.h.
+[[gnu::always_inline]] inline Eight widened(const Byte* levels) {
+#ifdef __AVX2__
+  return _mm256_cvtepi32_ps(
+      _mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(levels))));
+#else
+  Eight wide;
+  for (int i = 0; i < 8; ++i) {
+    wide[i] = static_cast<float>(static_cast<std::int8_t>(levels[i]));
+  }
+  return wide;
+#endif
+}
+
+// A block of x, and the sum of its parts, by which offsets are multiplied.
+struct Block {
+  Eight part[4];
+  Eight total;
+};
+
+// Stored forms: the bytes of 32 elements, and what those add to a sum.
+struct F16 {
+  static constexpr std::int64_t kBytes = 64;
+  static constexpr bool kOffset = false;
+  [[gnu::always_inline]] static void add(const Byte* from, const Block& x, Eight& sum) {
+    for (int i = 0; i < 4; ++i) {
+      float values[8];
+      block::decode_f16(from + 16 * i, values, 8);
+      sum += eight_at(values) * x.part[i];
+    }
+  }
+};
+
+struct Bf16 {
+  static constexpr std::int64_t kBytes = 64;
+  static constexpr bool kOffset = false;
+  [[gnu::always_inline]] static void add(const Byte* from, const Block& x, Eight& sum) {
+    for (int i = 0; i < 4; ++i) {
+      float values[8];
+      block::decode_run(DType::kBf16, from + 16 * i, values, 8);
+      sum += eight_at(values) * x.part[i];
+    }
+  }
+};
+
+struct Q8_0 {
+  static constexpr std::int64_t kBytes = 34;
+  static constexpr bool kOffset = false;
+  [[gnu::always_inline]] static void add(const Byte* from, const Block& x, Eight& sum) {
+    const Byte* levels = from + 2;
+    const Eight left = widened(levels) * x.part[0] + widened(levels + 8) * x.part[1];
+    const Eight right = widened(levels + 16) * x.part[2] + widened(levels + 24) * x.part[3];
+    sum += (left + right) * block::half_at(from);
+  }
+};
+
+// Sixteen bytes hold the levels 0 to 15 of 32 elements: byte j those of j and j + 16.
+[[gnu::always_inline]] inline Eight nibble_products(const Byte* nibbles, const Block& x) {
+  const block::Levels32 levels = block::nibbles_at(nibbles);
+  Byte bytes[32];
+  __builtin_memcpy(bytes, &levels, sizeof bytes);
+  const Eight left = widened(bytes) * x.part[0] + widened(bytes + 8) * x.part[1];
+  const Eight right = widened(bytes + 16) * x.part[2] + widened(bytes + 24) * x.part[3];
+  return left + right;
+}
+
+// The 8 that ggml takes away from each level belongs to the offset here.
+struct Q4_0 {
+  static constexpr std::int64_t kBytes = 18;
+  static constexpr bool kOffset = true;
+  [[gnu::always_inline]] static void add(const Byte* from, const Block& x, Eight& sum) {
+    const float scale = block::half_at(from);
+    sum += nibble_products(from + 2, x) * scale + x.total * (-8.0f * scale);
+  }
+};
+
+struct Q4_1 {
+  static constexpr std::int64_t kBytes = 20;
+  static constexpr bool kOffset = true;
+  [[gnu::always_inline]] static void add(const Byte* from, const Block& x, Eight& sum) {
+    sum += nibble_products(from + 4, x) * block::half_at(from) + x.total * block::half_at(from + 2);
+  }
+};
+
+template <typename Form>
+float dot(const PackedRow& row) {
+  Eight sums[2] = {};
+  for (std::int64_t at = 0; at < row.width; at += kBlock) {
+    const float* from = row.x + at;
+    Block x{{eight_at(from), eight_at(from + 8), eight_at(from + 16), eight_at(from + 24)}, {}};
+    if constexpr (Form::kOffset) {
+      x.total = (x.part[0] + x.part[1]) + (x.part[2] + x.part[3]);
+    }
+    Form::add(row.stored + at / kBlock * Form::kBytes, x, sums[at / kBlock % 2]);
+  }
+  const Eight sum = sums[0] + sums[1];
+  return ((sum[0] + sum[4]) + (sum[2] + sum[6])) + ((sum[1] + sum[5]) + (sum[3] + sum[7]));
+}
+
+}  // namespace
+
+bool packed_dot(const PackedRow& row) {
+  if (row.rows != 1 || row.width % kBlock != 0) {
+    return false;
+  }
+  switch (row.dtype) {
+    case DType::kF16:
+      row.sums[0] = dot<F16>(row);
+      return true;
+    case DType::kBf16:
+      row.sums[0] = dot<Bf16>(row);
+      return true;
+    case DType::kQ8_0:
+      row.sums[0] = dot<Q8_0>(row);
+      return true;
+    case DType::kQ4_0:
+      row.sums[0] = dot<Q4_0>(row);
+      return true;
+    case DType::kQ4_1:
+      row.sums[0] = dot<Q4_1>(row);
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace lathe::cpu::LATHE_ISA
