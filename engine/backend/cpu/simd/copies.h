@@ -26,7 +26,7 @@ void adamw(const AdamwRange& range);
 void attention_forward(const AttentionForwardTile& tile);
 void attention_backward(const AttentionBackwardHead& head);
 void attention_row(const AttentionRow& row);
-void packed_dots(const PackedRow& row);
+void packed_dots(const PackedRows& weight);
 void decode(DType dtype, const unsigned char* stored, float* out, std::int64_t count);
 
 }  // namespace lathe::cpu::LATHE_ISA

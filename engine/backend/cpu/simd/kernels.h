@@ -120,14 +120,17 @@ struct AttentionRow {
   float scale;
 };
 
-// Products of one stored row of a weight with up to kPackedFewRows rows of x.
-struct PackedRow {
+// Products of `count` stored rows of a weight, one behind the other, with up to kPackedFewRows rows
+// of x.
+struct PackedRows {
   DType dtype;
   const unsigned char* stored;
+  std::int64_t count;
+  std::int64_t row_bytes;
   std::int64_t chunk_bytes;  // of 256 elements
   const float* x;            // [rows][width]
   std::int64_t rows, width;
-  float* sums;  // [rows]
+  float* sums;  // [count][rows]
 };
 
 struct Kernels {
@@ -157,7 +160,7 @@ struct Kernels {
   void (*attention_forward)(const AttentionForwardTile& tile);
   void (*attention_backward)(const AttentionBackwardHead& head);
   void (*attention_row)(const AttentionRow& row);
-  void (*packed_dots)(const PackedRow& row);
+  void (*packed_dots)(const PackedRows& weight);
   // `count` elements that are whole blocks.
   void (*decode)(DType dtype, const unsigned char* stored, float* out, std::int64_t count);
 };

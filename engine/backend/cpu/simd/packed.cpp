@@ -35,7 +35,7 @@ inline void add_products(const float* weights, const float* x, std::int64_t stri
 }
 
 template <int kRows>
-void dots(const PackedRow& row) {
+void dots(const PackedRows& row) {
   alignas(64) float weights[kChunk];
   Vector sums[kRows][kSums] = {};
   for (std::int64_t first = 0; first < row.width; first += kChunk) {
@@ -55,19 +55,28 @@ void decode(DType dtype, const unsigned char* stored, float* out, std::int64_t c
   block::decode_run(dtype, stored, out, count);
 }
 
-void packed_dots(const PackedRow& row) {
-  if (packed_dot(row)) {
+void packed_dots(const PackedRows& weight) {
+  if (packed_dot(weight)) {
     return;
   }
-  switch (row.rows) {
-    case 1:
-      return dots<1>(row);
-    case 2:
-      return dots<2>(row);
-    case 3:
-      return dots<3>(row);
-    default:
-      return dots<4>(row);
+  for (std::int64_t i = 0; i < weight.count; ++i) {
+    PackedRows row = weight;
+    row.stored += i * weight.row_bytes;
+    row.sums += i * weight.rows;
+    switch (weight.rows) {
+      case 1:
+        dots<1>(row);
+        break;
+      case 2:
+        dots<2>(row);
+        break;
+      case 3:
+        dots<3>(row);
+        break;
+      default:
+        dots<4>(row);
+        break;
+    }
   }
 }
 

@@ -108,42 +108,45 @@ struct Q4_1 {
 };
 
 template <typename Form>
-float dot(const PackedRow& row) {
+float dot(const Byte* stored, const float* values, std::int64_t width) {
   Eight sums[2] = {};
-  for (std::int64_t at = 0; at < row.width; at += kBlock) {
-    const float* from = row.x + at;
+  for (std::int64_t at = 0; at < width; at += kBlock) {
+    const float* from = values + at;
     Block x{{eight_at(from), eight_at(from + 8), eight_at(from + 16), eight_at(from + 24)}, {}};
     if constexpr (Form::kOffset) {
       x.total = (x.part[0] + x.part[1]) + (x.part[2] + x.part[3]);
     }
-    Form::add(row.stored + at / kBlock * Form::kBytes, x, sums[at / kBlock % 2]);
+    Form::add(stored + at / kBlock * Form::kBytes, x, sums[at / kBlock % 2]);
   }
   const Eight sum = sums[0] + sums[1];
   return ((sum[0] + sum[4]) + (sum[2] + sum[6])) + ((sum[1] + sum[5]) + (sum[3] + sum[7]));
 }
 
+template <typename Form>
+bool dots(const PackedRows& weight) {
+  for (std::int64_t row = 0; row < weight.count; ++row) {
+    weight.sums[row] = dot<Form>(weight.stored + row * weight.row_bytes, weight.x, weight.width);
+  }
+  return true;
+}
+
 }  // namespace
 
-bool packed_dot(const PackedRow& row) {
-  if (row.rows != 1 || row.width % kBlock != 0) {
+bool packed_dot(const PackedRows& weight) {
+  if (weight.rows != 1 || weight.width % kBlock != 0) {
     return false;
   }
-  switch (row.dtype) {
+  switch (weight.dtype) {
     case DType::kF16:
-      row.sums[0] = dot<F16>(row);
-      return true;
+      return dots<F16>(weight);
     case DType::kBf16:
-      row.sums[0] = dot<Bf16>(row);
-      return true;
+      return dots<Bf16>(weight);
     case DType::kQ8_0:
-      row.sums[0] = dot<Q8_0>(row);
-      return true;
+      return dots<Q8_0>(weight);
     case DType::kQ4_0:
-      row.sums[0] = dot<Q4_0>(row);
-      return true;
+      return dots<Q4_0>(weight);
     case DType::kQ4_1:
-      row.sums[0] = dot<Q4_1>(row);
-      return true;
+      return dots<Q4_1>(weight);
     default:
       return false;
   }
