@@ -1,5 +1,7 @@
 # Finds the CUDA toolkit. LATHE_CUDA=AUTO takes it where it is, ON demands it, OFF never looks.
-# Sets LATHE_HAS_CUDA and a line for the summary. The toolkit is needed to build, not to run.
+# Sets LATHE_HAS_CUDA and a line for the summary.
+set(LATHE_CUDA_ARCHITECTURES "80-real;90" CACHE STRING
+    "Device code to build: machine code of compute capability 8.0 and 9.0, PTX of 9.0 for later ones")
 set(LATHE_HAS_CUDA OFF)
 if(NOT LATHE_CUDA MATCHES "^(AUTO|ON|OFF)$")
   message(FATAL_ERROR "LATHE_CUDA is '${LATHE_CUDA}'; it must be AUTO, ON or OFF.")
@@ -10,7 +12,16 @@ else()
   find_package(CUDAToolkit QUIET)
   if(CUDAToolkit_FOUND AND CUDAToolkit_NVCC_EXECUTABLE)
     set(LATHE_HAS_CUDA ON)
-    set(lathe_cuda_summary "toolkit ${CUDAToolkit_VERSION} in ${CUDAToolkit_BIN_DIR}; this version has no CUDA parts yet")
+    set(lathe_cuda_summary "toolkit ${CUDAToolkit_VERSION} in ${CUDAToolkit_BIN_DIR}, device code ${LATHE_CUDA_ARCHITECTURES}")
+    set(CMAKE_CUDA_COMPILER ${CUDAToolkit_NVCC_EXECUTABLE})
+    set(CMAKE_CUDA_ARCHITECTURES ${LATHE_CUDA_ARCHITECTURES})
+    enable_language(CUDA)
+    # CMake 3.25 does not know that this compiler has C++20.
+    set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION "-std=c++20")
+    set(CMAKE_CUDA20_EXTENSION_COMPILE_OPTION "-std=c++20")
+    if(LATHE_CCACHE AND NOT CMAKE_CUDA_COMPILER_LAUNCHER)
+      set(CMAKE_CUDA_COMPILER_LAUNCHER ${LATHE_CCACHE})
+    endif()
   elseif(LATHE_CUDA STREQUAL "ON")
     message(FATAL_ERROR "LATHE_CUDA=ON, but no CUDA toolkit (nvcc) was found. Set CUDAToolkit_ROOT or CUDACXX, "
                         "or configure with -DLATHE_CUDA=AUTO.")

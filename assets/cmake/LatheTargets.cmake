@@ -20,9 +20,12 @@ endif()
 # Same bits in Debug and Release and on every machine of one instruction set: no contraction, save in
 # targets that set LATHE_CONTRACT because they are compiled for one instruction set anyway.
 add_library(lathe_flags INTERFACE)
-target_compile_options(lathe_flags INTERFACE -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion
-                                             -Werror
-                                             $<IF:$<BOOL:$<TARGET_PROPERTY:LATHE_CONTRACT>>,-ffp-contract=fast,-ffp-contract=off>)
+target_compile_options(
+  lathe_flags
+  INTERFACE
+    "$<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Wshadow;-Wconversion;-Wno-sign-conversion;-Werror>"
+    $<$<COMPILE_LANGUAGE:CXX>:$<IF:$<BOOL:$<TARGET_PROPERTY:LATHE_CONTRACT>>,-ffp-contract=fast,-ffp-contract=off>>
+    "$<$<COMPILE_LANGUAGE:CUDA>:-Werror=all-warnings;-Xcompiler=-Wall,-Wextra,-Werror>")
 target_include_directories(lathe_flags INTERFACE ${CMAKE_SOURCE_DIR})
 if(LATHE_SANITIZE)
   target_compile_options(lathe_flags INTERFACE -fsanitize=${LATHE_SANITIZE} -fno-omit-frame-pointer)

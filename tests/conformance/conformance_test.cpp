@@ -11,35 +11,6 @@ std::unique_ptr<Backend> backend_of(const std::string& device, int threads) {
   return std::move(make_backend(device, threads)).value();
 }
 
-bool has_op(const Backend& backend, const std::string& op) {
-#define OP(name, Args)                      \
-  if (op == #name) {                        \
-    return backend.table().name != nullptr; \
-  }
-#include "engine/ops/op_list.inl"
-#undef OP
-  return false;
-}
-
-void expect_no_violations(const Outcome& outcome) {
-  for (const std::string& violation : outcome.violations) {
-    ADD_FAILURE() << violation;
-  }
-}
-
-void expect_close(const Outcome& got, const Wide& want, const Tolerance& tolerance, double scale) {
-  for (const auto& [name, values] : got.outputs) {
-    ASSERT_TRUE(want.contains(name)) << "no reference for " << name;
-    const std::string text = difference(values, want.at(name), tolerance, scale);
-    EXPECT_TRUE(text.empty()) << name << " " << text;
-  }
-  if (!got.host.empty()) {
-    const std::vector<float> host(got.host.begin(), got.host.end());
-    const std::string text = difference(host, want.at("host"), tolerance, scale);
-    EXPECT_TRUE(text.empty()) << "host results: " << text;
-  }
-}
-
 class ReferenceTest : public testing::Test {
  public:
   explicit ReferenceTest(const Case& test) : case_(test) {}
@@ -60,13 +31,7 @@ class FastTest : public testing::Test {
  public:
   explicit FastTest(const Case& test) : case_(test) {}
   void TestBody() override {
-    const auto reference = backend_of("cpu_ref", 1);
-    const Outcome true_outcome = run_case(case_, *reference);
-    Wide want;
-    for (const auto& [name, values] : true_outcome.outputs) {
-      want[name] = std::vector<double>(values.begin(), values.end());
-    }
-    want["host"] = true_outcome.host;
+    const Wide want = reference_outcome(case_);
     Outcome single;
     for (const int threads : {1, 2, 4}) {
       SCOPED_TRACE(std::to_string(threads) + " threads");

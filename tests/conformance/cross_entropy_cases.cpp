@@ -68,6 +68,7 @@ Case entropy_case(std::int64_t rows, std::int64_t classes, bool gradient, bool p
                                  .grad_scale = kGradScale,
                                  .write_gradient = gradient,
                                  .sums = &sums});
+    backend.synchronize();
     return {sums.loss, double(sums.correct), double(sums.counted)};
   };
   test.expect = [rows, classes, gradient](const Wide& in) {

@@ -1,6 +1,8 @@
 // Guarded execution and comparison.
 #include "tests/conformance/runner.h"
 
+#include <gtest/gtest.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -164,6 +166,46 @@ Wide wide_inputs(const Case& test) {
     }
   }
   return wide;
+}
+
+Wide reference_outcome(const Case& test) {
+  const auto reference = std::move(make_backend("cpu_ref", 1)).value();
+  const Outcome outcome = run_case(test, *reference);
+  Wide want;
+  for (const auto& [name, values] : outcome.outputs) {
+    want[name] = std::vector<double>(values.begin(), values.end());
+  }
+  want["host"] = outcome.host;
+  return want;
+}
+
+bool has_op(const Backend& backend, const std::string& op) {
+#define OP(name, Args)                      \
+  if (op == #name) {                        \
+    return backend.table().name != nullptr; \
+  }
+#include "engine/ops/op_list.inl"
+#undef OP
+  return false;
+}
+
+void expect_no_violations(const Outcome& outcome) {
+  for (const std::string& violation : outcome.violations) {
+    ADD_FAILURE() << violation;
+  }
+}
+
+void expect_close(const Outcome& got, const Wide& want, const Tolerance& tolerance, double scale) {
+  for (const auto& [name, values] : got.outputs) {
+    ASSERT_TRUE(want.contains(name)) << "no reference for " << name;
+    const std::string text = difference(values, want.at(name), tolerance, scale);
+    EXPECT_TRUE(text.empty()) << name << " " << text;
+  }
+  if (!got.host.empty()) {
+    const std::vector<float> host(got.host.begin(), got.host.end());
+    const std::string text = difference(host, want.at("host"), tolerance, scale);
+    EXPECT_TRUE(text.empty()) << "host results: " << text;
+  }
 }
 
 }  // namespace lathe::conformance

@@ -33,4 +33,13 @@ bool same_bits(const Outcome& a, const Outcome& b);
 // The inputs of a case in double, for its formula.
 Wide wide_inputs(const Case& test);
 
+// What cpu_ref makes of a case: the truth for every other back end.
+Wide reference_outcome(const Case& test);
+
+bool has_op(const Backend& backend, const std::string& op);
+
+// GoogleTest failures for each violation, and for each output that is not close to `want`.
+void expect_no_violations(const Outcome& outcome);
+void expect_close(const Outcome& got, const Wide& want, const Tolerance& tolerance, double scale);
+
 }  // namespace lathe::conformance

@@ -10,6 +10,7 @@ Case sum_case(std::int64_t count, Fill fill) {
   test.call = [](Backend& backend, const Refs& t) -> std::vector<double> {
     double result = -1.0;
     ops::sum_squares(backend, {.x = t.at("x"), .result = &result});
+    backend.synchronize();
     return {result};
   };
   test.expect = [](const Wide& in) {

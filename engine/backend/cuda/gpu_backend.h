@@ -1,0 +1,59 @@
+// What the sources of the cuda back end ask of the machine that runs them: a real device
+// (cuda_backend.h), or the CPU in its place (engine/backend/simt). They know nothing else of
+// either.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "engine/backend/backend.h"
+
+namespace lathe {
+
+class GpuBackend : public Backend {
+ public:
+  // What a back end holds as long as it lives, in the ledger as workspace of "device".
+  static constexpr std::int64_t kScratchBytes = 64 << 10;
+  static constexpr std::int64_t kResultCount = 2048;
+
+  // c = alpha op(a) op(b) + beta c, by a library.
+  virtual void gemm(const MatmulArgs& args) = 0;
+  // From one place of the device to another, in the order of the stream.
+  virtual void copy(const void* from, void* to, std::int64_t bytes) = 0;
+
+  // Device memory that one op uses within its own launches; the next op overwrites it.
+  void* scratch() { return scratch_.ref().data; }
+  // `count` doubles on the device, which ops on the stream fill; when the host next waits for the
+  // device, `take` gets their values. At most kResultCount at a time.
+  double* result(std::size_t count, std::function<void(std::span<const double>)> take);
+
+  // Waits, then hands out the results.
+  void synchronize() override;
+
+ protected:
+  GpuBackend(BackendInfo info, const OpTable& table, std::unique_ptr<MemorySource> memory);
+  // All work issued so far is done when it returns; throws DeviceError if some failed.
+  virtual void wait_for_device() = 0;
+
+ private:
+  struct Pending {
+    std::size_t first, count;
+    std::function<void(std::span<const double>)> take;
+  };
+
+  Tensor scratch_;
+  Tensor results_;
+  std::vector<double> host_results_;
+  std::vector<Pending> pending_;
+  std::size_t used_ = 0;
+};
+
+// The back end that an op of the cuda table was called with.
+inline GpuBackend& gpu(Backend& backend) {
+  return static_cast<GpuBackend&>(backend);
+}
+
+}  // namespace lathe

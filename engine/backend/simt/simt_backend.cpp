@@ -1,0 +1,71 @@
+// The simulated device: memory, copies, products.
+#include "engine/backend/simt/simt_backend.h"
+
+#include <cblas.h>
+
+#include <cstdlib>
+#include <cstring>
+
+#include "engine/backend/cuda/ops.h"
+
+namespace lathe {
+namespace {
+
+class SystemMemory final : public MemorySource {
+ public:
+  void* take(std::int64_t bytes) override {
+    void* data = std::aligned_alloc(kGranule, static_cast<std::size_t>(bytes));
+    held_bytes_ += data == nullptr ? 0 : bytes;
+    return data;
+  }
+  void give_back(void* data, std::int64_t bytes) noexcept override {
+    std::free(data);
+    held_bytes_ -= bytes;
+  }
+  std::int64_t pool_bytes() const override { return held_bytes_; }
+
+ private:
+  std::int64_t held_bytes_ = 0;
+};
+
+// As many multiprocessors as workspaces are asked for: few, so that tests meet several rounds.
+constexpr int kMultiprocessors = 2;
+
+}  // namespace
+
+SimtBackend::SimtBackend(simt::Turns turns)
+    : GpuBackend({.name = "simt", .device = "simulated", .parallelism = kMultiprocessors},
+                 simt::op_table(), std::make_unique<SystemMemory>()),
+      turns_(turns) {}
+
+void SimtBackend::write(TensorRef to, const void* from, std::int64_t bytes) {
+  CHECK(bytes <= to.bytes(), "a write ends within the tensor");
+  if (bytes > 0) {
+    std::memcpy(to.data, from, static_cast<std::size_t>(bytes));
+  }
+}
+
+void SimtBackend::read(TensorRef from, void* to, std::int64_t bytes) {
+  CHECK(bytes <= from.bytes(), "a read ends within the tensor");
+  if (bytes > 0) {
+    std::memcpy(to, from.data, static_cast<std::size_t>(bytes));
+  }
+}
+
+void SimtBackend::copy(const void* from, void* to, std::int64_t bytes) {
+  if (bytes > 0) {
+    std::memcpy(to, from, static_cast<std::size_t>(bytes));
+  }
+}
+
+void SimtBackend::gemm(const MatmulArgs& args) {
+  const auto [m, n, k] = matmul_extents(args);
+  const auto lda = static_cast<blasint>(args.a.cols());
+  const auto ldb = static_cast<blasint>(args.b.cols());
+  cblas_sgemm(CblasRowMajor, args.transpose_a ? CblasTrans : CblasNoTrans,
+              args.transpose_b ? CblasTrans : CblasNoTrans, static_cast<blasint>(m),
+              static_cast<blasint>(n), static_cast<blasint>(k), args.alpha, args.a.f32(), lda,
+              args.b.f32(), ldb, args.beta, args.c.f32(), static_cast<blasint>(n));
+}
+
+}  // namespace lathe

@@ -1,0 +1,31 @@
+// The cuda back end's own sources, run on the CPU thread by thread: for tests, which so execute
+// device code on machines without a device. Memory comes block by block from the system, so that
+// the address sanitizer sees accesses beyond a tensor; products come from OpenBLAS in place of
+// cuBLAS.
+#pragma once
+
+#include <memory>
+
+#include "engine/backend/cuda/gpu_backend.h"
+#include "engine/backend/simt/block.h"
+
+namespace lathe {
+
+class SimtBackend final : public GpuBackend {
+ public:
+  explicit SimtBackend(simt::Turns turns);
+  simt::Turns turns() const { return turns_; }
+
+  void write(TensorRef to, const void* from, std::int64_t bytes) override;
+  void read(TensorRef from, void* to, std::int64_t bytes) override;
+  void gemm(const MatmulArgs& args) override;
+  void copy(const void* from, void* to, std::int64_t bytes) override;
+
+ protected:
+  void wait_for_device() override {}
+
+ private:
+  simt::Turns turns_;
+};
+
+}  // namespace lathe

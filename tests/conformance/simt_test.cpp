@@ -1,0 +1,141 @@
+// The simulation itself: what CUDA's threads do to each other, and what must be an error.
+#include <gmock/gmock.h>
+
+#include "engine/backend/device_error.h"
+#include "engine/backend/simt/language.h"
+
+namespace lathe::simt {
+namespace {
+
+using testing::HasSubstr;
+using testing::ThrowsMessage;
+
+constexpr unsigned kThreads = 96;
+
+void run_block(const std::function<void()>& thread, Turns turns = Turns::kAscending) {
+  run_grid({.op = "trial",
+            .grid = 2,
+            .block = kThreads,
+            .shared_bytes = kThreads * sizeof(float),
+            .turns = turns},
+           thread);
+}
+
+TEST(Simt, ThreadsMeetAtBarriers) {
+  for (const Turns turns : {Turns::kAscending, Turns::kDescending}) {
+    std::vector<float> seen(2 * kThreads, -1.0f);
+    run_block(
+        [&] {
+          auto* const shared = shared_memory<float>();
+          shared[threadIdx.x] = static_cast<float>(threadIdx.x + 1000 * blockIdx.x);
+          __syncthreads();
+          const float other = shared[kThreads - 1 - threadIdx.x];
+          __syncthreads();
+          shared[threadIdx.x] = 0.0f;
+          seen[blockIdx.x * kThreads + threadIdx.x] = other;
+        },
+        turns);
+    for (unsigned i = 0; i < 2 * kThreads; ++i) {
+      EXPECT_EQ(seen[i], static_cast<float>(kThreads - 1 - i % kThreads + 1000 * (i / kThreads)));
+    }
+  }
+}
+
+// What a missing barrier does: the two orders see different values, one of them NaN.
+TEST(Simt, ARaceShowsInTheOrderOfTurns) {
+  std::vector<float> seen;
+  for (const Turns turns : {Turns::kAscending, Turns::kDescending}) {
+    run_block(
+        [&] {
+          auto* const shared = shared_memory<float>();
+          shared[threadIdx.x] = 1.0f;
+          if (threadIdx.x == 0 && blockIdx.x == 0) {
+            seen.push_back(shared[kThreads - 1]);
+          }
+        },
+        turns);
+  }
+  EXPECT_TRUE(std::isnan(seen[0]));
+  EXPECT_EQ(seen[1], 1.0f);
+}
+
+TEST(Simt, ShufflesAndVotes) {
+  run_block([] {
+    const int lane = static_cast<int>(threadIdx.x % 32);
+    EXPECT_EQ(__shfl_xor_sync(kAllLanes, lane, 5), lane ^ 5);
+    EXPECT_EQ(__shfl_sync(kAllLanes, 2.0 * lane, 7), 14.0);
+    EXPECT_EQ(__shfl_sync(kAllLanes, lane, 3, 8), lane / 8 * 8 + 3);
+    EXPECT_EQ(__shfl_down_sync(kAllLanes, lane, 4), lane < 28 ? lane + 4 : lane);
+    EXPECT_EQ(__shfl_up_sync(kAllLanes, lane, 1), lane > 0 ? lane - 1 : lane);
+    EXPECT_EQ(__ballot_sync(kAllLanes, lane % 2), 0xaaaaaaaau);
+    EXPECT_EQ(__any_sync(kAllLanes, lane == 31 ? 1 : 0), 1);
+    EXPECT_EQ(__all_sync(kAllLanes, lane == 31 ? 1 : 0), 0);
+    // Halves of a warp on their own.
+    const unsigned mask = lane < 16 ? 0xffffu : 0xffff0000u;
+    if (lane < 16) {
+      EXPECT_EQ(__shfl_xor_sync(mask, lane, 1), lane ^ 1);
+    } else {
+      EXPECT_EQ(__shfl_xor_sync(mask, lane + 100, 2), (lane ^ 2) + 100);
+    }
+    __syncwarp();
+  });
+}
+
+// Kernels are named outside of the macros, in which every line is the same place.
+void expect_error(const std::function<void()>& thread, const std::string& text) {
+  EXPECT_THAT([&] { run_block(thread); }, ThrowsMessage<DeviceError>(HasSubstr(text)));
+}
+
+TEST(Simt, ABarrierThatSomeThreadsMissIsAnError) {
+  const auto thread = [] {
+    if (threadIdx.x < 40) {
+      __syncthreads();
+    }
+  };
+  expect_error(thread, "never come");
+}
+
+TEST(Simt, BarriersAtTwoPlacesAreAnError) {
+  const auto thread = [] {
+    if (threadIdx.x < 40) {
+      __syncthreads();
+    } else {
+      __syncthreads();
+    }
+  };
+  expect_error(thread, "while others wait at");
+}
+
+TEST(Simt, AShuffleNeedsEveryLaneOfItsMask) {
+  const auto half = [] {
+    if (threadIdx.x % 32 < 16) {
+      __shfl_xor_sync(kAllLanes, 1, 1);
+    }
+  };
+  expect_error(half, "trial");
+  const auto beyond = [] {
+    if (threadIdx.x % 32 < 16) {
+      __shfl_sync(0xffffu, 1, 20);
+    }
+  };
+  expect_error(beyond, "not in the mask");
+}
+
+TEST(Simt, ABlockHasWholeWarps) {
+  const auto call = [] { run_grid({.op = "trial", .grid = 1, .block = 40}, [] {}); };
+  EXPECT_THAT(call, ThrowsMessage<DeviceError>(HasSubstr("whole warps")));
+}
+
+// After an error the next grid runs.
+TEST(Simt, ErrorsLeaveNothingBehind) {
+  EXPECT_THROW(run_block([] { throw DeviceError("one"); }), DeviceError);
+  int count = 0;
+  run_block([&] {
+    __syncthreads();
+    ++count;
+  });
+  EXPECT_EQ(count, 2 * static_cast<int>(kThreads));
+}
+
+}  // namespace
+}  // namespace lathe::simt
