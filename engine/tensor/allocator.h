@@ -18,7 +18,7 @@ class OutOfMemory : public std::runtime_error {
   OutOfMemory(std::int64_t wanted_bytes, const Tag& tag, std::int64_t held_bytes);
 };
 
-// Bytes of a device. Implementations: cpu pool (engine/backend/cpu/pool.h), meta (no memory).
+// Bytes of a device. Implementations: a pool (engine/backend/pool.h), meta (no memory).
 class MemorySource {
  public:
   virtual ~MemorySource() = default;

@@ -1,11 +1,12 @@
 // The pool: blocks never overlap, freed neighbours merge, and memory is kept for reuse.
-#include "engine/backend/cpu/pool.h"
+#include "engine/backend/pool.h"
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cstring>
 
+#include "engine/backend/cpu/host_range.h"
 #include "engine/base/rng.h"
 
 namespace lathe {
@@ -24,7 +25,7 @@ bool holds_mark(const Taken& taken) {
 
 // Each block is filled with a mark of its own; a block that overlaps another spoils its mark.
 TEST(Pool, RandomTakesAndReturnsNeverOverlap) {
-  Pool pool;
+  Pool pool(std::make_unique<HostRange>());
   Rng rng(3, 0);
   std::vector<Taken> live;
   for (int round = 0; round < 4000; ++round) {
@@ -54,7 +55,7 @@ TEST(Pool, RandomTakesAndReturnsNeverOverlap) {
 
 TEST(Pool, FreedNeighboursMergeInAnyOrder) {
   for (const auto& order : {std::array{0, 1, 2, 3}, {3, 2, 1, 0}, {1, 3, 0, 2}, {2, 0, 3, 1}}) {
-    Pool pool;
+    Pool pool(std::make_unique<HostRange>());
     std::array<void*, 4> blocks{};
     for (void*& block : blocks) {
       block = pool.take(1000);
@@ -67,7 +68,7 @@ TEST(Pool, FreedNeighboursMergeInAnyOrder) {
 }
 
 TEST(Pool, WhatWasFreedIsTakenAgain) {
-  Pool pool;
+  Pool pool(std::make_unique<HostRange>());
   void* first = pool.take(3 << 20);
   const std::int64_t held = pool.pool_bytes();
   pool.give_back(first, 3 << 20);
@@ -80,7 +81,7 @@ TEST(Pool, WhatWasFreedIsTakenAgain) {
 }
 
 TEST(Pool, TheBestFitIsTaken) {
-  Pool pool;
+  Pool pool(std::make_unique<HostRange>());
   void* large = pool.take(4096);
   void* between = pool.take(64);
   void* small = pool.take(1024);
@@ -93,7 +94,7 @@ TEST(Pool, TheBestFitIsTaken) {
 }
 
 TEST(Pool, WithoutMemoryThereIsNoBlock) {
-  Pool pool;
+  Pool pool(std::make_unique<HostRange>());
   EXPECT_EQ(pool.take(std::int64_t{1} << 46), nullptr);
   EXPECT_EQ(pool.pool_bytes(), 0);
   EXPECT_NE(pool.take(64), nullptr);

@@ -3,7 +3,7 @@
 
 #include <cstring>
 
-#include "engine/backend/cpu/pool.h"
+#include "engine/backend/cpu/host_range.h"
 #include "engine/backend/cpu/simd/kernels.h"
 #include "engine/backend/host.h"
 
@@ -39,7 +39,7 @@ std::unique_ptr<Backend> make_cpu_backend(int threads) {
                   .parallelism = threads,
                   .kernels = std::string(cpu::kernels().name) + " kernels, oneDNN " +
                              cpu::matmul_library_version()},
-      kTable, std::make_unique<Pool>());
+      kTable, std::make_unique<Pool>(std::make_unique<HostRange>()));
 }
 
 }  // namespace lathe

@@ -1,55 +1,28 @@
 // The committed part grows at its end by what the last free block lacks, so nothing is stranded.
-#include "engine/backend/cpu/pool.h"
-
-#include <sys/mman.h>
-#include <unistd.h>
+#include "engine/backend/pool.h"
 
 #include <numeric>
 
 namespace lathe {
 namespace {
 
-constexpr std::int64_t kHugePageBytes = 2 << 20;
-
 std::int64_t round_up(std::int64_t value, std::int64_t unit) {
   return (value + unit - 1) / unit * unit;
 }
 
-std::int64_t machine_bytes() {
-  return static_cast<std::int64_t>(sysconf(_SC_PHYS_PAGES)) * sysconf(_SC_PAGESIZE);
-}
-
 }  // namespace
 
-Pool::Pool() : reserved_(round_up(machine_bytes(), kHugePageBytes)) {
-  void* range = mmap(nullptr, static_cast<std::size_t>(reserved_), PROT_NONE,
-                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (range == MAP_FAILED) {
-    reserved_ = 0;
-    return;
-  }
-  base_ = static_cast<char*>(range);
-}
-
-Pool::~Pool() {
-  if (base_ != nullptr) {
-    munmap(base_, static_cast<std::size_t>(reserved_));
-  }
-}
-
 bool Pool::grow(std::int64_t bytes) {
-  char* end = base_ + committed_;
+  char* end = range_->base() + committed_;
   std::int64_t trailing = 0;
   if (!by_address_.empty()) {
     const auto& [at, size] = *by_address_.rbegin();
     trailing = at + size == end ? size : 0;
   }
-  const std::int64_t more = round_up(bytes - trailing, kHugePageBytes);
-  if (more > reserved_ - committed_ ||
-      mprotect(end, static_cast<std::size_t>(more), PROT_READ | PROT_WRITE) != 0) {
+  const std::int64_t more = round_up(bytes - trailing, kPageBytes);
+  if (more > range_->reserved_bytes() - committed_ || !range_->commit(end, more)) {
     return false;
   }
-  madvise(end, static_cast<std::size_t>(more), MADV_HUGEPAGE);
   committed_ += more;
   insert(end, more);
   return true;

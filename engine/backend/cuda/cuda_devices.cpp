@@ -1,0 +1,131 @@
+// Which devices there are, and what stands in the way of using them.
+#include "engine/backend/cuda/cuda_devices.h"
+
+#include <fmt/core.h>
+
+#include "engine/backend/cuda/cuda_backend.h"
+#include "engine/backend/cuda/cuda_check.h"
+#include "engine/backend/device_error.h"
+
+namespace lathe {
+namespace {
+
+std::string version_text(int version) {
+  return fmt::format("{}.{}", version / 1000, version % 1000 / 10);
+}
+
+// What is wrong with the driver; empty if nothing is.
+Result<std::string> driver_text() {
+  int version = 0;
+  if (cudaDriverGetVersion(&version) != cudaSuccess || version == 0) {
+    return Error{ErrorKind::kDevice, "there is no NVIDIA driver",
+                 "install one, or use --device cpu"};
+  }
+  // A driver serves every minor version of its major one.
+  if (version / 1000 < CUDART_VERSION / 1000) {
+    return Error{ErrorKind::kDevice,
+                 fmt::format("the NVIDIA driver supports CUDA {}, and this program was built with "
+                             "CUDA {}",
+                             version_text(version), version_text(CUDART_VERSION)),
+                 "update the driver, or build with the older toolkit"};
+  }
+  return fmt::format("supports CUDA {}", version_text(version));
+}
+
+CudaDevice describe(int index) {
+  cudaDeviceProp properties{};
+  if (const cudaError_t status = cudaGetDeviceProperties(&properties, index);
+      status != cudaSuccess) {
+    return {.index = index, .name = "unknown", .problem = cudaGetErrorString(status)};
+  }
+  CudaDevice device{.index = index,
+                    .name = properties.name,
+                    .capability = properties.major * 10 + properties.minor,
+                    .multiprocessors = properties.multiProcessorCount,
+                    .total_bytes = static_cast<std::int64_t>(properties.totalGlobalMem),
+                    .problem = ""};
+  if (device.capability < LATHE_CUDA_LOWEST) {
+    device.problem = fmt::format(
+        "its compute capability {}.{} is below {}.{}, the lowest that this program was built for",
+        device.capability / 10, device.capability % 10, LATHE_CUDA_LOWEST / 10,
+        LATHE_CUDA_LOWEST % 10);
+  }
+  return device;
+}
+
+Error not_there(int index, int count) {
+  const std::string there =
+      count == 0 ? "none is visible"
+                 : fmt::format("there {} cuda:0{}", count == 1 ? "is" : "are",
+                               count == 1 ? "" : fmt::format(" to cuda:{}", count - 1));
+  return {ErrorKind::kDevice, fmt::format("cuda:{} is not there: {}", index, there),
+          "`lathe doctor` lists the devices; CUDA_VISIBLE_DEVICES hides those it does not name"};
+}
+
+Result<std::unique_ptr<Backend>> open_device(const CudaDevice& device, ProductPrecision products) {
+  int cublas_version = 0;
+  CUDA_CHECK(cublasGetProperty(MAJOR_VERSION, &cublas_version));
+  BackendInfo info{
+      .name = "cuda",
+      .device = fmt::format("{}, {} multiprocessors", device.name, device.multiprocessors),
+      .parallelism = device.multiprocessors,
+      .kernels = fmt::format("sm_{} kernels, cuBLAS {}", device.capability, cublas_version)};
+  info.products = products;
+  return std::unique_ptr<Backend>(std::make_unique<cuda::CudaBackend>(device, std::move(info)));
+}
+
+}  // namespace
+
+CudaReport cuda_report() {
+  CudaReport report{
+      .built = fmt::format("CUDA {}, device code {}", version_text(CUDART_VERSION),
+                           LATHE_CUDA_ARCHITECTURES),
+      .driver = "",
+      .devices = {}};
+  const Result<std::string> driver = driver_text();
+  report.driver = driver ? *driver : driver.error().text();
+  int count = 0;
+  if (driver && cudaGetDeviceCount(&count) == cudaSuccess) {
+    for (int index = 0; index < count; ++index) {
+      report.devices.push_back(describe(index));
+    }
+  }
+  return report;
+}
+
+Result<std::unique_ptr<Backend>> make_cuda_backend(int index, ProductPrecision products) {
+  const Result<std::string> driver = driver_text();
+  if (!driver) {
+    return driver.error();
+  }
+  int count = 0;
+  if (const cudaError_t status = cudaGetDeviceCount(&count);
+      status != cudaSuccess && status != cudaErrorNoDevice) {
+    return Error{ErrorKind::kDevice,
+                 fmt::format("the CUDA devices cannot be counted: {}", cudaGetErrorString(status)),
+                 "`nvidia-smi` tells whether the driver works"};
+  }
+  if (index < 0 || index >= count) {
+    return not_there(index, count);
+  }
+  const CudaDevice device = describe(index);
+  if (!device.problem.empty()) {
+    return Error{ErrorKind::kDevice,
+                 fmt::format("cuda:{}, {}: {}", index, device.name, device.problem),
+                 "build with LATHE_CUDA_ARCHITECTURES for it, or use --device cpu"};
+  }
+  try {
+    return open_device(device, products);
+  } catch (const DeviceError& error) {
+    return Error{ErrorKind::kDevice,
+                 fmt::format("cuda:{}, {}, cannot be used: {}", index, device.name, error.what()),
+                 "another program may hold its memory (`nvidia-smi`); after an error on the device "
+                 "restart this program"};
+  } catch (const OutOfMemory& error) {
+    return Error{ErrorKind::kOutOfMemory,
+                 fmt::format("cuda:{}, {}: {}", index, device.name, error.what()),
+                 "another program may hold its memory (`nvidia-smi`)"};
+  }
+}
+
+}  // namespace lathe

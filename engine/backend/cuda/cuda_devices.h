@@ -1,0 +1,36 @@
+// The CUDA devices of this machine, or the reason why there is none to use. Where the program was
+// built without the toolkit no_cuda.cpp answers, always with a reason.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/backend/backend.h"
+#include "engine/base/result.h"
+
+namespace lathe {
+
+struct CudaDevice {
+  int index = 0;
+  std::string name;        // "NVIDIA H200"
+  int capability = 0;      // 90 for compute capability 9.0
+  int multiprocessors = 0;
+  std::int64_t total_bytes = 0;
+  std::string problem;  // empty, or why this build cannot use it
+};
+
+// What was built, and what the machine brings.
+struct CudaReport {
+  std::string built;   // "CUDA 13.0, device code 80-real;90", or why there is none
+  std::string driver;  // "supports CUDA 13.1", or what is wrong
+  std::vector<CudaDevice> devices;
+};
+CudaReport cuda_report();
+
+// kDevice, with the remedy, where device `index` cannot be used: no driver, one too old, a device
+// that is not there, older than the built code, or lost.
+Result<std::unique_ptr<Backend>> make_cuda_backend(int index, ProductPrecision products);
+
+}  // namespace lathe
