@@ -13,14 +13,27 @@
 
 namespace lathe {
 
+// c = alpha op(a) op(b) + beta c on f32 matrices in row-major order, parts of larger ones where a
+// leading dimension (elements from one row to the next, before the transposition) exceeds the
+// width. op(a): [m, k], op(b): [k, n], c: [m, n].
+struct GemmCall {
+  const float* a = nullptr;
+  const float* b = nullptr;
+  float* c = nullptr;
+  std::int64_t m = 0, n = 0, k = 0;
+  std::int64_t lda = 0, ldb = 0, ldc = 0;
+  bool transpose_a = false, transpose_b = false;
+  float alpha = 1.0f, beta = 0.0f;
+};
+
 class GpuBackend : public Backend {
  public:
   // What a back end holds as long as it lives, in the ledger as workspace of "device".
   static constexpr std::int64_t kScratchBytes = 64 << 10;
   static constexpr std::int64_t kResultCount = 2048;
 
-  // c = alpha op(a) op(b) + beta c, by a library.
-  virtual void gemm(const MatmulArgs& args) = 0;
+  // By a library. m and n are not 0; with a k of 0, c = beta c.
+  virtual void gemm(const GemmCall& call) = 0;
   // From one place of the device to another, in the order of the stream.
   virtual void copy(const void* from, void* to, std::int64_t bytes) = 0;
 

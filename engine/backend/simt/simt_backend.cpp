@@ -58,14 +58,12 @@ void SimtBackend::copy(const void* from, void* to, std::int64_t bytes) {
   }
 }
 
-void SimtBackend::gemm(const MatmulArgs& args) {
-  const auto [m, n, k] = matmul_extents(args);
-  const auto lda = static_cast<blasint>(args.a.cols());
-  const auto ldb = static_cast<blasint>(args.b.cols());
-  cblas_sgemm(CblasRowMajor, args.transpose_a ? CblasTrans : CblasNoTrans,
-              args.transpose_b ? CblasTrans : CblasNoTrans, static_cast<blasint>(m),
-              static_cast<blasint>(n), static_cast<blasint>(k), args.alpha, args.a.f32(), lda,
-              args.b.f32(), ldb, args.beta, args.c.f32(), static_cast<blasint>(n));
+void SimtBackend::gemm(const GemmCall& call) {
+  const auto extent = [](std::int64_t value) { return static_cast<blasint>(value); };
+  cblas_sgemm(CblasRowMajor, call.transpose_a ? CblasTrans : CblasNoTrans,
+              call.transpose_b ? CblasTrans : CblasNoTrans, extent(call.m), extent(call.n),
+              extent(call.k), call.alpha, call.a, extent(call.lda), call.b, extent(call.ldb),
+              call.beta, call.c, extent(call.ldc));
 }
 
 }  // namespace lathe

@@ -18,7 +18,7 @@ class SimtBackend final : public GpuBackend {
 
   void write(TensorRef to, const void* from, std::int64_t bytes) override;
   void read(TensorRef from, void* to, std::int64_t bytes) override;
-  void gemm(const MatmulArgs& args) override;
+  void gemm(const GemmCall& call) override;
   void copy(const void* from, void* to, std::int64_t bytes) override;
 
  protected:
