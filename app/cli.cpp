@@ -18,7 +18,7 @@ void add_global_options(CLI::App& root, GlobalOptions& options) {
                   "SQLite file of runs (default: store.sqlite in the data folder)")
       ->envname("LATHE_STORE")
       ->type_name("FILE");
-  root.add_option("--device", options.device, "auto, cpu or cpu_ref")
+  root.add_option("--device", options.device, "auto, cpu, cpu_ref or cuda:N")
       ->envname("LATHE_DEVICE")
       ->capture_default_str();
   root.add_option("--threads", options.threads, "threads of the engine; 0 means all")

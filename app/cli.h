@@ -17,7 +17,7 @@ namespace lathe::app {
 // Options of every verb; each has an environment twin LATHE_<NAME>.
 struct GlobalOptions {
   std::string store;            // file; default $XDG_DATA_HOME/lathe/store.sqlite
-  std::string device = "auto";  // auto | cpu | cpu_ref
+  std::string device = "auto";  // auto | cpu | cpu_ref | cuda:N
   int threads = 0;              // 0: all, or OMP_NUM_THREADS
   bool json = false;
   bool quiet = false;

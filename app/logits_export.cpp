@@ -3,6 +3,7 @@
 
 #include "app/open_model.h"
 #include "app/run_model.h"
+#include "engine/backend/failure.h"
 #include "engine/lm/installed_models.h"
 
 namespace lathe::app {
@@ -26,8 +27,8 @@ Result<LogitReport> export_logits(const GlobalOptions& options, const std::strin
   try {
     const auto opened = open(options, model);
     return opened ? write_logits(opened->model, request, progress) : opened.error();
-  } catch (const OutOfMemory& failure) {
-    return Error{ErrorKind::kOutOfMemory, failure.what(), "give shorter sequences"};
+  } catch (const std::exception& failure) {
+    return error_of(failure, "give shorter sequences");
   }
 }
 

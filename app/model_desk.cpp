@@ -10,6 +10,7 @@
 #include "engine/base/format.h"
 #include "engine/lm/chat.h"
 #include "engine/lm/generator.h"
+#include "experiments/device.h"
 #include "experiments/ids.h"
 #include "experiments/predict.h"
 

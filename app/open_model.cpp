@@ -8,6 +8,7 @@
 #include "engine/lm/chat.h"
 #include "engine/lm/installed_models.h"
 #include "engine/lm/language_model.h"
+#include "experiments/device.h"
 #include "experiments/predict.h"
 
 namespace lathe::app {

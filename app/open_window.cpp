@@ -23,6 +23,7 @@
 #include "engine/base/paths.h"
 #include "engine/lm/installed_models.h"
 #include "experiments/calibration.h"
+#include "experiments/device.h"
 #include "experiments/event_bus.h"
 #include "experiments/predict.h"
 #include "experiments/session.h"
@@ -86,9 +87,16 @@ Result<ui::SampleOffer> make_sample(const GlobalOptions& options) {
 }
 
 std::string machine_text(const GlobalOptions& options) {
-  const auto backend = make_backend("cpu", options.threads);
-  return backend ? fmt::format("CPU engine, {} threads", (*backend)->parallelism())
-                 : backend.error().message;
+  const auto device = experiments::resolve_device(options.device);
+  if (!device) {
+    return device.error().message;
+  }
+  if (cuda_index(*device)) {
+    return "CUDA engine, " + *device;
+  }
+  const auto machine = experiments::machine_shape(*device, options.threads);
+  return machine ? fmt::format("CPU engine, {} threads", machine->parallelism)
+                 : machine.error().message;
 }
 
 // `lathe resume ID` in a session of its own, which outlives this process and its terminal.

@@ -12,6 +12,7 @@
 #include "engine/io/safetensors.h"
 #include "engine/train/model_plan.h"
 #include "experiments/base_model.h"
+#include "experiments/device.h"
 #include "experiments/predict.h"
 #include "experiments/run_spec.h"
 

@@ -6,9 +6,11 @@
 #include "app/cli.h"
 #include "app/verb_list.h"
 #include "engine/backend/backend.h"
+#include "engine/backend/cuda/cuda_devices.h"
 #include "engine/base/build_info.h"
 #include "engine/base/format.h"
 #include "engine/base/paths.h"
+#include "experiments/device.h"
 
 namespace lathe::app {
 namespace {
@@ -54,7 +56,25 @@ Json devices_report(int threads) {
                                      {"threads", (*backend)->parallelism()}}
                               : Json{{"device", name}, {"is", backend.error().text()}});
   }
+  for (const CudaDevice& device : cuda_report().devices) {
+    const std::string is =
+        fmt::format("{}, compute capability {}.{}, {} multiprocessors, {}{}", device.name,
+                    device.capability / 10, device.capability % 10, device.multiprocessors,
+                    bytes_text(device.total_bytes),
+                    device.problem.empty() ? "" : "; cannot be used: " + device.problem);
+    devices.push_back({{"device", fmt::format("cuda:{}", device.index)},
+                       {"is", is},
+                       {"usable", device.problem.empty()}});
+  }
   return devices;
+}
+
+Json cuda_json() {
+  const CudaReport report = cuda_report();
+  const std::string why = experiments::why_auto_is_cpu();
+  return {{"built", report.built},
+          {"driver", report.driver},
+          {"auto", why.empty() ? "cuda:0" : "cpu, because " + why}};
 }
 
 Json report(const GlobalOptions& options) {
@@ -64,6 +84,7 @@ Json report(const GlobalOptions& options) {
           {"compiler", build.compiler},
           {"build_type", build.build_type},
           {"devices", devices_report(options.threads)},
+          {"cuda", cuda_json()},
           {"config", folder_text(config_dir())},
           {"data", folder_text(data_dir())},
           {"state", folder_text(state_dir())},
@@ -79,6 +100,10 @@ void print_report(const Json& found) {
   for (const Json& device : found["devices"]) {
     fmt::print("{:8} {}\n", device["device"].get<std::string>(), device["is"].get<std::string>());
   }
+  const Json& cuda = found["cuda"];
+  fmt::print("{:8} built: {}; driver: {}\n", "cuda", cuda["built"].get<std::string>(),
+             cuda["driver"].get<std::string>());
+  fmt::print("{:8} {}\n", "auto", cuda["auto"].get<std::string>());
   for (const char* place : {"config", "data", "state", "cache", "assets"}) {
     fmt::print("{:8} {}\n", place, found[place].get<std::string>());
   }

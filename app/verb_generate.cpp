@@ -8,9 +8,11 @@
 #include "app/open_language_model.h"
 #include "app/signal_watch.h"
 #include "app/verb_list.h"
+#include "engine/backend/failure.h"
 #include "engine/lm/chat.h"
 #include "engine/lm/generator.h"
 #include "engine/lm/language_model.h"
+#include "experiments/device.h"
 #include "experiments/predict.h"
 
 namespace lathe::app {
@@ -140,8 +142,8 @@ Result<int> generate(const GlobalOptions& options, const GenerateOptions& chosen
                    "put the model's tokenizer.json beside it"};
     }
     return generate_text(options, chosen, **backend, *model);
-  } catch (const OutOfMemory& failure) {
-    return Error{ErrorKind::kOutOfMemory, failure.what(), "ask for a shorter --context"};
+  } catch (const std::exception& failure) {
+    return error_of(failure, "ask for a shorter --context");
   }
 }
 

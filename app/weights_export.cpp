@@ -2,6 +2,8 @@
 #include "app/weights_export.h"
 
 #include "app/export_source.h"
+#include "engine/backend/failure.h"
+#include "experiments/device.h"
 #include "experiments/predict.h"
 
 namespace lathe::app {
@@ -38,9 +40,8 @@ Result<ExportReport> export_weights(const GlobalOptions& options, const WeightsE
                          .text_problem = source->text_problem,
                          .record = source->record,
                          .progress = progress});
-  } catch (const OutOfMemory& failure) {
-    return Error{ErrorKind::kOutOfMemory, failure.what(),
-                 "an export holds the weights twice as floats; close other programs"};
+  } catch (const std::exception& failure) {
+    return error_of(failure, "an export holds the weights twice as floats; close other programs");
   }
 }
 

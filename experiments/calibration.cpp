@@ -8,6 +8,7 @@
 #include "engine/data/token_source.h"
 #include "engine/train/trainer.h"
 #include "experiments/clock.h"
+#include "experiments/device.h"
 #include "experiments/predict.h"
 
 namespace lathe::experiments {
@@ -77,7 +78,7 @@ Result<double> typical_step_secs(const PlannedPoint& point, double secs) {
   if (!train) {
     return train.error();
   }
-  auto backend = make_backend(*device, static_cast<int>(spec->threads));
+  auto backend = make_backend(*device, static_cast<int>(spec->threads), spec->products);
   if (!backend) {
     return backend.error();
   }

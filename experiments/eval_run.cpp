@@ -6,12 +6,15 @@
 #include <filesystem>
 #include <optional>
 
+#include "engine/backend/failure.h"
 #include "engine/base/hash.h"
 #include "engine/base/mapped_file.h"
 #include "experiments/clock.h"
 
 namespace lathe::experiments {
 namespace {
+
+constexpr const char* kMemoryRemedy = "choose a smaller window, or a smaller model";
 
 // Evaluations have one moment.
 constexpr std::int64_t kStep = 1;
@@ -80,8 +83,8 @@ class Evaluation {
         return opened.error();
       }
       opened_ = std::move(*opened);
-    } catch (const OutOfMemory& failure) {
-      return out_of_memory(failure.what());
+    } catch (const std::exception& failure) {
+      return error_of(failure, kMemoryRemedy);
     }
     return {};
   }
@@ -109,10 +112,6 @@ class Evaluation {
                                      .data_digest = data_["sha256"].get<std::string>()});
   }
 
-  static Error out_of_memory(const std::string& what) {
-    return {ErrorKind::kOutOfMemory, what, "choose a smaller window, or a smaller model"};
-  }
-
   Result<EvalOutcome> measure() {
     const bool code = request_.spec.task == EvalTask::kHumaneval;
     const std::string what = code ? "sample" : "scoring";
@@ -123,10 +122,8 @@ class Evaluation {
     };
     try {
       return evaluate(opened_ ? &opened_->model : nullptr, request_.spec, progress);
-    } catch (const OutOfMemory& failure) {
-      return out_of_memory(failure.what());
-    } catch (const std::bad_alloc&) {
-      return out_of_memory("the machine gives this process no more memory");
+    } catch (const std::exception& failure) {
+      return error_of(failure, kMemoryRemedy);
     }
   }
 

@@ -5,6 +5,7 @@
 
 #include <filesystem>
 
+#include "engine/backend/failure.h"
 #include "engine/tensor/allocator.h"
 
 namespace lathe::experiments {
@@ -124,11 +125,8 @@ void ModelLane::carry_out(const ModelJob& job) {
     } else if (const auto* wanted = std::get_if<ExportModel>(&job)) {
       finish(work_.write(*wanted, watch));
     }
-  } catch (const OutOfMemory& failure) {
-    fail({ErrorKind::kOutOfMemory, failure.what(), "close another model or choose a smaller one"});
-  } catch (const std::bad_alloc&) {
-    fail({ErrorKind::kOutOfMemory, "the machine gives this process no more memory",
-          "close another model or choose a smaller one"});
+  } catch (const std::exception& failure) {
+    fail(error_of(failure, "close another model or choose a smaller one"));
   }
 }
 

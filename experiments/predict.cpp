@@ -3,10 +3,9 @@
 
 #include <fmt/core.h>
 
-#include "engine/backend/backend.h"
 #include "engine/base/format.h"
 #include "experiments/base_model.h"
-#include "experiments/host_memory.h"
+#include "experiments/device.h"
 
 namespace lathe::experiments {
 namespace {
@@ -15,17 +14,6 @@ namespace {
 constexpr std::int64_t kByteVocabulary = 257;
 
 }  // namespace
-
-Result<std::string> resolve_device(const std::string& device) {
-  if (device == "auto" || device == "cpu") {
-    return std::string("cpu");
-  }
-  if (device == "cpu_ref") {
-    return device;
-  }
-  return Error{ErrorKind::kDevice, fmt::format("device \"{}\" is not there", device),
-               "choose one of auto, cpu, cpu_ref"};
-}
 
 Result<TrainSpec> resolve_model(const TrainSpec& spec) {
   TrainSpec resolved = spec;
@@ -60,17 +48,17 @@ Result<PlanReport> plan_run(const RunSpec& spec, int threads) {
   if (!resolved) {
     return resolved.error();
   }
-  // Asked of the back end itself, so that the plan's workspaces are those of the run.
-  const auto backend =
-      make_backend(*device, threads > 0 ? threads : static_cast<int>(spec.threads));
-  if (!backend) {
-    return backend.error();
+  // Asked of the device itself, so that the plan's workspaces are those of the run.
+  const auto machine =
+      machine_shape(*device, threads > 0 ? threads : static_cast<int>(spec.threads));
+  if (!machine) {
+    return machine.error();
   }
-  return plan_step(*resolved, (*backend)->parallelism());
+  return plan_step(*resolved, *machine);
 }
 
-Result<void> check_memory(const PlanReport& plan) {
-  const auto available = available_memory();
+Result<void> check_memory(const PlanReport& plan, const std::string& device) {
+  const auto available = available_memory(device);
   if (!available || plan.peak.live_bytes <= available->bytes) {
     return {};
   }

@@ -9,9 +9,6 @@
 
 namespace lathe::experiments {
 
-// The back end's name that a spec's device means: auto is cpu. kDevice for one that is not there.
-Result<std::string> resolve_device(const std::string& device);
-
 // The spec's model as it will be built: the shape of what model.from names (settle_model), or
 // model.vocab_size filled in from the corpus' tokenizer; kUsage if it is set but too small for the
 // tokenizer's ids.
@@ -21,8 +18,9 @@ Result<TrainSpec> resolve_model(const TrainSpec& spec);
 // if that is 0 too what the run itself would use.
 Result<PlanReport> plan_run(const RunSpec& spec, int threads);
 
-// kOutOfMemory, saying what is there and what would help, where the plan does not fit this machine.
-Result<void> check_memory(const PlanReport& plan);
+// kOutOfMemory, saying what is there and what would help, where the plan does not fit the device
+// (by its resolved name).
+Result<void> check_memory(const PlanReport& plan, const std::string& device);
 
 // plan_run as what `expand` asks of a point.
 Predictor make_predictor(int threads);

@@ -29,18 +29,25 @@ struct RunHead {
   std::string name;
   std::string device = "auto";
   std::int64_t threads = 0;
+  ProductPrecision products = ProductPrecision::kF32;
   std::int64_t seed = 0;
 
   static constexpr auto fields() {
     using H = RunHead;
     return std::tuple{
         field("name", &H::name, {.help = "label; empty: made from what varies in the sweep"}),
-        field("device", &H::device, {.structural = true, .help = "auto, cpu or cpu_ref"}),
+        field("device", &H::device,
+              {.structural = true,
+               .help = "auto (a CUDA device where there is one), cpu, cpu_ref or cuda:N"}),
         field("threads", &H::threads,
               {.lo = 0,
                .hi = 4096,
                .structural = true,
                .help = "threads of the engine; 0 means all; part of what a replay repeats"}),
+        field("products", &H::products,
+              {.structural = true,
+               .help = "what matrix products round their factors to: f32; on CUDA devices also "
+                       "tf32 and bf16, much faster; sums are f32"}),
         field("seed", &H::seed,
               {.lo = 0,
                .hi = 9e15,
@@ -237,12 +244,14 @@ Result<RunSpec> run_spec_from_json(const Json& document) {
   spec.name = head.name;
   spec.device = head.device;
   spec.threads = head.threads;
+  spec.products = head.products;
   spec.train.seed = head.seed;
   return spec;
 }
 
 Json to_json(const RunSpec& spec) {
-  Json out = lathe::to_json(RunHead{spec.name, spec.device, spec.threads, spec.train.seed});
+  Json out =
+      lathe::to_json(RunHead{spec.name, spec.device, spec.threads, spec.products, spec.train.seed});
   for_each_section(spec, [&](std::string_view name, const auto& section) {
     out[std::string(name)] = lathe::to_json(section);
   });

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/backend/product_precision.h"
 #include "engine/base/json.h"
 #include "engine/base/params.h"
 #include "engine/base/result.h"
@@ -16,8 +17,9 @@ namespace lathe::experiments {
 
 struct RunSpec {
   std::string name;             // label; empty: made from the varying axes
-  std::string device = "auto";  // auto | cpu | cpu_ref
+  std::string device = "auto";  // auto | cpu | cpu_ref | cuda:N
   std::int64_t threads = 0;     // 0: all
+  ProductPrecision products = ProductPrecision::kF32;
   TrainSpec train;
 };
 

@@ -6,11 +6,13 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "engine/backend/failure.h"
 #include "engine/lm/language_model.h"
 #include "engine/train/trainer.h"
 #include "experiments/base_model.h"
 #include "experiments/checkpoint_folders.h"
 #include "experiments/clock.h"
+#include "experiments/device.h"
 #include "experiments/predict.h"
 #include "experiments/step_events.h"
 
@@ -112,14 +114,15 @@ Result<void> Run::read_data(const ModelEncoding& encoding) {
 
 // Back end, corpus, model.
 Result<void> Run::prepare() {
-  if (const Result<void> fits = check_memory(plan_); !fits) {
-    return fits;
-  }
   const auto device = resolve_device(request_.spec.device);
   if (!device) {
     return device.error();
   }
-  auto backend = make_backend(*device, static_cast<int>(request_.spec.threads));
+  if (const Result<void> fits = check_memory(plan_, *device); !fits) {
+    return fits;
+  }
+  auto backend =
+      make_backend(*device, static_cast<int>(request_.spec.threads), request_.spec.products);
   if (!backend) {
     return backend.error();
   }
@@ -162,6 +165,9 @@ Result<void> Run::begin() {
   started.environment["device"] = backend_->info().device;
   started.environment["threads"] = backend_->parallelism();
   started.environment["kernels"] = backend_->info().kernels;
+  if (const std::string why = why_auto_is_cpu(); request_.spec.device == "auto" && !why.empty()) {
+    log(LogLevel::kInfo, "device auto is cpu: " + why);
+  }
   started.data_digest = data_->info().digest;
   emit(started);
   const TrainConfig& train = train_.train;
@@ -351,14 +357,8 @@ RunOutcome Run::run() {
       return {*ended, steps_done(), std::nullopt, false};
     }
     error = ended.error();
-  } catch (const OutOfMemory& failure) {
-    error = Error{ErrorKind::kOutOfMemory, failure.what(),
-                  "lower train.batch_size, train.seq_len or the model's size"};
-  } catch (const std::bad_alloc&) {
-    error = Error{ErrorKind::kOutOfMemory, "the machine gives this process no more memory",
-                  "lower train.batch_size, train.seq_len or the model's size"};
   } catch (const std::exception& failure) {
-    error = Error{ErrorKind::kFailed, failure.what(), ""};
+    error = error_of(failure, "lower train.batch_size, train.seq_len or the model's size");
   }
   emit(RunFailed{request_.run, steps_done(), *error});
   return {RunState::kFailed, steps_done(), error, false};

@@ -9,6 +9,7 @@
 
 #include "experiments/base_model.h"
 #include "experiments/clock.h"
+#include "experiments/device.h"
 #include "experiments/ids.h"
 #include "experiments/predict.h"
 

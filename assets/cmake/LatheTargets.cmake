@@ -25,7 +25,7 @@ target_compile_options(
   INTERFACE
     "$<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Wshadow;-Wconversion;-Wno-sign-conversion;-Werror>"
     $<$<COMPILE_LANGUAGE:CXX>:$<IF:$<BOOL:$<TARGET_PROPERTY:LATHE_CONTRACT>>,-ffp-contract=fast,-ffp-contract=off>>
-    "$<$<COMPILE_LANGUAGE:CUDA>:-Werror=all-warnings;-Xcompiler=-Wall,-Wextra,-Werror>")
+    "$<$<COMPILE_LANGUAGE:CUDA>:-Werror=all-warnings;-Xcompiler=-Wall,-Wextra,-Wno-parentheses,-Werror>")
 target_include_directories(lathe_flags INTERFACE ${CMAKE_SOURCE_DIR})
 if(LATHE_SANITIZE)
   target_compile_options(lathe_flags INTERFACE -fsanitize=${LATHE_SANITIZE} -fno-omit-frame-pointer)

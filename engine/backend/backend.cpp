@@ -1,10 +1,12 @@
 // The front of every op: check, count, call; and the list of back ends.
 #include "engine/backend/backend.h"
 
+#include <charconv>
 #include <numeric>
 
 #include "engine/backend/cpu/cpu_backend.h"
 #include "engine/backend/cpu_ref/cpu_ref_backend.h"
+#include "engine/backend/cuda/cuda_devices.h"
 #include "engine/backend/host.h"
 #include "engine/backend/meta/meta_backend.h"
 
@@ -41,22 +43,45 @@ namespace ops {
 #undef OP
 }  // namespace ops
 
-Result<std::unique_ptr<Backend>> make_backend(const std::string& device, int threads) {
+std::optional<int> cuda_index(std::string_view device) {
+  if (device == "cuda") {
+    return 0;
+  }
+  constexpr std::string_view kPrefix = "cuda:";
+  if (!device.starts_with(kPrefix)) {
+    return std::nullopt;
+  }
+  device.remove_prefix(kPrefix.size());
+  int index = 0;
+  const auto [end, failed] = std::from_chars(device.data(), device.data() + device.size(), index);
+  const bool whole = failed == std::errc() && end == device.data() + device.size() && index >= 0;
+  return whole ? std::optional(index) : std::nullopt;
+}
+
+Result<std::unique_ptr<Backend>> make_backend(const std::string& device, int threads,
+                                              ProductPrecision products) {
   if (threads < 0) {
     return Error{ErrorKind::kUsage, "threads=" + std::to_string(threads) + " is negative",
                  "give 0 for all cores, or a number of threads"};
   }
-  if (device == "cpu") {
-    return make_cpu_backend(threads > 0 ? threads : default_threads());
+  if (const std::optional<int> index = cuda_index(device)) {
+    return make_cuda_backend(*index, products);
   }
-  if (device == "cpu_ref") {
-    return make_cpu_ref_backend();
+  const int all = threads > 0 ? threads : default_threads();
+  std::unique_ptr<Backend> backend = device == "cpu"       ? make_cpu_backend(all)
+                                     : device == "cpu_ref" ? make_cpu_ref_backend()
+                                     : device == "meta"    ? make_meta_backend({.parallelism = all})
+                                                           : nullptr;
+  if (backend == nullptr) {
+    return Error{ErrorKind::kDevice, "device \"" + device + "\" is not known",
+                 "choose one of cpu, cpu_ref, cuda, cuda:N"};
   }
-  if (device == "meta") {
-    return make_meta_backend(threads > 0 ? threads : default_threads());
+  if (products != ProductPrecision::kF32) {
+    return Error{ErrorKind::kUsage,
+                 "products=" + std::string(enum_name(products)) + " is not computed on " + device,
+                 "set products=f32, or choose a CUDA device"};
   }
-  return Error{ErrorKind::kDevice, "device \"" + device + "\" is not known to this build",
-               "choose one of cpu, cpu_ref, meta"};
+  return backend;
 }
 
 }  // namespace lathe

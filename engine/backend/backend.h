@@ -4,13 +4,22 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 
+#include "engine/backend/product_precision.h"
 #include "engine/base/result.h"
 #include "engine/ops/op_table.h"
 #include "engine/tensor/allocator.h"
 
 namespace lathe {
+
+// What of a machine decides the memory that a step needs.
+struct MachineShape {
+  int parallelism = 1;          // as BackendInfo's
+  std::int64_t held_bytes = 0;  // as BackendInfo's
+};
 
 // What the engine asked of the ops since the last reset.
 struct OpCounters {
@@ -21,11 +30,14 @@ struct OpCounters {
 };
 
 struct BackendInfo {
-  std::string name;     // "cpu_ref", "cpu", "meta", later "cuda"
+  std::string name;     // "cpu_ref", "cpu", "meta", "cuda"
   std::string device;   // "AMD EPYC, 2 threads"
-  int parallelism = 1;  // threads; on meta those of the machine it stands for
+  int parallelism = 1;  // threads, or multiprocessors; on meta those of what it stands for
   // What computes, where that decides bits: "avx512 kernels, oneDNN 2.6.3". Kept with every run.
   std::string kernels = "";
+  ProductPrecision products = ProductPrecision::kF32;
+  // Bytes that it holds as long as it lives, beside all tensors: part of every peak.
+  std::int64_t held_bytes = 0;
 };
 
 // One engine thread uses a back end at a time.
@@ -39,6 +51,7 @@ class Backend {
 
   const BackendInfo& info() const { return info_; }
   int parallelism() const { return info_.parallelism; }
+  MachineShape machine() const { return {info_.parallelism, info_.held_bytes}; }
   const OpTable& table() const { return *table_; }
   Allocator& allocator() { return allocator_; }
   Ledger& ledger() { return allocator_.ledger(); }
@@ -50,8 +63,10 @@ class Backend {
   // gives zeros).
   virtual void write(TensorRef to, const void* from, std::int64_t bytes) = 0;
   virtual void read(TensorRef from, void* to, std::int64_t bytes) = 0;
-  // Waits until all ops issued so far are done.
+  // Waits until all ops issued so far are done, and what they tell the host is there.
   virtual void synchronize() {}
+  // Bytes of the device in use by all programs; nothing where it is the machine's own memory.
+  virtual std::optional<std::int64_t> device_used_bytes() { return std::nullopt; }
 
  private:
   BackendInfo info_;
@@ -68,8 +83,13 @@ namespace ops {
 #undef OP
 }  // namespace ops
 
-// "cpu", "cpu_ref" or "meta"; threads 0 means all (OMP_NUM_THREADS is honoured). kDevice error for
-// a device that is not there, with those that are.
-Result<std::unique_ptr<Backend>> make_backend(const std::string& device, int threads);
+// N of "cuda:N", 0 of "cuda"; nothing for another device.
+std::optional<int> cuda_index(std::string_view device);
+
+// "cpu", "cpu_ref", "meta", "cuda" or "cuda:N"; threads 0 means all (OMP_NUM_THREADS is honoured;
+// devices do not ask). kDevice error for a device that is not there, with those that are, kUsage
+// where it does not compute products in that precision.
+Result<std::unique_ptr<Backend>> make_backend(const std::string& device, int threads,
+                                              ProductPrecision products = ProductPrecision::kF32);
 
 }  // namespace lathe

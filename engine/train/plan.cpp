@@ -5,10 +5,10 @@
 
 namespace lathe {
 
-Result<PlanReport> plan_step(const TrainSpec& spec, int parallelism) {
+Result<PlanReport> plan_step(const TrainSpec& spec, const MachineShape& machine) {
   TrainSpec once = spec;
   once.train.eval_batches = 1;
-  const std::unique_ptr<Backend> meta = make_meta_backend(parallelism);
+  const std::unique_ptr<Backend> meta = make_meta_backend(machine);
   PlanReport report;
   auto trainer = make_trainer(*meta, once, nullptr, report.warnings);
   if (!trainer) {

@@ -97,7 +97,7 @@ struct PlanReport {
   std::vector<std::string> warnings;
 };
 
-// One step on meta, for a machine of `parallelism` threads. spec.model.vocab_size must be set.
-Result<PlanReport> plan_step(const TrainSpec& spec, int parallelism);
+// One step on meta, for a machine of that shape. spec.model.vocab_size must be set.
+Result<PlanReport> plan_step(const TrainSpec& spec, const MachineShape& machine);
 
 }  // namespace lathe

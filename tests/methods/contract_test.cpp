@@ -106,7 +106,7 @@ TEST_P(Contract, ItLearns) {
 
 TEST_P(Contract, DeclaredBytesAreTheLedgersBytes) {
   const TrainSpec spec = with(lossy(GetParam().id));
-  const auto plan = plan_step(spec, 2);
+  const auto plan = plan_step(spec, {.parallelism = 2});
   ASSERT_TRUE(plan.ok());
   TestRun run = make_run(spec);
   const StepReport step = *run.trainer->step();

@@ -51,7 +51,7 @@ Result<PlanReport> plan_with(Json params) {
   TrainSpec spec;
   spec.model = {.dim = 64, .layers = 1, .heads = 4, .ff_dim = 96, .vocab_size = 50};
   spec.method = {{"low_rank", std::move(params)}};
-  return plan_step(spec, 1);
+  return plan_step(spec, {.parallelism = 1});
 }
 
 TEST(LowRank, ARankAboveBreakEvenWarnsOfWhatItCosts) {

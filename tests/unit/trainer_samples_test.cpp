@@ -89,7 +89,7 @@ TEST(SampleTraining, ThePlannedPeakIsTheRealOneToTheByte) {
   for (const std::int64_t window : {0, 8}) {
     TrainSpec spec = sample_spec();
     spec.model.window = window;
-    const auto plan = plan_step(spec, 2);
+    const auto plan = plan_step(spec, {.parallelism = 2});
     ASSERT_TRUE(plan.ok());
     TestRun run = make_run(spec, forty());
     StepReport step = *run.trainer->step();

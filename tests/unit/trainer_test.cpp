@@ -85,7 +85,7 @@ TEST_P(PlanTest, ThePlannedPeakIsTheRealOneToTheByte) {
   spec.model.tied = GetParam().tied;
   spec.model.kv_heads = GetParam().kv_heads;
   for (const int threads : {1, 2}) {
-    const auto plan = plan_step(spec, threads);
+    const auto plan = plan_step(spec, {.parallelism = threads});
     ASSERT_TRUE(plan.ok());
     TestRun run = make_run(spec, "cpu", threads);
     StepReport step = *run.trainer->step();
@@ -320,7 +320,7 @@ TEST(Trainer, EveryConfigErrorIsNamedAtOnce) {
   TrainSpec spec = tiny_spec();
   spec.model.heads = 6;
   spec.model.kv_heads = 4;
-  const auto plan = plan_step(spec, 1);
+  const auto plan = plan_step(spec, {.parallelism = 1});
   ASSERT_FALSE(plan.ok());
   EXPECT_EQ(plan.error().kind, ErrorKind::kUsage);
   EXPECT_NE(plan.error().message.find("model.heads=6"), std::string::npos);

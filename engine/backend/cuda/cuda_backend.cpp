@@ -16,8 +16,6 @@ namespace lathe::cuda {
 namespace {
 
 constexpr std::int64_t kStagingBytes = 4 << 20;
-// What cuBLAS asks for on compute capability 9.0 (its documentation, "cuBLAS workspace").
-constexpr std::int64_t kCublasWorkspaceBytes = 32 << 20;
 // More shared memory than this a kernel has to ask for.
 constexpr std::size_t kPlainSharedBytes = 48 << 10;
 
@@ -47,10 +45,10 @@ CudaBackend::CudaBackend(const CudaDevice& device, BackendInfo info)
     CUDA_CHECK(cudaMallocHost(reinterpret_cast<void**>(&half.bytes), kStagingBytes));
     CUDA_CHECK(cudaEventCreateWithFlags(&half.copied, cudaEventDisableTiming));
   }
-  cublas_workspace_ = device_block(kCublasWorkspaceBytes, "cublas");
+  cublas_workspace_ = device_block(kCublasBytes, "cublas");
   CUDA_CHECK(cublasCreate(&cublas_));
   CUDA_CHECK(cublasSetStream(cublas_, stream_));
-  CUDA_CHECK(cublasSetWorkspace(cublas_, cublas_workspace_.ref().data, kCublasWorkspaceBytes));
+  CUDA_CHECK(cublasSetWorkspace(cublas_, cublas_workspace_.ref().data, kCublasBytes));
 }
 
 // Failures are not told: a device that was lost has nothing left to free.

@@ -15,6 +15,9 @@ namespace lathe::cuda {
 
 class CudaBackend final : public GpuBackend {
  public:
+  // What cuBLAS asks for on compute capability 9.0 (its documentation, cublasSetWorkspace).
+  static constexpr std::int64_t kCublasBytes = 32 << 20;
+
   // Makes the device current for this thread. Throws DeviceError.
   CudaBackend(const CudaDevice& device, BackendInfo info);
   ~CudaBackend() override;

@@ -71,17 +71,17 @@ Result<std::unique_ptr<Backend>> open_device(const CudaDevice& device, ProductPr
       .parallelism = device.multiprocessors,
       .kernels = fmt::format("sm_{} kernels, cuBLAS {}", device.capability, cublas_version)};
   info.products = products;
+  info.held_bytes = machine_of(device).held_bytes;
   return std::unique_ptr<Backend>(std::make_unique<cuda::CudaBackend>(device, std::move(info)));
 }
 
 }  // namespace
 
 CudaReport cuda_report() {
-  CudaReport report{
-      .built = fmt::format("CUDA {}, device code {}", version_text(CUDART_VERSION),
-                           LATHE_CUDA_ARCHITECTURES),
-      .driver = "",
-      .devices = {}};
+  CudaReport report{.built = fmt::format("CUDA {}, device code {}", version_text(CUDART_VERSION),
+                                         LATHE_CUDA_BUILT),
+                    .driver = "",
+                    .devices = {}};
   const Result<std::string> driver = driver_text();
   report.driver = driver ? *driver : driver.error().text();
   int count = 0;
@@ -93,7 +93,7 @@ CudaReport cuda_report() {
   return report;
 }
 
-Result<std::unique_ptr<Backend>> make_cuda_backend(int index, ProductPrecision products) {
+Result<CudaDevice> usable_cuda_device(int index) {
   const Result<std::string> driver = driver_text();
   if (!driver) {
     return driver.error();
@@ -108,23 +108,46 @@ Result<std::unique_ptr<Backend>> make_cuda_backend(int index, ProductPrecision p
   if (index < 0 || index >= count) {
     return not_there(index, count);
   }
-  const CudaDevice device = describe(index);
+  CudaDevice device = describe(index);
   if (!device.problem.empty()) {
     return Error{ErrorKind::kDevice,
                  fmt::format("cuda:{}, {}: {}", index, device.name, device.problem),
                  "build with LATHE_CUDA_ARCHITECTURES for it, or use --device cpu"};
   }
-  try {
-    return open_device(device, products);
-  } catch (const DeviceError& error) {
-    return Error{ErrorKind::kDevice,
-                 fmt::format("cuda:{}, {}, cannot be used: {}", index, device.name, error.what()),
+  return device;
+}
+
+MachineShape machine_of(const CudaDevice& device) {
+  return {.parallelism = device.multiprocessors,
+          .held_bytes = GpuBackend::kHeldBytes + cuda::CudaBackend::kCublasBytes};
+}
+
+std::optional<std::int64_t> cuda_free_bytes(int index) {
+  std::size_t free_bytes = 0;
+  std::size_t total_bytes = 0;
+  if (cudaSetDevice(index) != cudaSuccess ||
+      cudaMemGetInfo(&free_bytes, &total_bytes) != cudaSuccess) {
+    return std::nullopt;
+  }
+  return static_cast<std::int64_t>(free_bytes);
+}
+
+Result<std::unique_ptr<Backend>> make_cuda_backend(int index, ProductPrecision products) {
+  const Result<CudaDevice> device = usable_cuda_device(index);
+  if (!device) {
+    return device.error();
+  }
+  const auto unusable = [&](ErrorKind kind, const char* what) {
+    return Error{kind, fmt::format("cuda:{}, {}, cannot be used: {}", index, device->name, what),
                  "another program may hold its memory (`nvidia-smi`); after an error on the device "
                  "restart this program"};
+  };
+  try {
+    return open_device(*device, products);
+  } catch (const DeviceError& error) {
+    return unusable(ErrorKind::kDevice, error.what());
   } catch (const OutOfMemory& error) {
-    return Error{ErrorKind::kOutOfMemory,
-                 fmt::format("cuda:{}, {}: {}", index, device.name, error.what()),
-                 "another program may hold its memory (`nvidia-smi`)"};
+    return unusable(ErrorKind::kOutOfMemory, error.what());
   }
 }
 

@@ -14,8 +14,8 @@ namespace lathe {
 
 struct CudaDevice {
   int index = 0;
-  std::string name;        // "NVIDIA H200"
-  int capability = 0;      // 90 for compute capability 9.0
+  std::string name;    // "NVIDIA H200"
+  int capability = 0;  // 90 for compute capability 9.0
   int multiprocessors = 0;
   std::int64_t total_bytes = 0;
   std::string problem;  // empty, or why this build cannot use it
@@ -30,7 +30,16 @@ struct CudaReport {
 CudaReport cuda_report();
 
 // kDevice, with the remedy, where device `index` cannot be used: no driver, one too old, a device
-// that is not there, older than the built code, or lost.
+// that is not there, or older than the built code.
+Result<CudaDevice> usable_cuda_device(int index);
+
+// What a back end on the device would be to a plan.
+MachineShape machine_of(const CudaDevice& device);
+
+// Device memory that no program uses; nothing where the device does not say. Costs a context.
+std::optional<std::int64_t> cuda_free_bytes(int index);
+
+// kDevice as above, and where the device is lost or does not give what the back end itself needs.
 Result<std::unique_ptr<Backend>> make_cuda_backend(int index, ProductPrecision products);
 
 }  // namespace lathe

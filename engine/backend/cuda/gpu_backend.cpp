@@ -4,20 +4,16 @@
 #include <utility>
 
 namespace lathe {
-namespace {
-
-Tensor device_block(Allocator& allocator, std::int64_t bytes, const char* name) {
-  const Tag tag{.category = Category::kWorkspace, .layer = "device", .name = name};
-  return {allocator, DType::kF32, Shape{bytes / std::int64_t{sizeof(float)}}, tag};
-}
-
-}  // namespace
-
 GpuBackend::GpuBackend(BackendInfo info, const OpTable& table, std::unique_ptr<MemorySource> memory)
     : Backend(std::move(info), table, std::move(memory)),
-      scratch_(device_block(allocator(), kScratchBytes, "scratch")),
-      results_(device_block(allocator(), kResultCount * std::int64_t{sizeof(double)}, "results")),
+      scratch_(device_block(kScratchBytes, "scratch")),
+      results_(device_block(kHeldBytes - kScratchBytes, "results")),
       host_results_(kResultCount) {}
+
+Tensor GpuBackend::device_block(std::int64_t bytes, const char* name) {
+  const Tag tag{.category = Category::kWorkspace, .layer = "device", .name = name};
+  return {allocator(), DType::kF32, Shape{bytes / std::int64_t{sizeof(float)}}, tag};
+}
 
 double* GpuBackend::result(std::size_t count, std::function<void(std::span<const double>)> take) {
   CHECK(count <= host_results_.size(), "results fit into their buffer");

@@ -31,6 +31,8 @@ class GpuBackend : public Backend {
   // What a back end holds as long as it lives, in the ledger as workspace of "device".
   static constexpr std::int64_t kScratchBytes = 64 << 10;
   static constexpr std::int64_t kResultCount = 2048;
+  static constexpr std::int64_t kHeldBytes =
+      kScratchBytes + kResultCount * std::int64_t{sizeof(double)};
 
   // By a library. m and n are not 0; with a k of 0, c = beta c.
   virtual void gemm(const GemmCall& call) = 0;
@@ -50,6 +52,8 @@ class GpuBackend : public Backend {
   GpuBackend(BackendInfo info, const OpTable& table, std::unique_ptr<MemorySource> memory);
   // All work issued so far is done when it returns; throws DeviceError if some failed.
   virtual void wait_for_device() = 0;
+  // Memory that the back end itself holds, in the ledger.
+  Tensor device_block(std::int64_t bytes, const char* name);
 
  private:
   struct Pending {

@@ -7,9 +7,21 @@ CudaReport cuda_report() {
   return {.built = "none: built without the CUDA toolkit", .driver = "not asked", .devices = {}};
 }
 
-Result<std::unique_ptr<Backend>> make_cuda_backend(int, ProductPrecision) {
+Result<CudaDevice> usable_cuda_device(int) {
   return Error{ErrorKind::kDevice, "this program was built without CUDA",
                "build it where the CUDA toolkit is (cmake --preset cuda-release), or use cpu"};
+}
+
+MachineShape machine_of(const CudaDevice&) {
+  return {};
+}
+
+std::optional<std::int64_t> cuda_free_bytes(int) {
+  return std::nullopt;
+}
+
+Result<std::unique_ptr<Backend>> make_cuda_backend(int index, ProductPrecision) {
+  return usable_cuda_device(index).error();
 }
 
 }  // namespace lathe

@@ -18,12 +18,21 @@ class NoMemory final : public MemorySource {
 
 class MetaBackend final : public Backend {
  public:
-  using Backend::Backend;
+  MetaBackend(BackendInfo info, const OpTable& table)
+      : Backend(std::move(info), table, std::make_unique<NoMemory>()) {
+    if (this->info().held_bytes > 0) {
+      const Tag tag{.category = Category::kWorkspace, .layer = "device", .name = "held"};
+      held_ = allocator().allocate(this->info().held_bytes, tag);
+    }
+  }
   bool computes() const override { return false; }
   void write(TensorRef, const void*, std::int64_t) override {}
   void read(TensorRef, void* to, std::int64_t bytes) override {
     std::memset(to, 0, static_cast<std::size_t>(bytes));
   }
+
+ private:
+  Buffer held_;
 };
 
 template <typename Args>
@@ -47,10 +56,12 @@ constexpr OpTable kTable = make_table();
 
 }  // namespace
 
-std::unique_ptr<Backend> make_meta_backend(int parallelism) {
-  return std::make_unique<MetaBackend>(
-      BackendInfo{.name = "meta", .device = describe_cpu(parallelism), .parallelism = parallelism},
-      kTable, std::make_unique<NoMemory>());
+std::unique_ptr<Backend> make_meta_backend(const MachineShape& machine) {
+  return std::make_unique<MetaBackend>(BackendInfo{.name = "meta",
+                                                   .device = describe_cpu(machine.parallelism),
+                                                   .parallelism = machine.parallelism,
+                                                   .held_bytes = machine.held_bytes},
+                                       kTable);
 }
 
 }  // namespace lathe

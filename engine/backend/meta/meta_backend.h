@@ -8,7 +8,7 @@
 
 namespace lathe {
 
-// `parallelism`: threads of the machine it stands for (sizes of scratch depend on them).
-std::unique_ptr<Backend> make_meta_backend(int parallelism);
+// `machine`: the shape of what it stands for; sizes of scratch depend on it.
+std::unique_ptr<Backend> make_meta_backend(const MachineShape& machine);
 
 }  // namespace lathe

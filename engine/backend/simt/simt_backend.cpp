@@ -34,7 +34,10 @@ constexpr int kMultiprocessors = 2;
 }  // namespace
 
 SimtBackend::SimtBackend(simt::Turns turns)
-    : GpuBackend({.name = "simt", .device = "simulated", .parallelism = kMultiprocessors},
+    : GpuBackend({.name = "simt",
+                  .device = "simulated",
+                  .parallelism = kMultiprocessors,
+                  .held_bytes = kHeldBytes},
                  simt::op_table(), std::make_unique<SystemMemory>()),
       turns_(turns) {}
 

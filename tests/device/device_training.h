@@ -1,0 +1,25 @@
+// What training on a device must do, whatever runs the kernels: learn as the processor does, keep
+// to the plan, repeat itself to the bit.
+#pragma once
+
+#include "engine/backend/backend.h"
+#include "engine/train/train_spec.h"
+
+namespace lathe::test {
+
+// Small models: RMSNorm, rotary positions, SwiGLU, grouped queries; LayerNorm, learned positions,
+// GELU, biases.
+TrainSpec llama_like_spec();
+TrainSpec gpt2_like_spec();
+
+// The losses of `steps` steps on both lie within `relative` of each other, and fall.
+void expect_same_losses(Backend& device, const TrainSpec& spec, std::int64_t steps,
+                        double relative);
+// Two trainings give the same losses and the same parameters, to the bit.
+void expect_repeatable(Backend& device, const TrainSpec& spec, std::int64_t steps);
+// The peak of a step is what the meta back end foretells for the device, by category.
+void expect_planned_peak(Backend& device, const TrainSpec& spec);
+// A step that runs out of memory throws, and with memory again the run goes on.
+void expect_recovery_from_lack_of_memory(Backend& device, const TrainSpec& spec);
+
+}  // namespace lathe::test

@@ -1,0 +1,64 @@
+// Training on a real device: parity with the processor, replay, plan, and what errors leave behind.
+#include <gtest/gtest.h>
+
+#include "tests/device/device_training.h"
+#include "tests/device/gpu.h"
+
+namespace lathe::test {
+namespace {
+
+std::unique_ptr<Backend> device;
+
+TEST(GpuTraining, FiftyStepsHaveTheLossesOfTheProcessor) {
+  expect_same_losses(*device, llama_like_spec(), 50, 1e-3);
+  expect_same_losses(*device, gpt2_like_spec(), 50, 1e-3);
+}
+
+TEST(GpuTraining, LowRankSlotsHaveTheLossesOfTheProcessor) {
+  TrainSpec spec = llama_like_spec();
+  spec.method = {{"low_rank", {{"rank", 8}}}};
+  expect_same_losses(*device, spec, 50, 1e-3);
+}
+
+TEST(GpuTraining, RoundedProductsStayClose) {
+  for (const ProductPrecision products : {ProductPrecision::kTf32, ProductPrecision::kBf16}) {
+    const auto rounding = gpu_backend(products);
+    ASSERT_NE(rounding, nullptr);
+    expect_same_losses(*rounding, llama_like_spec(), 20, 5e-2);
+  }
+}
+
+TEST(GpuTraining, RepeatsItselfToTheBit) {
+  expect_repeatable(*device, llama_like_spec(), 20);
+}
+
+TEST(GpuTraining, KeepsToThePlan) {
+  expect_planned_peak(*device, llama_like_spec());
+  expect_planned_peak(*device, gpt2_like_spec());
+}
+
+TEST(GpuTraining, GoesOnAfterLackOfMemory) {
+  expect_recovery_from_lack_of_memory(*device, llama_like_spec());
+}
+
+// More than the device has: the error names what wanted it, and the device works on.
+TEST(GpuTraining, TooLargeATensorIsAnErrorAndNoMore) {
+  const Tag tag{.category = Category::kWeights, .layer = "huge", .name = "weight"};
+  EXPECT_THROW(Tensor(device->allocator(), DType::kF32, Shape{std::int64_t{1} << 42}, tag),
+               OutOfMemory);
+  expect_repeatable(*device, llama_like_spec(), 1);
+}
+
+}  // namespace
+}  // namespace lathe::test
+
+int main(int argc, char** argv) {
+  testing::InitGoogleTest(&argc, argv);
+  lathe::test::device = lathe::test::gpu_backend();
+  if (lathe::test::device == nullptr) {
+    return lathe::test::kSkipped;
+  }
+  const int failed = RUN_ALL_TESTS();
+  lathe::test::device.reset();
+  return failed;
+}
