@@ -4,6 +4,7 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
+#include <algorithm>
 #include <array>
 #include <string>
 
@@ -16,6 +17,28 @@ constexpr std::uint32_t kMostSteps = 1'000'000;
 PCRE2_SPTR units(std::string_view text) {
   static constexpr std::string_view kEmpty = "";  // PCRE2 wants a pointer even for no text
   return reinterpret_cast<PCRE2_SPTR>(text.empty() ? kEmpty.data() : text.data());
+}
+
+// \s as the published rules' engines read it, Unicode's White_Space. PCRE2's own has U+180E too,
+// which has not been a space since Unicode 6.3. What \Q quotes is no expression.
+std::string with_unicode_spaces(std::string_view rule) {
+  std::string out;
+  for (std::size_t at = 0; at < rule.size();) {
+    const std::string_view two = rule.substr(at, 2);
+    if (two == "\\Q") {
+      const std::size_t end = std::min(rule.find("\\E", at), rule.size());
+      out += rule.substr(at, end - at);
+      at = end;
+    } else if (two == "\\s" || two == "\\S") {
+      out += two == "\\s" ? "\\p{White_Space}" : "\\P{White_Space}";
+      at += 2;
+    } else {
+      const std::size_t length = rule[at] == '\\' ? two.size() : 1;
+      out += rule.substr(at, length);
+      at += length;
+    }
+  }
+  return out;
 }
 
 struct CodeDeleter {
@@ -40,18 +63,18 @@ Pattern& Pattern::operator=(Pattern&&) noexcept = default;
 Pattern::~Pattern() = default;
 
 Result<Pattern> Pattern::compile(std::string_view rule, std::string_view origin) {
+  const std::string expression = with_unicode_spaces(rule);
   int error = 0;
   PCRE2_SIZE offset = 0;
   auto code = std::make_unique<Code>();
-  code->compiled.reset(
-      pcre2_compile(units(rule), rule.size(), PCRE2_UTF | PCRE2_UCP, &error, &offset, nullptr));
+  code->compiled.reset(pcre2_compile(units(expression), expression.size(), PCRE2_UTF | PCRE2_UCP,
+                                     &error, &offset, nullptr));
   if (code->compiled == nullptr) {
     std::array<PCRE2_UCHAR, 160> reason{};
     pcre2_get_error_message(error, reason.data(), reason.size());
     return Error{ErrorKind::kData,
                  std::string(origin) + ": the expression " + std::string(rule.substr(0, 80)) +
-                     " is wrong at " + std::to_string(offset) + ": " +
-                     reinterpret_cast<const char*>(reason.data()),
+                     " is wrong: " + reinterpret_cast<const char*>(reason.data()),
                  "correct the file, or use another tokenizer"};
   }
   pcre2_jit_compile(code->compiled.get(), PCRE2_JIT_COMPLETE);  // without it slower, no less

@@ -15,35 +15,60 @@ constexpr std::string_view kOneDigit = R"(\p{N})";
 constexpr std::string_view kLlama3 =
     R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
 
+// The first name is the one that is written.
+struct NamedRules {
+  std::vector<std::string_view> names;
+  std::vector<std::string_view> rules;
+  bool llama3 = false;
+};
+
+const std::vector<NamedRules>& named_rules() {
+  static const std::vector<NamedRules> all = {
+      {.names = {"deepseek-coder"},
+       .rules = {R"([\r\n])", R"(\s?\p{L}+)", R"(\s?\p{P}+)",
+                 R"([\x{4e00}-\x{9fa5}\x{800}-\x{4e00}\x{ac00}-\x{d7ff}]+)", kOneDigit}},
+      {.names = {"gpt-2", "gpt2"}, .rules = {kGpt2}},
+      {.names = {"llama-bpe", "llama-v3", "llama3"}, .rules = {kLlama3}, .llama3 = true},
+      {.names = {"smollm", "command-r", "refact", "starcoder"}, .rules = {kOneDigit, kGpt2}},
+  };
+  return all;
+}
+
+const NamedRules* find_rules(std::string_view name) {
+  for (const NamedRules& one : named_rules()) {
+    if (std::find(one.names.begin(), one.names.end(), name) != one.names.end()) {
+      return &one;
+    }
+  }
+  return nullptr;
+}
+
 }  // namespace
 
 Result<std::vector<std::string_view>> pre_tokenizer_rules(std::string_view name) {
-  if (name == "gpt-2" || name == "gpt2") {
-    return std::vector<std::string_view>{kGpt2};
+  if (const NamedRules* found = find_rules(name); found != nullptr) {
+    return found->rules;
   }
-  if (name == "smollm" || name == "starcoder" || name == "command-r" || name == "refact") {
-    return std::vector<std::string_view>{kOneDigit, kGpt2};
+  std::string known;
+  for (const NamedRules& one : named_rules()) {
+    for (const std::string_view spelling : one.names) {
+      known += (known.empty() ? "" : ", ") + std::string(spelling);
+    }
   }
-  if (name == "llama-bpe" || name == "llama3" || name == "llama-v3") {
-    return std::vector<std::string_view>{kLlama3};
-  }
-  if (name == "deepseek-coder") {
-    return std::vector<std::string_view>{R"([\r\n])", R"(\s?\p{L}+)", R"(\s?\p{P}+)",
-                                         R"([\x{4e00}-\x{9fa5}\x{800}-\x{4e00}\x{ac00}-\x{d7ff}]+)",
-                                         kOneDigit};
-  }
-  return Error{
-      ErrorKind::kData,
-      "the tokenizer cuts words by the rule " + std::string(name) + ", which is not known",
-      "known are gpt-2, smollm, starcoder, llama-bpe and deepseek-coder; convert the model "
-      "with its tokenizer.json"};
+  return Error{ErrorKind::kData,
+               "the tokenizer cuts words by the rule " + std::string(name) + ", which is not known",
+               "known are " + known + "; convert the model with its tokenizer.json"};
+}
+
+bool pre_tokenizer_is_llama3(std::string_view name) {
+  const NamedRules* found = find_rules(name);
+  return found != nullptr && found->llama3;
 }
 
 std::string pre_tokenizer_name(const std::vector<std::string>& rules) {
-  for (const char* name : {"gpt-2", "smollm", "llama-bpe", "deepseek-coder"}) {
-    const auto known = pre_tokenizer_rules(name).value();
-    if (std::equal(rules.begin(), rules.end(), known.begin(), known.end())) {
-      return name;
+  for (const NamedRules& one : named_rules()) {
+    if (std::equal(rules.begin(), rules.end(), one.rules.begin(), one.rules.end())) {
+      return std::string(one.names.front());
     }
   }
   return "";

@@ -18,6 +18,10 @@ namespace lathe {
 // kData for a name that is not known.
 Result<std::vector<std::string_view>> pre_tokenizer_rules(std::string_view name);
 
+// Whether the tokenizers of that name leave a word that is a token unmerged and begin texts with
+// bos where their file does not say; false for names that are not known.
+bool pre_tokenizer_is_llama3(std::string_view name);
+
 // The name of these rules; empty where they have none.
 std::string pre_tokenizer_name(const std::vector<std::string>& rules);
 

@@ -172,7 +172,7 @@ void write_byte_level(const GgufVocabulary& vocabulary, const std::vector<std::s
                        {"end_of_word_suffix", nullptr},
                        {"fuse_unk", false},
                        {"byte_fallback", false},
-                       {"ignore_merges", vocabulary.pre == "llama-bpe"},
+                       {"ignore_merges", pre_tokenizer_is_llama3(vocabulary.pre)},
                        {"vocab", vocab_json(vocabulary)},
                        {"merges", std::move(merges)}};
 }

@@ -7,7 +7,6 @@
 #include "engine/base/json.h"
 #include "engine/tokenizer/byte_alphabet.h"
 #include "engine/tokenizer/gguf_vocabulary.h"
-#include "engine/tokenizer/pre_tokenizer.h"
 #include "engine/tokenizer/tokenizer_json.h"
 #include "engine/tokenizer/utf8.h"
 
@@ -52,15 +51,6 @@ std::string refusal(const Json& document) {
   const auto tokenizer = read_tokenizer_json(document.dump(), "", "tokenizer.json");
   EXPECT_FALSE(tokenizer.ok());
   return tokenizer ? "" : tokenizer.error().text();
-}
-
-std::vector<std::string> words(std::string_view rule, std::string_view text) {
-  const auto rules = pre_tokenizer_rules(rule);
-  const auto splitter = PreTokenizer::compile(*rules, "test");
-  Matcher matcher;
-  std::vector<std::string_view> found;
-  splitter->split(matcher, text, found);
-  return {found.begin(), found.end()};
 }
 
 TEST(ByteLevelBpe, LowestRanksMergeFirst) {
@@ -116,16 +106,6 @@ TEST(ByteLevelBpe, GeneratedTextComesInWholeCharacters) {
   EXPECT_EQ(stream.push(0xE2), "");
   EXPECT_EQ(stream.finish(), "\xEF\xBF\xBD");
   EXPECT_EQ(stream.finish(), "");
-}
-
-TEST(PreTokenizers, CutAsTheirModelsDo) {
-  EXPECT_THAT(words("gpt-2", "I'm 42\n\n  ok!?"),
-              ElementsAre("I", "'m", " 42", "\n\n ", " ok", "!?"));
-  EXPECT_THAT(words("smollm", "a 42"), ElementsAre("a", " ", "4", "2"));
-  EXPECT_THAT(words("llama-bpe", "I'LL 12345\r\n\nx(y"),
-              ElementsAre("I", "'LL", " ", "123", "45", "\r\n\n", "x", "(y"));
-  EXPECT_FALSE(pre_tokenizer_rules("bloom").ok());
-  EXPECT_THAT(pre_tokenizer_rules("bloom").error().text(), HasSubstr("bloom"));
 }
 
 // LLaMA 2: "▁" for spaces, one before the text, bytes as the last resort.
@@ -258,15 +238,31 @@ TEST(GgufVocabularies, LlamaGoesThroughSentencePiece) {
   EXPECT_EQ((*tokenizer)->vocab_size(), 264);
 }
 
-TEST(GgufVocabularies, Gpt2IsByteLevel) {
+GgufVocabulary byte_vocabulary(const std::string& pre) {
   GgufVocabulary vocabulary;
   vocabulary.model = "gpt2";
-  vocabulary.pre = "smollm";
+  vocabulary.pre = pre;
   vocabulary.origin = "x.gguf";
   for (int byte = 0; byte < 256; ++byte) {
     vocabulary.tokens.push_back(byte_symbol(static_cast<unsigned char>(byte)));
     vocabulary.types.push_back(1);
   }
+  return vocabulary;
+}
+
+TEST(GgufVocabularies, LlamaThreeKeepsWholeWordsByAllItsNames) {
+  for (const auto& [pre, expected] :
+       {std::pair("llama-bpe", Ids{256}), std::pair("llama3", Ids{256}),
+        std::pair("llama-v3", Ids{256}), std::pair("gpt-2", Ids{'a', 'b'})}) {
+    GgufVocabulary vocabulary = byte_vocabulary(pre);
+    vocabulary.tokens.emplace_back("ab");  // which no merge makes
+    vocabulary.types.push_back(1);
+    EXPECT_EQ((*make_tokenizer(vocabulary))->encode("ab"), expected) << pre;
+  }
+}
+
+TEST(GgufVocabularies, Gpt2IsByteLevel) {
+  GgufVocabulary vocabulary = byte_vocabulary("smollm");
   vocabulary.tokens.insert(vocabulary.tokens.end(), {"42", "<|im_end|>"});
   vocabulary.types.insert(vocabulary.types.end(), {1, 3});
   vocabulary.merges = {"4 2"};
