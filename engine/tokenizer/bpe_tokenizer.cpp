@@ -21,6 +21,11 @@ std::string byte_token(unsigned byte) {
   return text.data();
 }
 
+// Text in UTF-8 has none of them, and some published vocabularies no token for them.
+bool is_in_utf8(unsigned byte) {
+  return byte < 0xC0 || (byte > 0xC1 && byte < 0xF5);
+}
+
 std::string replaced(std::string_view text, std::string_view from, std::string_view to) {
   std::string out;
   for (std::size_t at = 0; at < text.size();) {
@@ -43,8 +48,7 @@ class BpeTokenizer final : public TextTokenizer {
         marks_(parts_.marks) {
     set_special(parts_.special);
     for (unsigned byte = 0; byte < 256; ++byte) {
-      byte_ids_[byte] = merger_.find(parts_.bytes ? byte_symbol(static_cast<unsigned char>(byte))
-                                                  : byte_token(byte));
+      byte_ids_[byte] = byte_id(byte);
       if (!parts_.bytes && byte_ids_[byte] >= 0) {
         bytes_of_ids_.emplace(byte_ids_[byte], static_cast<char>(byte));
       }
@@ -75,6 +79,15 @@ class BpeTokenizer final : public TextTokenizer {
  private:
   friend class BpeEncoder;
 
+  // A mark that is spelled like a byte's token stands for its own characters.
+  std::int32_t byte_id(unsigned byte) const {
+    if (!parts_.bytes) {
+      return parts_.bytes_as_last_resort ? merger_.find(byte_token(byte)) : -1;
+    }
+    const std::int32_t id = merger_.find(byte_symbol(static_cast<unsigned char>(byte)));
+    return marks_.find(id) == nullptr ? id : -1;
+  }
+
   BpeParts parts_;
   BpeMerger merger_;
   PreTokenizer splitter_;
@@ -86,7 +99,7 @@ class BpeTokenizer final : public TextTokenizer {
 
 Result<void> BpeTokenizer::check() const {
   for (unsigned byte = 0; byte < 256; ++byte) {
-    if (byte_ids_[byte] < 0 && special().unknown < 0) {
+    if (byte_ids_[byte] < 0 && special().unknown < 0 && (is_in_utf8(byte) || !parts_.bytes)) {
       return Error{
           ErrorKind::kData,
           parts_.origin + ": the vocabulary has no token for the byte " + byte_token(byte) +
@@ -140,14 +153,16 @@ class BpeEncoder final : public TextEncoder {
   void encode_text(std::string_view text, bool first, std::vector<std::int32_t>& out) {
     const BpeParts& parts = tokenizer_.parts_;
     if (parts.bytes) {
-      if (parts.space_before_text && first && text.front() != ' ') {
+      if (parts.space_before_text && text.front() != ' ') {
         prepared_.assign(1, ' ');
         prepared_ += text;
         text = prepared_;
       }
     } else {
-      const bool padded = parts.first_space == FirstSpace::kAlways ||
-                          (parts.first_space == FirstSpace::kFirst && first);
+      const bool has_space = text.front() == ' ' || text.starts_with(kSpaceSymbol);
+      const bool padded = (parts.first_space == FirstSpace::kAlways ||
+                           (parts.first_space == FirstSpace::kFirst && first)) &&
+                          !(parts.first_space_once && has_space);
       prepared_ = padded ? kSpaceSymbol : std::string_view();
       prepared_ += replaced(text, " ", kSpaceSymbol);
       text = prepared_;
@@ -210,15 +225,30 @@ class BpeEncoder final : public TextEncoder {
         return;
       }
     }
-    const std::int32_t unknown = tokenizer_.special().unknown;
+    const std::size_t had = ids.size();
     for (const char byte : symbol) {
-      const std::int32_t id = tokenizer_.byte_ids_[static_cast<unsigned char>(byte)];
-      if (id >= 0) {
-        ids.push_back(id);
-      } else if (!tokenizer_.parts_.joins_unknown || ids.empty() || ids.back() != unknown) {
-        ids.push_back(unknown);
+      const std::int32_t id = byte_id(byte);
+      if (id < 0) {
+        ids.resize(had);
+        append_unknown(ids);
+        return;
       }
+      ids.push_back(id);
     }
+  }
+
+  // Without an id for it, what any reader of broken text puts there: U+FFFD.
+  void append_unknown(std::vector<std::int32_t>& ids) const {
+    const std::int32_t unknown = tokenizer_.special().unknown;
+    if (unknown < 0) {
+      ids.insert(ids.end(), {byte_id('\xEF'), byte_id('\xBF'), byte_id('\xBD')});
+    } else if (!tokenizer_.parts_.joins_unknown || ids.empty() || ids.back() != unknown) {
+      ids.push_back(unknown);
+    }
+  }
+
+  std::int32_t byte_id(char byte) const {
+    return tokenizer_.byte_ids_[static_cast<unsigned char>(byte)];
   }
 
   const BpeTokenizer& tokenizer_;

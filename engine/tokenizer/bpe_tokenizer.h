@@ -23,8 +23,10 @@ struct BpeParts {
   std::vector<std::string> rules;               // of the pre-tokenizer; none: a text is one word
   bool bytes = true;                            // tokens are written in the byte alphabet
   bool whole_words_first = false;               // a word that is a token is not merged (LLaMA 3)
+  bool bytes_as_last_resort = true;             // characters: else what has no token is unknown
   bool space_before_text = false;               // of ByteLevel's add_prefix_space
   FirstSpace first_space = FirstSpace::kNever;  // characters: "▁" before a text
+  bool first_space_once = false;                // but not before one that begins with a space
   bool joins_unknown = false;                   // unknown characters in a row are one id
   SpecialTokens special;
   std::string origin;  // the file, for errors

@@ -6,8 +6,40 @@
 namespace lathe {
 namespace {
 
-bool is_space(char byte) {
-  return byte == ' ' || (byte >= '\t' && byte <= '\r');
+// Unicode's White_Space: in published files a mark takes all of it, not only what ASCII has.
+constexpr std::array<std::string_view, 25> kSpaces = {
+    "\t",           "\n",           "\v",           "\f",           "\r",           " ",
+    "\xC2\x85",     "\xC2\xA0",     "\xE1\x9A\x80", "\xE2\x80\x80", "\xE2\x80\x81", "\xE2\x80\x82",
+    "\xE2\x80\x83", "\xE2\x80\x84", "\xE2\x80\x85", "\xE2\x80\x86", "\xE2\x80\x87", "\xE2\x80\x88",
+    "\xE2\x80\x89", "\xE2\x80\x8A", "\xE2\x80\xA8", "\xE2\x80\xA9", "\xE2\x80\xAF", "\xE2\x81\x9F",
+    "\xE3\x80\x80"};
+
+std::size_t spaces_at_start(std::string_view text) {
+  std::size_t length = 0;
+  for (bool more = true; more;) {
+    more = false;
+    for (const std::string_view space : kSpaces) {
+      if (text.substr(length).starts_with(space)) {
+        length += space.size();
+        more = true;
+      }
+    }
+  }
+  return length;
+}
+
+std::size_t spaces_at_end(std::string_view text) {
+  std::size_t length = 0;
+  for (bool more = true; more;) {
+    more = false;
+    for (const std::string_view space : kSpaces) {
+      if (text.substr(0, text.size() - length).ends_with(space)) {
+        length += space.size();
+        more = true;
+      }
+    }
+  }
+  return length;
 }
 
 }  // namespace
@@ -46,18 +78,14 @@ std::vector<MarkFinder::Piece> MarkFinder::cut(std::string_view text, bool speci
       ++at;
       continue;
     }
-    std::size_t end = at;
-    while (mark->strips_left && end > begin && is_space(text[end - 1])) {
-      --end;
-    }
-    if (end > begin) {
-      pieces.push_back({text.substr(begin, end - begin), nullptr});
+    std::string_view before = text.substr(begin, at - begin);
+    before.remove_suffix(mark->strips_left ? spaces_at_end(before) : 0);
+    if (!before.empty()) {
+      pieces.push_back({before, nullptr});
     }
     pieces.push_back({text.substr(at, mark->text.size()), mark});
     at += mark->text.size();
-    while (mark->strips_right && at < text.size() && is_space(text[at])) {
-      ++at;
-    }
+    at += mark->strips_right ? spaces_at_start(text.substr(at)) : 0;
     begin = at;
   }
   if (begin < text.size()) {

@@ -88,6 +88,12 @@ Result<PortableVocabulary> portable_vocabulary(const BpeParts& parts) {
       out.losses.emplace_back(
           "a space is put before the text after each mark, not the first alone");
     }
+    if (parts.first_space_once && vocabulary.add_space_prefix) {
+      out.losses.emplace_back("a space is put before a text that begins with one, too");
+    }
+    if (!parts.bytes_as_last_resort) {
+      out.losses.emplace_back("characters without a token become bytes, not the unknown token");
+    }
     set_scores(parts, vocabulary);
     return out;
   }
@@ -99,7 +105,7 @@ Result<PortableVocabulary> portable_vocabulary(const BpeParts& parts) {
   if (parts.space_before_text) {
     return unportable(parts.origin, "it puts a space before a text, which that format cannot say");
   }
-  if (parts.whole_words_first != (vocabulary.pre == "llama-bpe")) {
+  if (parts.whole_words_first != pre_tokenizer_is_llama3(vocabulary.pre)) {
     out.losses.emplace_back("whether a word that is a token is merged follows the rule's name");
   }
   for (const auto& [left, right] : parts.merges) {

@@ -75,6 +75,10 @@ class Reader {
         refuse(std::string("its model sets ") + key + ", which is not known here");
       }
     }
+    const auto unknown = model.find("unk_token");
+    if (unknown != model.end() && unknown->is_string()) {
+      unknown_ = unknown->get<std::string>();
+    }
     for (const auto& [token, id] : member(model, "vocab").items()) {
       put_token(id_of(id), token);
     }
@@ -82,11 +86,8 @@ class Reader {
       read_merge(merge);
     }
     parts_.whole_words_first = flag(model, "ignore_merges", false);
+    parts_.bytes_as_last_resort = flag(model, "byte_fallback", false);
     parts_.joins_unknown = flag(model, "fuse_unk", false);
-    const auto unknown = model.find("unk_token");
-    if (unknown != model.end() && unknown->is_string()) {
-      unknown_ = unknown->get<std::string>();
-    }
   }
 
   void put_token(std::int32_t id, const std::string& token) {
@@ -149,6 +150,9 @@ class Reader {
     } else if (type == "ByteLevel") {
       parts_.bytes = true;
       parts_.space_before_text = flag(splitter, "add_prefix_space", true);
+      if (parts_.space_before_text && !parts_.rules.empty()) {
+        refuse("its ByteLevel sets add_prefix_space behind other rules, which is not known here");
+      }
       if (flag(splitter, "use_regex", true)) {
         parts_.rules.emplace_back(pre_tokenizer_rules("gpt-2")->front());
       }
@@ -188,6 +192,7 @@ class Reader {
       refuse("its Metaspace replaces by something else than U+2581, or splits; that is not known");
     }
     const std::string scheme = metaspace.value("prepend_scheme", "always");
+    parts_.first_space_once = true;
     parts_.first_space = scheme == "never"   ? FirstSpace::kNever
                          : scheme == "first" ? FirstSpace::kFirst
                                              : FirstSpace::kAlways;
@@ -199,6 +204,9 @@ class Reader {
       mark.id = id_of(member(one, "id"));
       mark.text = text(one, "content");
       mark.special = flag(one, "special", false);
+      if (flag(one, "single_word", false)) {
+        refuse("its token " + mark.text + " sets single_word, which is not known here");
+      }
       mark.strips_left = flag(one, "lstrip", false);
       mark.strips_right = flag(one, "rstrip", false);
       parts_.marks.push_back(std::move(mark));
