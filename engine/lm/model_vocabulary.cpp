@@ -5,6 +5,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "engine/tokenizer/pre_tokenizer.h"
 #include "engine/tokenizer/sentencepiece_tokenizer.h"
 #include "engine/tokenizer/tokenizer_json.h"
 
@@ -73,12 +74,12 @@ GgufVocabulary stored_vocabulary(const GgufFile& file, const std::string& origin
     std::transform(types->begin(), types->end(), std::back_inserter(vocabulary.types),
                    [](std::int64_t type) { return static_cast<std::int32_t>(type); });
   }
-  const bool pieces = vocabulary.model == "llama";
+  const bool begins = vocabulary.model == "llama" || pre_tokenizer_is_llama3(vocabulary.pre);
   vocabulary.special = {.bos = id_of(file, root + "bos_token_id"),
                         .eos = id_of(file, root + "eos_token_id"),
                         .pad = id_of(file, root + "padding_token_id"),
                         .unknown = id_of(file, root + "unknown_token_id"),
-                        .add_bos = flag_of(file, root + "add_bos_token", pieces),
+                        .add_bos = flag_of(file, root + "add_bos_token", begins),
                         .add_eos = flag_of(file, root + "add_eos_token", false)};
   vocabulary.add_space_prefix = flag_of(file, root + "add_space_prefix", true);
   vocabulary.origin = origin;

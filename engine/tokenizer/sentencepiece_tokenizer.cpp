@@ -4,6 +4,7 @@
 
 #include <sentencepiece_processor.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "engine/tokenizer/mark_finder.h"
@@ -47,7 +48,7 @@ class SentencePieceTokenizer final : public TextTokenizer {
   std::vector<Mark> control_pieces() const {
     std::vector<Mark> marks;
     for (int id = 0; id < processor_->GetPieceSize(); ++id) {
-      if (processor_->IsControl(id)) {
+      if (processor_->IsControl(id) || processor_->IsUnknown(id)) {
         marks.push_back({.text = processor_->IdToPiece(id), .id = id});
       }
     }
@@ -155,24 +156,38 @@ Result<std::unique_ptr<sentencepiece::SentencePieceProcessor>> load(std::string_
   return processor;
 }
 
+// The library wants exactly one. Files call padding unknown too, and the unknown token a control
+// token (Phi 3), but one key names it; without the key it is the first of the type, else the first.
+std::int32_t unknown_piece(const GgufVocabulary& vocabulary) {
+  if (vocabulary.special.unknown >= 0) {
+    return vocabulary.special.unknown;
+  }
+  const auto found = std::find(vocabulary.types.begin(), vocabulary.types.end(), kUnknownToken);
+  return found == vocabulary.types.end()
+             ? 0
+             : static_cast<std::int32_t>(found - vocabulary.types.begin());
+}
+
 }  // namespace
 
 std::string sentencepiece_model(const GgufVocabulary& vocabulary) {
   Message model;
-  std::int32_t unknown = vocabulary.special.unknown;
+  const std::int32_t unknown = unknown_piece(vocabulary);
   for (std::size_t id = 0; id < vocabulary.tokens.size(); ++id) {
     Message piece;
     piece.text(1, vocabulary.tokens[id]);
     piece.real(2, vocabulary.scores.empty() ? 0.0f : vocabulary.scores[id]);
-    const std::int32_t type = vocabulary.types.empty() ? kNormalToken : vocabulary.types[id];
+    std::int32_t type = vocabulary.types.empty() ? kNormalToken : vocabulary.types[id];
+    type = static_cast<std::int32_t>(id) == unknown ? kUnknownToken
+           : type == kUnknownToken                  ? kUnusedToken
+                                                    : type;
     piece.number(3, static_cast<std::uint64_t>(type));
-    unknown = type == kUnknownToken ? static_cast<std::int32_t>(id) : unknown;
     model.message(1, piece);
   }
   Message trainer;
   trainer.number(3, 2);   // model_type BPE
   trainer.number(35, 1);  // byte_fallback
-  trainer.number(40, id_field(unknown < 0 ? 0 : unknown));
+  trainer.number(40, id_field(unknown));
   trainer.number(41, id_field(vocabulary.special.bos));
   trainer.number(42, id_field(vocabulary.special.eos));
   trainer.number(43, id_field(vocabulary.special.pad));

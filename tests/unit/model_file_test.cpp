@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/lm/language_model.h"
+#include "engine/lm/model_vocabulary.h"
 #include "tests/support/model_folder.h"
 
 namespace lathe {
@@ -148,6 +149,24 @@ TEST(LanguageModel, StoredAndFloatFormsComputeTheSameLogits) {
   }
   EXPECT_EQ(logits[0], logits[1]);
   EXPECT_NE(logits[0][0], 0.0f);
+}
+
+// Files of a vocabulary alone, without the key that says whether a text begins with bos.
+TEST(ModelFile, TheVocabularysKindSaysWhetherTextsBeginWithBos) {
+  const ModelFolder folder = folder_for_test();
+  const std::filesystem::path path = folder.path() / "vocabulary.gguf";
+  for (const auto& [model, pre, expected] :
+       {std::tuple("llama", "default", true), std::tuple("gpt2", "llama-bpe", true),
+        std::tuple("gpt2", "llama3", true), std::tuple("gpt2", "gpt-2", false)}) {
+    GgufWriter writer;
+    writer.set_text("tokenizer.ggml.model", model);
+    writer.set_text("tokenizer.ggml.pre", pre);
+    ASSERT_TRUE(writer.open(path).ok());
+    ASSERT_TRUE(writer.commit().ok());
+    const auto file = GgufFile::open(path);
+    ASSERT_TRUE(file.ok()) << file.error().text();
+    EXPECT_EQ(stored_vocabulary(*file, "x").special.add_bos, expected) << pre;
+  }
 }
 
 }  // namespace

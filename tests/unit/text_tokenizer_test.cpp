@@ -238,6 +238,23 @@ TEST(GgufVocabularies, LlamaGoesThroughSentencePiece) {
   EXPECT_EQ((*tokenizer)->vocab_size(), 264);
 }
 
+// Phi 3's files call the unknown token a control token, and padding unknown.
+TEST(GgufVocabularies, TheKeySaysWhichTokenIsTheUnknownOne) {
+  GgufVocabulary vocabulary = llama_vocabulary();
+  vocabulary.types[0] = 3;
+  for (const char* padding : {"[PAD264]", "[PAD265]"}) {
+    vocabulary.tokens.emplace_back(padding);
+    vocabulary.scores.push_back(-1000);
+    vocabulary.types.push_back(2);
+  }
+  vocabulary.special.unknown = 0;
+  const auto tokenizer = make_tokenizer(vocabulary);
+  ASSERT_TRUE(tokenizer.ok()) << tokenizer.error().text();
+  EXPECT_EQ((*tokenizer)->special().unknown, 0);
+  EXPECT_EQ((*tokenizer)->encode("ab<unk>", true), (Ids{1, 259, 0}));
+  EXPECT_EQ((*tokenizer)->decode((*tokenizer)->encode("ab[PAD264]")), "ab[PAD264]");
+}
+
 GgufVocabulary byte_vocabulary(const std::string& pre) {
   GgufVocabulary vocabulary;
   vocabulary.model = "gpt2";
