@@ -3,6 +3,8 @@ import json
 import os
 import subprocess
 import sys
+import sysconfig
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -98,6 +100,30 @@ def prose():
     """English of the Python documentation, as the standard library carries it."""
     from pydoc_data.topics import topics
     return "\n\n".join(topics[name] for name in sorted(topics))
+
+
+def given_text():
+    """Rows of at most a thousand characters: Python's sources, this project's, every character of an
+    old Unicode (which every library knows) among letters, digits, signs and spaces, and encyclopedia
+    articles where LATHE_DATA names their folder."""
+    root = HERE.parents[1]
+    files = sorted(Path(sysconfig.get_path("stdlib")).glob("*.py"))[:60]
+    files += sorted((root / "docs").glob("*.md")) + sorted((root / "engine/tokenizer").glob("*.*"))
+    if os.environ.get("LATHE_DATA"):
+        data = Path(os.environ["LATHE_DATA"])
+        files += [data / "wikitext2/wiki.valid.tokens", data / "wiki_demo/wiki_demo.txt"]
+    texts = [ALL_SORTS, *(file.read_bytes().decode("utf-8") for file in files)]
+    old = unicodedata.ucd_3_2_0
+    known = [chr(code) for code in range(0x30000) if old.category(chr(code)) not in ("Cn", "Cs", "Co")]
+    texts.append("".join(f"a{c}b {c}{c} 1{c}2 '{c} !{c}!" for c in known if not is_common_ideograph(c)))
+    return [text[at:at + 1000] for text in texts for at in range(0, len(text), 1000)]
+
+
+def is_common_ideograph(character):
+    """Most of them, of which one in a hundred is enough."""
+    code = ord(character)
+    ideograph = 0x3400 <= code < 0xA000 or 0xAC00 <= code < 0xD7A4 or code >= 0x20000
+    return ideograph and code % 100 != 0
 
 
 # Characters that word rules, byte alphabets and normalisers treat differently.

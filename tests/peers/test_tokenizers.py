@@ -1,5 +1,10 @@
 """Tokenizers as Lathe wrote them: the same ids in transformers, llama.cpp and Lathe, and back."""
+import os
+import shutil
+from pathlib import Path
+
 import pytest
+import sentencepiece
 import torch
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from tokenizers.processors import TemplateProcessing
@@ -30,8 +35,9 @@ def train(tokenizer, alphabet, marks):
     tokenizer.train_from_iterator([peer.prose()[:300_000], peer.ALL_SORTS], trainer)
 
 
-def characters():
-    """LLaMA 2's kind: characters, then bytes; a text begins with a space and <s>."""
+def characters(metaspace=False):
+    """LLaMA 2's kind: characters, then bytes; a text begins with a space and <s>. The space comes from
+    a normalizer or, as transformers writes it since version 5, from a Metaspace."""
     tokenizer = Tokenizer(models.BPE(unk_token="<unk>", fuse_unk=True, byte_fallback=True))
     tokenizer.normalizer = normalizers.Sequence(
         [normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
@@ -39,6 +45,9 @@ def characters():
     tokenizer.pre_tokenizer = pre_tokenizers.Split("▁", "merged_with_next")
     train(tokenizer, [], ["<unk>", *MARKS] + [f"<0x{byte:02X}>" for byte in range(256)])
     tokenizer.pre_tokenizer = None
+    if metaspace:
+        tokenizer.normalizer = None
+        tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="always", split=False)
     tokenizer.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(),
                                            decoders.Fuse(), decoders.Strip(" ", 1, 0)])
     tokenizer.post_processor = TemplateProcessing(
@@ -57,6 +66,7 @@ KINDS = {
     "llama3": lambda: byte_level([pre_tokenizers.Split(Regex(LLAMA3), "isolated"),
                                   plain_bytes(use_regex=False)], ignore_merges=True),
     "llama2": characters,
+    "llama2-metaspace": lambda: characters(metaspace=True),
 }
 
 
@@ -70,16 +80,21 @@ def unmark_bytes(folder):
     path.write_text(json.dumps(document, ensure_ascii=False), encoding="utf-8")
 
 
+def tiny_model(folder, vocab_size):
+    """Random weights: a folder that Lathe opens, whatever its tokenizer."""
+    torch.manual_seed(1)
+    LlamaForCausalLM(LlamaConfig(
+        vocab_size=vocab_size, hidden_size=64, intermediate_size=96, num_hidden_layers=1,
+        num_attention_heads=2, max_position_embeddings=4096)).save_pretrained(folder)
+
+
 @pytest.fixture(params=KINDS, scope="module")
 def model(request, tmp_path_factory):
     """A folder with a small random model and a tokenizer of the kind, as transformers saves it."""
     folder = tmp_path_factory.mktemp(request.param)
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=KINDS[request.param](), bos_token="<s>",
                                         eos_token="</s>", chat_template=TEMPLATE)
-    torch.manual_seed(1)
-    LlamaForCausalLM(LlamaConfig(
-        vocab_size=VOCAB, hidden_size=64, intermediate_size=96, num_hidden_layers=1,
-        num_attention_heads=2, max_position_embeddings=4096)).save_pretrained(folder / "original")
+    tiny_model(folder / "original", VOCAB)
     tokenizer.save_pretrained(folder / "original")
     unmark_bytes(folder / "original")
     return folder
@@ -110,6 +125,61 @@ def test_ids_are_the_same_everywhere(model):
         assert llama.tokens(text) == expected
     assert back.chat_template == TEMPLATE
     assert (back.bos_token, back.eos_token) == ("<s>", "</s>")
+
+
+def compare_all(path, expected_ids, folder, rows=None):
+    """Lathe's ids on every row of the text, against a function that gives the expected ones."""
+    rows = rows or peer.given_text()
+    different, tokens = [], 0
+    found = peer.lathe_logits(path, [{"text": row} for row in rows], folder, last=True)
+    for row, (ids, _) in zip(rows, found, strict=True):
+        expected = expected_ids(row)
+        tokens += len(expected)
+        if ids != expected:
+            different.append(row)
+    assert not different, f"{len(different)} of {len(rows)} rows differ, the first: {different[0]!r}"
+    peer.tell(f"{path.name} of {folder.name}",
+              f"{tokens} ids of {sum(map(len, rows))} characters are equal")
+
+
+def as_plain_text(tokenizer):
+    """A mark that a text happens to have is text in it, as in Lathe's rows of text."""
+    return lambda row: tokenizer(row, split_special_tokens=True).input_ids
+
+
+def test_ids_of_all_of_a_text(model):
+    original = AutoTokenizer.from_pretrained(model / "original")
+    compare_all(model / "original", as_plain_text(original), model)
+
+
+def test_ids_of_all_of_a_text_in_smollm2(exports, tmp_path):
+    """SmolLM2's tokenizer beside a model that is quick to run."""
+    folder = tmp_path / "smollm2"
+    tokenizer = AutoTokenizer.from_pretrained(exports["hf-f32"])
+    tiny_model(folder, len(tokenizer))
+    for file in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(exports["hf-f32"] / file, folder)
+    compare_all(folder, as_plain_text(tokenizer), tmp_path)
+
+
+def test_ids_of_all_of_a_text_in_sentencepiece(tmp_path):
+    """A folder with a tokenizer.model alone, against the library: LLaMA 2's where it is there, else one
+    trained here. Transformers orders merges by id where it converts such a file itself, and so cuts
+    runs of spaces as LLaMA 2's scores do not."""
+    folder = tmp_path / "pieces"
+    folder.mkdir()
+    data = os.environ.get("LATHE_DATA")
+    if data:
+        shutil.copy(Path(data) / "llama2_tokenizer/tokenizer.model", folder)
+    else:
+        (tmp_path / "prose.txt").write_text(peer.prose()[:300_000], encoding="utf-8")
+        sentencepiece.SentencePieceTrainer.train(
+            input=str(tmp_path / "prose.txt"), model_prefix=str(folder / "tokenizer"),
+            vocab_size=VOCAB, model_type="bpe", byte_fallback=True, split_digits=True,
+            normalization_rule_name="identity", remove_extra_whitespaces=False)
+    pieces = sentencepiece.SentencePieceProcessor(model_file=str(folder / "tokenizer.model"))
+    tiny_model(folder, pieces.vocab_size())
+    compare_all(folder, lambda row: pieces.encode(row, add_bos=True), tmp_path)
 
 
 def test_ids_of_smollm(exports):
