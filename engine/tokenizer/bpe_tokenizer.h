@@ -32,7 +32,7 @@ struct BpeParts {
   std::string origin;  // the file, for errors
 };
 
-// kData where the parts do not fit together: a byte or a mark without an id, a token twice, a merge
+// kData where the parts do not fit together: a byte of UTF-8 without an id, a token twice, a merge
 // of unknown tokens, a rule that is no expression.
 Result<std::unique_ptr<TextTokenizer>> make_bpe_tokenizer(BpeParts parts);
 

@@ -1,4 +1,4 @@
-// A regular expression over UTF-8 text with Unicode classes, through PCRE2.
+// A regular expression over UTF-8 text with Unicode classes, through PCRE2; \s is White_Space.
 #pragma once
 
 #include <cstddef>
