@@ -12,38 +12,38 @@
 namespace lathe::conformance {
 namespace {
 
-// Elements before and behind each tensor, and what they hold.
-constexpr std::int64_t kGuard = 64;
+// What the elements before and behind each tensor hold.
 constexpr std::uint32_t kGuardBits = 0x7fc0dead;
 
 using Words = std::vector<std::uint32_t>;
 
-Words initial_words(const Operand& operand) {
+Words initial_words(const Operand& operand, std::int64_t guard) {
   const auto count =
       static_cast<std::size_t>((size_bytes(operand.dtype, operand.shape.elements()) + 3) / 4);
-  Words words(count + 2 * kGuard, kGuardBits);
+  const auto first = static_cast<std::size_t>(guard);
+  Words words(count + 2 * first, kGuardBits);
   if (is_packed(operand.dtype)) {
-    std::memcpy(words.data() + kGuard, operand.stored.data(), operand.stored.size());
+    std::memcpy(words.data() + first, operand.stored.data(), operand.stored.size());
     return words;
   }
   for (std::size_t i = 0; i < count; ++i) {
     float value = std::numeric_limits<float>::quiet_NaN();
     if (operand.dtype == DType::kI32 && operand.role != Role::kOutput) {
-      std::memcpy(&words[kGuard + i], &operand.ids[i], 4);
+      std::memcpy(&words[first + i], &operand.ids[i], 4);
       continue;
     }
     if (operand.role != Role::kOutput) {
       value = operand.values[i];
     }
-    std::memcpy(&words[kGuard + i], &value, 4);
+    std::memcpy(&words[first + i], &value, 4);
   }
   return words;
 }
 
-bool guards_hold(const Words& words) {
+bool guards_hold(const Words& words, std::int64_t guard) {
   const auto is_guard = [](std::uint32_t word) { return word == kGuardBits; };
-  return std::all_of(words.begin(), words.begin() + kGuard, is_guard) &&
-         std::all_of(words.end() - kGuard, words.end(), is_guard);
+  return std::all_of(words.begin(), words.begin() + guard, is_guard) &&
+         std::all_of(words.end() - guard, words.end(), is_guard);
 }
 
 std::string class_name(double x) {
@@ -52,12 +52,12 @@ std::string class_name(double x) {
 
 }  // namespace
 
-Outcome run_case(const Case& test, Backend& backend) {
+Outcome run_case(const Case& test, Backend& backend, std::int64_t guard) {
   std::map<std::string, Tensor> tensors;
   std::map<std::string, Words> before;
   Refs refs;
   for (const auto& [name, operand] : test.operands) {
-    before[name] = initial_words(operand);
+    before[name] = initial_words(operand, guard);
     const auto words = static_cast<std::int64_t>(before[name].size());
     const DType held = is_packed(operand.dtype) ? DType::kF32 : operand.dtype;
     Tensor tensor(backend.allocator(), held, Shape{words},
@@ -65,7 +65,7 @@ Outcome run_case(const Case& test, Backend& backend) {
     backend.write(tensor, before[name].data(), words * 4);
     TensorRef inner = tensor.ref().row_range(0, 1);
     inner.data =
-        tensor.ref().data == nullptr ? nullptr : static_cast<char*>(tensor.ref().data) + 4 * kGuard;
+        tensor.ref().data == nullptr ? nullptr : static_cast<char*>(tensor.ref().data) + 4 * guard;
     inner.shape = operand.shape;
     inner.dtype = operand.dtype;
     refs[name] = inner;
@@ -77,7 +77,7 @@ Outcome run_case(const Case& test, Backend& backend) {
   for (const auto& [name, operand] : test.operands) {
     Words after(before[name].size());
     backend.read(tensors[name], after.data(), static_cast<std::int64_t>(after.size()) * 4);
-    if (!guards_hold(after)) {
+    if (!guards_hold(after, guard)) {
       outcome.violations.push_back("wrote outside " + name);
     }
     if (operand.role == Role::kInput) {
@@ -90,10 +90,10 @@ Outcome run_case(const Case& test, Backend& backend) {
     values.resize(static_cast<std::size_t>(operand.shape.elements()));
     if (operand.dtype == DType::kI32) {
       std::transform(
-          after.begin() + kGuard, after.end() - kGuard, values.begin(),
+          after.begin() + guard, after.end() - guard, values.begin(),
           [](std::uint32_t word) { return static_cast<float>(static_cast<std::int32_t>(word)); });
     } else if (!values.empty()) {
-      std::memcpy(values.data(), after.data() + kGuard, values.size() * 4);
+      std::memcpy(values.data(), after.data() + guard, values.size() * 4);
     }
   }
   return outcome;

@@ -19,8 +19,13 @@ struct Outcome {
   std::vector<std::string> violations;
 };
 
+// Elements before and behind each tensor. The second leaves tensors where rows of odd widths begin:
+// at addresses that only an element divides.
+inline constexpr std::int64_t kGuard = 64;
+inline constexpr std::int64_t kUnalignedGuard = kGuard + 1;
+
 // Fresh tensors between guard bands; outputs hold NaN before the call.
-Outcome run_case(const Case& test, Backend& backend);
+Outcome run_case(const Case& test, Backend& backend, std::int64_t guard = kGuard);
 
 // An empty text, or what differs: first the class (NaN, infinities), then the normalised error and
 // the worst element.

@@ -1,4 +1,5 @@
-// Every case against cpu_ref, twice on each back end: same bits each time.
+// Every case against cpu_ref on each back end: same bits each time. Once more with tensors at odd
+// addresses, where kernels that move several elements at a time must not.
 #include "tests/device/device_conformance.h"
 
 #include <gtest/gtest.h>
@@ -15,20 +16,18 @@ class DeviceTest : public testing::Test {
   void TestBody() override {
     const Wide want = reference_outcome(case_);
     const Tolerance tolerance = single_tolerance(case_.length);
-    Outcome first;
+    std::vector<Outcome> outcomes;
     for (Backend* const backend : backends_) {
       const std::int64_t held = backend->ledger().live().live_bytes;
-      for (const bool again : {false, true}) {
-        const Outcome outcome = run_case(case_, *backend);
-        expect_no_violations(outcome);
-        expect_close(outcome, want, tolerance, case_.scale);
-        if (backend == backends_.front() && !again) {
-          first = outcome;
-        }
-        EXPECT_TRUE(same_bits(outcome, first)) << "bits differ between runs";
-      }
+      outcomes.push_back(run_case(case_, *backend));
+      expect_no_violations(outcomes.back());
+      expect_close(outcomes.back(), want, tolerance, case_.scale);
+      EXPECT_TRUE(same_bits(outcomes.back(), outcomes.front())) << "bits differ between runs";
       EXPECT_EQ(backend->ledger().live().live_bytes, held);
     }
+    const Outcome unaligned = run_case(case_, *backends_.front(), kUnalignedGuard);
+    expect_no_violations(unaligned);
+    expect_close(unaligned, want, tolerance, case_.scale);
   }
 
  private:
