@@ -134,6 +134,7 @@ void run_batch(const EvalModel& model, Batch& batch) {
   const Tensor losses = workspace(backend, "evaluation", "losses", Shape{scored});
   const Tensor argmax = workspace(backend, "evaluation", "argmax", Shape{scored}, DType::kI32);
   CrossEntropySums sums;
+  const ResultScope scope(backend);
   const std::int64_t logit_chunk = std::max<std::int64_t>(1, kLogitBytes / (4 * model.vocab_size));
   model.transformer->evaluate(ids, targets, batch.shape, logit_chunk, &sums,
                               {.rows = rows, .losses = losses, .argmax = argmax});

@@ -39,7 +39,8 @@ class Transformer {
   void initialise(std::uint64_t seed);
 
   // Forward, loss and backward of one micro-batch; gradients are added to. ids, targets: i32 [N], N
-  // = B*T, target -1 is ignored. Gradients are those of grad_scale * (sum of losses).
+  // = B*T, target -1 is ignored. Gradients are those of grad_scale * (sum of losses). *sums are
+  // there after Backend::synchronize(), in evaluate() too.
   void train(TensorRef ids, TensorRef targets, const BatchShape& shape, std::int64_t logit_chunk,
              float grad_scale, CrossEntropySums* sums);
 

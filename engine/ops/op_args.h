@@ -74,7 +74,7 @@ struct RandomFillArgs {
 };
 
 // *result = sum of squares of x, accumulated in double in a fixed order. `result` is a host address
-// (set to zero on meta).
+// (set to zero on meta); the sum is there after Backend::synchronize().
 struct SumSquaresArgs {
   TensorRef x;
   double* result = nullptr;
@@ -161,7 +161,8 @@ struct CrossEntropySums {
 
 // Softmax cross-entropy of one chunk of rows, in place: logits [n, V] become their gradient
 // (softmax - onehot) * grad_scale if write_gradient, else they are left as they are. targets: i32
-// [n]; a target of -1 is ignored (zero gradient). Adds to *sums (host memory; ignored on meta).
+// [n]; a target of -1 is ignored (zero gradient). Adds to *sums (host memory; ignored on meta);
+// they are there after Backend::synchronize().
 // Where defined, losses: f32 [n] gets each row's own loss and argmax: i32 [n] the first index of
 // its greatest logit. An ignored row has loss 0 and argmax -1; a row with any logit that is not
 // finite has loss NaN and argmax -1, so that no score hides it.

@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <numbers>
+#include <numeric>
 
 namespace lathe {
 
@@ -40,13 +41,13 @@ AdamW::AdamW(Backend& backend, std::vector<Parameter*> parameters)
 }
 
 double AdamW::gradient_norm() {
-  double total = 0;
-  for (const Parameter* parameter : parameters_) {
-    double squares = 0;
-    ops::sum_squares(*backend_, {.x = parameter->gradient, .result = &squares});
-    total += squares;
+  std::vector<double> squares(parameters_.size());
+  const ResultScope scope(*backend_);
+  for (std::size_t i = 0; i < parameters_.size(); ++i) {
+    ops::sum_squares(*backend_, {.x = parameters_[i]->gradient, .result = &squares[i]});
   }
-  return std::sqrt(total);
+  backend_->synchronize();
+  return std::sqrt(std::accumulate(squares.begin(), squares.end(), 0.0));
 }
 
 void AdamW::step(const OptimConfig& config, double lr, double grad_scale, std::int64_t step) {

@@ -150,12 +150,14 @@ std::int64_t TransformerTrainer::count_targets() {
 
 CrossEntropySums TransformerTrainer::accumulate_gradients(float grad_scale) {
   CrossEntropySums sums;
+  const ResultScope scope(backend_);
   for (std::int64_t micro = 0; micro < spec_.train.grad_accum; ++micro) {
     const Batch batch = load_batch([&](const BatchRows& rows) {
       rows_->train_rows(static_cast<std::uint64_t>(spec_.seed), state_.step, micro, rows);
     });
     model_.train(batch.ids, batch.targets, batch.shape, spec_.train.logit_chunk, grad_scale, &sums);
   }
+  backend_.synchronize();
   return sums;
 }
 
@@ -166,9 +168,11 @@ Result<double> TransformerTrainer::checked_norm(double loss) {
     return norm;
   }
   std::string where;
+  const ResultScope scope(backend_);
+  double squares = 0;
   for (const Parameter* parameter : optimizer_.parameters()) {
-    double squares = 0;
     ops::sum_squares(backend_, {.x = parameter->gradient, .result = &squares});
+    backend_.synchronize();
     if (!std::isfinite(squares)) {
       where = ", first in the gradient of " + parameter->name;
       break;
@@ -241,12 +245,14 @@ Result<EvalReport> TransformerTrainer::evaluate() {
   const std::vector<std::int64_t> windows = evaluated_windows();
   const auto batch_size = static_cast<std::size_t>(shape_.batch);
   CrossEntropySums sums;
+  const ResultScope scope(backend_);
   for (std::size_t first = 0; first < windows.size(); first += batch_size) {
     const Batch batch = load_batch([&](const BatchRows& rows) {
       rows_->heldout_rows(std::span(windows).subspan(first, batch_size), rows);
     });
     model_.evaluate(batch.ids, batch.targets, batch.shape, spec_.train.logit_chunk, &sums);
   }
+  backend_.synchronize();
   if (!std::isfinite(sums.loss)) {
     return Error{ErrorKind::kDiverged,
                  "the held-out loss at step " + std::to_string(state_.step) + " is not finite",

@@ -36,6 +36,7 @@ double measured_bandwidth(Backend& backend) {
     const auto begin = std::chrono::steady_clock::now();
     double sum = 0.0;
     ops::sum_squares(backend, {.x = x, .result = &sum});
+    backend.synchronize();
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
     best = std::max(best, double(x.ref().bytes()) / took.count());
   }

@@ -81,7 +81,10 @@ class Bench {
   template <typename Args>
   void run(const std::string& name, std::int64_t calls, void (*op)(Backend&, const Args&),
            const Args& args) {
-    report(name, calls, cost(args), [&] { op(backend_, args); });
+    report(name, calls, cost(args), [&] {
+      op(backend_, args);
+      backend_.synchronize();
+    });
   }
 
   void peaks();

@@ -196,6 +196,7 @@ TEST_F(Gradient, CrossEntropy) {
     ops::cross_entropy(
         *backend_,
         {.logits = logits, .targets = targets, .write_gradient = write_gradient, .sums = &sums});
+    backend_->synchronize();
     return sums.loss;
   };
   loss(true);

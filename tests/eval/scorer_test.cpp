@@ -110,6 +110,7 @@ TEST(Scorer, AgreesWithTheLossOfSingleTargets) {
     backend->write(out, targets.data(), inputs * 4);
     CrossEntropySums sums;
     transformer.evaluate(in, out, {.batch = 1, .seq_len = inputs}, 0, &sums);
+    backend->synchronize();
     nll += sums.loss;
   }
   EXPECT_NEAR((*alone)[0].log_likelihood, -nll, 1e-4);

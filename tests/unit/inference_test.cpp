@@ -106,6 +106,7 @@ std::vector<float> row_losses(Backend& backend, Transformer& model,
   backend.write(in, ids.data(), in.ref().bytes());
   CrossEntropySums sums;
   model.evaluate(in, in, shape, 0, &sums, {.losses = losses});
+  backend.synchronize();
   std::vector<float> values(ids.size());
   backend.read(losses, values.data(), losses.ref().bytes());
   return values;

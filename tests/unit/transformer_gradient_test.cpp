@@ -97,6 +97,7 @@ class GradientTest : public testing::TestWithParam<Case> {
     } else {
       model_->evaluate(ids, targets, shape_, 4, &sums);
     }
+    backend_->synchronize();
     return sums.loss;
   }
 

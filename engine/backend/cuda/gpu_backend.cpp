@@ -26,6 +26,12 @@ double* GpuBackend::result(std::size_t count, std::function<void(std::span<const
   return at;
 }
 
+// Work on the stream may yet write the slots; whoever gets them next writes after it.
+void GpuBackend::forget_results() noexcept {
+  pending_.clear();
+  used_ = 0;
+}
+
 void GpuBackend::synchronize() {
   if (used_ > 0) {
     const auto bytes = static_cast<std::int64_t>(used_ * sizeof(double));

@@ -47,6 +47,7 @@ class GpuBackend : public Backend {
 
   // Waits, then hands out the results.
   void synchronize() override;
+  void forget_results() noexcept override;
 
  protected:
   GpuBackend(BackendInfo info, const OpTable& table, std::unique_ptr<MemorySource> memory);
