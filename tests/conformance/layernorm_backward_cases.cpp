@@ -82,7 +82,7 @@ Case gradient_case(const NormGradient& shape, Fill fill) {
 std::vector<Case> layernorm_backward_cases() {
   std::vector<Case> cases;
   for (const auto& [rows, width] : std::vector<std::array<std::int64_t, 2>>{
-           {1, 2}, {0, 8}, {7, 13}, {33, 65}, {129, 288}, {3, 4097}, {2100, 17}}) {
+           {1, 2}, {0, 8}, {7, 13}, {33, 65}, {129, 288}, {3, 4097}, {2, 8200}, {2100, 17}}) {
     cases.push_back(gradient_case({rows, width, false, true}, Fill::kUniform));
   }
   for (const Fill fill : kFills) {

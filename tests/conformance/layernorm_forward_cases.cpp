@@ -66,7 +66,7 @@ Case norm_case(std::int64_t rows, std::int64_t width, Fill fill, bool full) {
 std::vector<Case> layernorm_forward_cases() {
   std::vector<Case> cases;
   for (const auto& [rows, width] : std::vector<std::array<std::int64_t, 2>>{
-           {1, 2}, {0, 8}, {7, 13}, {33, 65}, {64, 288}, {3, 4097}}) {
+           {1, 2}, {0, 8}, {7, 13}, {33, 65}, {64, 288}, {3, 4097}, {2, 8200}}) {
     cases.push_back(norm_case(rows, width, Fill::kUniform, true));
   }
   cases.push_back(norm_case(5, 48, Fill::kUniform, false));

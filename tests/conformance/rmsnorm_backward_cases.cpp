@@ -63,7 +63,7 @@ Case gradient_case(std::int64_t rows, std::int64_t width, bool with_add, Fill fi
 std::vector<Case> rmsnorm_backward_cases() {
   std::vector<Case> cases;
   for (const auto& [rows, width] : std::vector<std::array<std::int64_t, 2>>{
-           {1, 1}, {0, 8}, {7, 13}, {33, 65}, {129, 288}, {3, 4097}, {2100, 17}}) {
+           {1, 1}, {0, 8}, {7, 13}, {33, 65}, {129, 288}, {3, 4097}, {2, 8200}, {2100, 17}}) {
     cases.push_back(gradient_case(rows, width, false, Fill::kUniform));
   }
   for (const Fill fill : kFills) {

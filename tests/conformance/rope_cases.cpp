@@ -92,7 +92,8 @@ std::vector<Case> rope_cases() {
                                                    {2, 7, 3, 10},
                                                    {2, 65, 4, 48, 3},
                                                    {1, 33, 2, 64, 1000, 500000.0f},
-                                                   {1, 5, 1, 34}}) {
+                                                   {1, 5, 1, 34},
+                                                   {1, 2, 2, 260}}) {
       Rotation turn = r;
       turn.inverse = inverse;
       cases.push_back(rotation_case(turn, Fill::kUniform));

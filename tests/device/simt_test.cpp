@@ -137,5 +137,51 @@ TEST(Simt, ErrorsLeaveNothingBehind) {
   EXPECT_EQ(count, 2 * static_cast<int>(kThreads));
 }
 
+TEST(Simt, ATrapIsAnError) {
+  const auto call = [] {
+    run_block([] {
+      if (threadIdx.x == 40) {
+        __trap();
+      }
+      __syncthreads();
+    });
+  };
+  EXPECT_THAT(call, ThrowsMessage<DeviceError>(HasSubstr("trap at")));
+}
+
+// A place for a result may be gone before the result comes.
+TEST(Simt, ResultsComeWhenTheHostWaitsOrNever) {
+  SimtBackend backend(Turns::kAscending);
+  const Tensor x(backend.allocator(), DType::kF32, Shape{3}, {});
+  ops::fill(backend, {.out = x, .value = 2.0f});
+  double late = -1.0;
+  double lost = -1.0;
+  ops::sum_squares(backend, {.x = x, .result = &late});
+  EXPECT_EQ(late, -1.0);
+  backend.synchronize();
+  EXPECT_EQ(late, 12.0);
+  {
+    const ResultScope scope(backend);
+    ops::sum_squares(backend, {.x = x, .result = &lost});
+  }
+  backend.synchronize();
+  EXPECT_EQ(lost, -1.0);
+}
+
+// Ids are values, which no shape rule sees; those beyond the table must not reach memory.
+TEST(Simt, IdsBeyondTheTableAreAnError) {
+  SimtBackend backend(Turns::kAscending);
+  const Tensor table(backend.allocator(), DType::kF32, Shape{4, 3}, {});
+  const Tensor out(backend.allocator(), DType::kF32, Shape{1, 3}, {});
+  const Tensor ids(backend.allocator(), DType::kI32, Shape{1}, {});
+  for (const std::int32_t id : {-1, 4}) {
+    backend.write(ids, &id, sizeof id);
+    EXPECT_THROW(ops::embedding_forward(backend, {.table = table, .ids = ids, .out = out}),
+                 DeviceError);
+    EXPECT_THROW(ops::embedding_backward(backend, {.dout = out, .ids = ids, .dtable = table}),
+                 DeviceError);
+  }
+}
+
 }  // namespace
 }  // namespace lathe::simt

@@ -10,8 +10,10 @@
 #include <cstdint>
 #include <cstring>
 #include <source_location>
+#include <string>
 #include <type_traits>
 
+#include "engine/backend/device_error.h"
 #include "engine/backend/simt/block.h"
 #include "engine/backend/simt/simt_backend.h"
 
@@ -20,7 +22,7 @@
 #define __device__
 #define __host__
 #define __forceinline__ inline
-#define __launch_bounds__(threads)
+#define __launch_bounds__(...)
 
 using lathe::simt::blockDim;
 using lathe::simt::blockIdx;
@@ -135,6 +137,24 @@ inline float rsqrtf(float x) {
   return 1.0f / std::sqrt(x);
 }
 
+// Of pi x, as CUDA has it.
+inline void sincospi(double x, double* sine, double* cosine) {
+  const double turns = x - 2.0 * std::rint(0.5 * x);
+  *sine = std::sin(turns * 3.14159265358979323846);
+  *cosine = std::cos(turns * 3.14159265358979323846);
+}
+// What ends a grid, and on a device all that follows.
+[[noreturn]] inline void __trap(Place place = Place::current()) {
+  throw lathe::DeviceError(std::string("trap at ") + place.file_name() + ":" +
+                           std::to_string(place.line()));
+}
+
+struct alignas(8) float2 {
+  float x, y;
+};
+inline float2 make_float2(float x, float y) {
+  return {x, y};
+}
 struct alignas(16) float4 {
   float x, y, z, w;
 };

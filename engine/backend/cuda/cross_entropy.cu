@@ -1,0 +1,61 @@
+// cross_entropy.
+#include "engine/backend/cuda/device/cross_entropy.cuh"
+
+#include <algorithm>
+
+#include "engine/backend/cuda/launch.h"
+#include "engine/backend/cuda/ops.h"
+
+namespace lathe::LATHE_GPU {
+namespace {
+
+// Rows whose scores scratch has room for.
+constexpr std::int64_t kScoreRows = GpuBackend::kScratchBytes / std::int64_t{sizeof(RowScore)};
+
+unsigned threads_for(std::int64_t classes) {
+  return classes <= 512 ? 128 : classes <= 8192 ? 256 : 1024;
+}
+
+double* sums_on_device(Backend& backend, CrossEntropySums* sums) {
+  return gpu(backend).result(3, [sums](std::span<const double> values) {
+    sums->loss += values[0];
+    sums->correct += static_cast<std::int64_t>(values[1]);
+    sums->counted += static_cast<std::int64_t>(values[2]);
+  });
+}
+
+}  // namespace
+
+void cross_entropy(Backend& backend, const CrossEntropyArgs& args) {
+  const std::int64_t rows = args.logits.rows();
+  const std::int64_t classes = args.logits.cols();
+  if (rows == 0) {
+    return;
+  }
+  double* const sums = sums_on_device(backend, args.sums);
+  auto* const scores = static_cast<RowScore*>(gpu(backend).scratch());
+  for (std::int64_t first = 0; first < rows; first += kScoreRows) {
+    const std::int64_t count = std::min(kScoreRows, rows - first);
+    const KernelCall call{.op = "cross_entropy",
+                          .grid = blocks_for(count, 1),
+                          .block = threads_for(classes),
+                          .shared_bytes = kWarpThreads * sizeof(float)};
+    launch(backend, call,
+           args.write_gradient ? entropy_rows_kernel<true> : entropy_rows_kernel<false>,
+           {.logits = args.logits.f32(),
+            .targets = args.targets.i32(),
+            .losses = args.losses.defined() ? args.losses.f32() : nullptr,
+            .argmax = args.argmax.defined() ? args.argmax.i32() : nullptr,
+            .first = first,
+            .classes = classes,
+            .grad_scale = args.grad_scale},
+           scores);
+    const KernelCall last{.op = "cross_entropy",
+                          .grid = 1,
+                          .block = kBlockThreads,
+                          .shared_bytes = kWarpThreads * sizeof(double)};
+    launch(backend, last, add_scores_kernel, scores, count, first == 0, sums);
+  }
+}
+
+}  // namespace lathe::LATHE_GPU
