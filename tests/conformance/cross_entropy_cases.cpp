@@ -83,7 +83,7 @@ std::vector<Case> cross_entropy_cases() {
   std::vector<Case> cases;
   for (const bool gradient : {false, true}) {
     for (const auto& [rows, classes] : std::vector<std::array<std::int64_t, 2>>{
-             {1, 1}, {0, 7}, {7, 13}, {33, 65}, {5, 4097}, {3, 32000}, {4100, 3}}) {
+             {1, 1}, {0, 7}, {7, 13}, {33, 65}, {5, 4097}, {3, 32000}}) {
       cases.push_back(entropy_case(rows, classes, gradient, rows % 2 == 1, Fill::kUniform));
     }
     for (const Fill fill : {Fill::kLarge, Fill::kDenormal, Fill::kEqual}) {

@@ -168,6 +168,26 @@ TEST(Simt, ResultsComeWhenTheHostWaitsOrNever) {
   EXPECT_EQ(lost, -1.0);
 }
 
+// More rows than scratch has scores for; those that count are the first and the last.
+TEST(Simt, ALossOfManyRowsComesInRanges) {
+  constexpr std::int64_t kRows = 8200;
+  SimtBackend backend(Turns::kAscending);
+  const Tensor logits(backend.allocator(), DType::kF32, Shape{kRows, 2}, {});
+  const Tensor targets(backend.allocator(), DType::kI32, Shape{kRows}, {});
+  std::vector<std::int32_t> classes(kRows, -1);
+  classes.front() = 0;
+  classes.back() = 1;
+  backend.write(targets, classes.data(), targets.ref().bytes());
+  ops::fill(backend, {.out = logits, .value = 1.0f});
+  CrossEntropySums sums{.loss = 1.0, .correct = 5, .counted = 7};
+  ops::cross_entropy(
+      backend, {.logits = logits, .targets = targets, .write_gradient = false, .sums = &sums});
+  backend.synchronize();
+  EXPECT_DOUBLE_EQ(sums.loss, 1.0 + 2.0 * std::log(2.0));
+  EXPECT_EQ(sums.correct, 6);
+  EXPECT_EQ(sums.counted, 9);
+}
+
 // Ids are values, which no shape rule sees; those beyond the table must not reach memory.
 TEST(Simt, IdsBeyondTheTableAreAnError) {
   SimtBackend backend(Turns::kAscending);

@@ -13,7 +13,7 @@ namespace {
 constexpr std::int64_t kScoreRows = GpuBackend::kScratchBytes / std::int64_t{sizeof(RowScore)};
 
 unsigned threads_for(std::int64_t classes) {
-  return classes <= 512 ? 128 : classes <= 8192 ? 256 : 1024;
+  return classes <= 128 ? kWarpThreads : classes <= 512 ? 128 : classes <= 8192 ? 256 : 1024;
 }
 
 double* sums_on_device(Backend& backend, CrossEntropySums* sums) {
