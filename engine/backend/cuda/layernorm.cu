@@ -25,7 +25,7 @@ void layernorm_forward(Backend& backend, const LayernormForwardArgs& args) {
                          layernorm_forward_kernel<1, true>, layernorm_forward_kernel<4, false>,
                          layernorm_forward_kernel<1, false>),
          args.x.f32(), args.gain.f32(), bias, args.y.f32(), f32_or_null(args.mean),
-         f32_or_null(args.rstd), args.eps, rows, width);
+         f32_or_null(args.rstd), args.eps, rows, static_cast<int>(width));
 }
 
 void layernorm_backward(Backend& backend, const LayernormBackwardArgs& args) {
@@ -39,7 +39,7 @@ void layernorm_backward(Backend& backend, const LayernormBackwardArgs& args) {
                          layernorm_backward_kernel<1, true>, layernorm_backward_kernel<4, false>,
                          layernorm_backward_kernel<1, false>),
          args.dy.f32(), args.x.f32(), args.gain.f32(), args.mean.f32(), args.rstd.f32(), added,
-         args.dx.f32(), rows, width);
+         args.dx.f32(), rows, static_cast<int>(width));
   const LayernormTerms terms{
       .dy = args.dy.f32(), .x = args.x.f32(), .mean = args.mean.f32(), .rstd = args.rstd.f32()};
   add_column_sums(backend, "layernorm_backward", terms, rows, width, args.dgain.f32(),

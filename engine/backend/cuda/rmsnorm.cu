@@ -16,7 +16,7 @@ void rmsnorm_forward(Backend& backend, const RmsnormForwardArgs& args) {
                          rmsnorm_forward_kernel<1, true>, rmsnorm_forward_kernel<4, false>,
                          rmsnorm_forward_kernel<1, false>),
          args.x.f32(), args.gain.f32(), args.y.f32(),
-         args.rstd.defined() ? args.rstd.f32() : nullptr, args.eps, rows, width);
+         args.rstd.defined() ? args.rstd.f32() : nullptr, args.eps, rows, static_cast<int>(width));
 }
 
 void rmsnorm_backward(Backend& backend, const RmsnormBackwardArgs& args) {
@@ -30,7 +30,7 @@ void rmsnorm_backward(Backend& backend, const RmsnormBackwardArgs& args) {
                          rmsnorm_backward_kernel<1, true>, rmsnorm_backward_kernel<4, false>,
                          rmsnorm_backward_kernel<1, false>),
          args.dy.f32(), args.x.f32(), args.gain.f32(), args.rstd.f32(), added, args.dx.f32(), rows,
-         width);
+         static_cast<int>(width));
   const RmsnormTerms terms{.dy = args.dy.f32(), .x = args.x.f32(), .rstd = args.rstd.f32()};
   add_column_sums(backend, "rmsnorm_backward", terms, rows, width, args.dgain.f32(), nullptr);
 }

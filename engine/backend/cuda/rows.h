@@ -19,6 +19,7 @@ inline unsigned row_threads(std::int64_t width) {
 
 // For kernels over RowTeam<row_threads(width) == kWarpThreads>.
 inline KernelCall row_call(const char* op, std::int64_t rows, std::int64_t width) {
+  CHECK(width <= 0x7fffffff, "a row has fewer than 2^31 columns");
   const unsigned threads = row_threads(width);
   if (threads == kWarpThreads) {
     return {.op = op,

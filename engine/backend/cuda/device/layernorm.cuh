@@ -9,9 +9,9 @@ namespace lathe::LATHE_GPU {
 
 // bias, mean and rstd may be null.
 template <int kWidth, bool kWarpRows>
-static __global__ void __launch_bounds__(kRowBlock<kWarpRows>)
+static __global__ void __launch_bounds__(kRowBlock<kWarpRows>, kRowBlocks<kWarpRows, 1>)
     layernorm_forward_kernel(const float* x, const float* gain, const float* bias, float* y,
-                             float* mean, float* rstd, float eps, Index rows, Index width) {
+                             float* mean, float* rstd, float eps, Index rows, int width) {
   const RowTeam<kWarpRows> team;
   if (team.row >= rows) {
     return;
@@ -19,14 +19,14 @@ static __global__ void __launch_bounds__(kRowBlock<kWarpRows>)
   const float* const row[1] = {x + team.row * width};
   HeldRow<kWidth, 1> held;
   Pack<kWidth> values{};
-  read_row(team, row, width, held, [&](Index, const Pack<kWidth>(&at)[1]) {
+  read_row(team, row, width, held, [&](int, const Pack<kWidth>(&at)[1]) {
     for (int j = 0; j < kWidth; ++j) {
       values.at[j] += at[0].at[j];
     }
   });
   const float middle = team.sum(sum_of(values)) / static_cast<float>(width);
   Pack<kWidth> squares{};
-  walk_row(team, row, width, held, [&](Index, const Pack<kWidth>(&at)[1]) {
+  walk_row(team, row, width, held, [&](int, const Pack<kWidth>(&at)[1]) {
     for (int j = 0; j < kWidth; ++j) {
       const float off = at[0].at[j] - middle;
       squares.at[j] += off * off;
@@ -34,7 +34,7 @@ static __global__ void __launch_bounds__(kRowBlock<kWarpRows>)
   });
   const float variance = team.sum(sum_of(squares)) / static_cast<float>(width);
   const float scale = 1.0f / sqrtf(variance + eps);
-  walk_row(team, row, width, held, [&](Index column, const Pack<kWidth>(&at)[1]) {
+  walk_row(team, row, width, held, [&](int column, const Pack<kWidth>(&at)[1]) {
     const Pack<kWidth> g = load_pack<kWidth>(gain + column);
     Pack<kWidth> out{};
     if (bias != nullptr) {
@@ -55,10 +55,10 @@ static __global__ void __launch_bounds__(kRowBlock<kWarpRows>)
 
 // dx_add may be null, or dx.
 template <int kWidth, bool kWarpRows>
-static __global__ void __launch_bounds__(kRowBlock<kWarpRows>)
+static __global__ void __launch_bounds__(kRowBlock<kWarpRows>, kRowBlocks<kWarpRows, 2>)
     layernorm_backward_kernel(const float* dy, const float* x, const float* gain, const float* mean,
                               const float* rstd, const float* dx_add, float* dx, Index rows,
-                              Index width) {
+                              int width) {
   const RowTeam<kWarpRows> team;
   if (team.row >= rows) {
     return;
@@ -69,7 +69,7 @@ static __global__ void __launch_bounds__(kRowBlock<kWarpRows>)
   const float* const row[2] = {dy + start, x + start};
   HeldRow<kWidth, 2> held;
   Pack<kWidth> plain{}, products{};
-  read_row(team, row, width, held, [&](Index column, const Pack<kWidth>(&at)[2]) {
+  read_row(team, row, width, held, [&](int column, const Pack<kWidth>(&at)[2]) {
     const Pack<kWidth> g = load_pack<kWidth>(gain + column);
     for (int j = 0; j < kWidth; ++j) {
       const float slope = at[0].at[j] * g.at[j];
@@ -79,7 +79,7 @@ static __global__ void __launch_bounds__(kRowBlock<kWarpRows>)
   });
   const float level = team.sum(sum_of(plain)) / static_cast<float>(width);
   const float share = team.sum(sum_of(products)) / static_cast<float>(width);
-  walk_row(team, row, width, held, [&](Index column, const Pack<kWidth>(&at)[2]) {
+  walk_row(team, row, width, held, [&](int column, const Pack<kWidth>(&at)[2]) {
     const Pack<kWidth> g = load_pack<kWidth>(gain + column);
     Pack<kWidth> out{};
     if (dx_add != nullptr) {

@@ -15,6 +15,10 @@ constexpr int kMostRowThreads = 512;
 constexpr int kWarpRowsThreads = 256;
 template <bool kWarpRows>
 constexpr int kRowBlock = kWarpRows ? kWarpRowsThreads : kMostRowThreads;
+// Blocks of that size to leave registers for on a multiprocessor: what a thread keeps of one or two
+// tensors has room, and loads of 48 KiB or more are under way together.
+template <bool kWarpRows, int kTensors>
+constexpr int kRowBlocks = kWarpRows ? 4 - kTensors : 1;
 
 // Who works at a row. Where kWarpRows, each warp of a block has a row of its own.
 template <bool kWarpRows>
@@ -46,11 +50,11 @@ struct HeldRow {
 
 // The first walk: body(column, packs) for each of the thread's packs, which it keeps.
 template <int kWidth, int kTensors, typename Team, typename Body>
-__device__ inline void read_row(const Team& team, const float* const (&rows)[kTensors], Index width,
+__device__ inline void read_row(const Team& team, const float* const (&rows)[kTensors], int width,
                                 HeldRow<kWidth, kTensors>& held, const Body& body) {
   using Held = HeldRow<kWidth, kTensors>;
-  Index column = static_cast<Index>(team.thread) * kWidth;
-  const Index step = static_cast<Index>(team.threads) * kWidth;
+  int column = team.thread * kWidth;
+  const int step = team.threads * kWidth;
   for (int p = 0; p < Held::kPacks; ++p, column += step) {
     if (column < width) {
       for (int t = 0; t < kTensors; ++t) {
@@ -58,7 +62,7 @@ __device__ inline void read_row(const Team& team, const float* const (&rows)[kTe
       }
     }
   }
-  column = static_cast<Index>(team.thread) * kWidth;
+  column = team.thread * kWidth;
   for (int p = 0; p < Held::kPacks; ++p, column += step) {
     if (column < width) {
       body(column, held.packs[p]);
@@ -75,11 +79,11 @@ __device__ inline void read_row(const Team& team, const float* const (&rows)[kTe
 
 // A further walk over the same packs.
 template <int kWidth, int kTensors, typename Team, typename Body>
-__device__ inline void walk_row(const Team& team, const float* const (&rows)[kTensors], Index width,
+__device__ inline void walk_row(const Team& team, const float* const (&rows)[kTensors], int width,
                                 const HeldRow<kWidth, kTensors>& held, const Body& body) {
   using Held = HeldRow<kWidth, kTensors>;
-  Index column = static_cast<Index>(team.thread) * kWidth;
-  const Index step = static_cast<Index>(team.threads) * kWidth;
+  int column = team.thread * kWidth;
+  const int step = team.threads * kWidth;
   for (int p = 0; p < Held::kPacks; ++p, column += step) {
     if (column < width) {
       body(column, held.packs[p]);
