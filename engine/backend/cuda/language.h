@@ -2,6 +2,8 @@
 // its twin where they are simulated.
 #pragma once
 
+#include <cuda_fp16.h>
+
 #include <cstddef>
 #include <string_view>
 #include <type_traits>

@@ -19,6 +19,7 @@ const OpTable& op_table() {
       .layernorm_backward = LATHE_GPU::layernorm_backward,
       .layernorm_forward = LATHE_GPU::layernorm_forward,
       .matmul = LATHE_GPU::matmul,
+      .packed_matmul = LATHE_GPU::packed_matmul,
       .random_fill = LATHE_GPU::random_fill,
       .rmsnorm_backward = LATHE_GPU::rmsnorm_backward,
       .rmsnorm_forward = LATHE_GPU::rmsnorm_forward,

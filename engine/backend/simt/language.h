@@ -16,6 +16,7 @@
 #include "engine/backend/device_error.h"
 #include "engine/backend/simt/block.h"
 #include "engine/backend/simt/simt_backend.h"
+#include "engine/quant/half.h"
 
 // Where code runs means nothing here: all of it runs on the CPU.
 #define __global__
@@ -160,6 +161,26 @@ struct alignas(16) float4 {
 };
 inline float4 make_float4(float x, float y, float z, float w) {
   return {x, y, z, w};
+}
+
+struct alignas(8) uint2 {
+  unsigned x, y;
+};
+struct alignas(16) uint4 {
+  unsigned x, y, z, w;
+};
+inline float __uint_as_float(unsigned bits) {
+  return std::bit_cast<float>(bits);
+}
+
+struct __half {
+  unsigned short bits;
+};
+inline __half __ushort_as_half(unsigned short bits) {
+  return {bits};
+}
+inline float __half2float(__half half) {
+  return lathe::float_of_half(half.bits);
 }
 
 namespace lathe::simt {

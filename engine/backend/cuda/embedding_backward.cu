@@ -1,5 +1,5 @@
-// embedding_forward, embedding_backward.
-#include "engine/backend/cuda/device/embedding.cuh"
+// embedding_backward.
+#include "engine/backend/cuda/device/embedding_backward.cuh"
 
 #include <algorithm>
 
@@ -11,18 +11,6 @@ namespace lathe::LATHE_GPU {
 namespace {
 
 constexpr std::int64_t kBlockWarps = kBlockThreads / kWarpThreads;
-
-void look_up_f32(Backend& backend, const EmbeddingForwardArgs& args) {
-  const std::int64_t tokens = args.ids.elements();
-  const std::int64_t width = args.table.cols();
-  const bool fours = width % 4 == 0 && aligned_to_fours({args.table.data, args.out.data});
-  const KernelCall call{
-      .op = "embedding_forward",
-      .grid = {blocks_for(tokens, kBlockWarps), blocks_for(width, kLookupColumns)},
-      .block = kBlockThreads};
-  launch(backend, call, fours ? lookup_kernel<4> : lookup_kernel<1>, args.table.f32(),
-         args.ids.i32(), args.out.f32(), tokens, args.table.rows(), width);
-}
 
 // Sorted ranges that scratch has room for.
 constexpr std::int64_t kSortRanges =
@@ -45,11 +33,6 @@ const unsigned short* sorted(Backend& backend, const int* ids, std::int64_t toke
 }
 
 }  // namespace
-
-void embedding_forward(Backend& backend, const EmbeddingForwardArgs& args) {
-  CHECK(args.table.dtype == DType::kF32, "embedding_forward: a table of f32");
-  look_up_f32(backend, args);
-}
 
 // Ranges follow each other on the stream, so each row of dtable grows in the order of the tokens.
 void embedding_backward(Backend& backend, const EmbeddingBackwardArgs& args) {

@@ -1,34 +1,10 @@
-// Rows of a table by index, and their gradient. The gradient has a fixed order without atomics:
-// the tokens of a range are sorted by (id, position), then the rows of each id are added in order.
+// The gradient of rows looked up in a table, in a fixed order without atomics: the tokens of a range
+// are sorted by (id, position), then the rows of each id are added in order.
 #pragma once
 
 #include "engine/backend/cuda/device/pack.cuh"
 
 namespace lathe::LATHE_GPU {
-
-// Columns of a row that one warp has.
-constexpr int kLookupColumns = 1024;
-
-// 8 bytes an element. A warp a row and part of it, blockIdx.y.
-template <int kWidth>
-static __global__ void lookup_kernel(const float* __restrict__ table, const int* ids,
-                                     float* __restrict__ out, Index tokens, Index vocab,
-                                     Index width) {
-  const Index token = first_item() / 32;
-  if (token >= tokens) {
-    return;
-  }
-  const Index id = ids[token];
-  if (id < 0 || id >= vocab) {
-    __trap();
-  }
-  const Index begin = static_cast<Index>(blockIdx.y) * kLookupColumns;
-  const Index end = begin + kLookupColumns < width ? begin + kLookupColumns : width;
-  const Index lane = threadIdx.x % 32;
-  for (Index i = begin + lane * kWidth; i < end; i += 32 * kWidth) {
-    store_pack(out + token * width + i, load_pack<kWidth>(table + id * width + i));
-  }
-}
 
 // Tokens that one block sorts, and bits of a position among them.
 constexpr int kSortTokens = 4096;

@@ -1,0 +1,133 @@
+// Products with stored weights. Few rows of x: each row of the weight is read once, as it is. Many:
+// panels of it are decoded, as large as the workspace allows, and multiplied by the library.
+#include "engine/backend/cuda/device/packed_matmul.cuh"
+
+#include <algorithm>
+
+#include "engine/backend/cuda/launch.h"
+#include "engine/backend/cuda/ops.h"
+#include "engine/backend/cuda/stored_types.h"
+
+namespace lathe::LATHE_GPU {
+namespace {
+
+const Byte* stored_at(const TensorRef& w, std::int64_t row, std::int64_t column) {
+  return static_cast<const Byte*>(w.data) + size_bytes(w.dtype, row * w.cols() + column);
+}
+
+template <typename Decoder, int kRows>
+void multiply_rows(Backend& backend, const PackedMatmulArgs& args) {
+  const std::int64_t parts = args.w.cols() / Decoder::kBlockElements * Decoder::kLanes;
+  const std::int64_t warps = std::clamp<std::int64_t>((parts + kWarpThreads - 1) / kWarpThreads, 1,
+                                                      kDotThreads / kWarpThreads);
+  const KernelCall call{
+      .op = "packed_matmul",
+      .grid = blocks_for(args.w.rows(), kDotRows),
+      .block = static_cast<unsigned>(warps) * kWarpThreads,
+      .shared_bytes = static_cast<std::size_t>(warps) * kDotRows * kRows * sizeof(float)};
+  launch(backend, call, packed_dots_kernel<Decoder, kRows>, stored_at(args.w, 0, 0), args.x.f32(),
+         args.y.f32(), static_cast<int>(args.x.rows()), args.w.rows(), args.w.cols(), args.beta);
+}
+
+void few_rows(Backend& backend, const PackedMatmulArgs& args) {
+  static_assert(kPackedFewRows == 4);
+  with_decoder(args.w, {args.x.f32()}, [&]<typename Decoder>(Decoder) {
+    if constexpr (is_packed(Decoder::kDType)) {
+      switch (args.x.rows()) {
+        case 1:
+          return multiply_rows<Decoder, 1>(backend, args);
+        case 2:
+          return multiply_rows<Decoder, 2>(backend, args);
+        default:
+          return multiply_rows<Decoder, 4>(backend, args);
+      }
+    }
+  });
+}
+
+// A panel of the weight, decoded: rows [row, row + rows), columns [column, column + columns).
+struct Panel {
+  std::int64_t row, rows, column, columns;
+};
+
+void decode_panel(Backend& backend, const PackedMatmulArgs& args, const Panel& panel) {
+  float* const to = args.workspace.f32();
+  with_decoder(args.w, {to}, [&]<typename Decoder>(Decoder) {
+    if constexpr (is_packed(Decoder::kDType)) {
+      constexpr std::int64_t kMostRows = 65535;  // of a grid, in y
+      const std::int64_t parts = panel.columns / Decoder::kBlockElements * Decoder::kLanes;
+      const KernelCall call{.op = "packed_matmul",
+                            .grid = dim3(blocks_for(parts, kBlockThreads),
+                                         static_cast<unsigned>(std::min(panel.rows, kMostRows))),
+                            .block = kBlockThreads};
+      launch(backend, call, decode_rows_kernel<Decoder>, stored_at(args.w, panel.row, panel.column),
+             size_bytes(args.w.dtype, args.w.cols()), panel.rows, panel.columns, to);
+    }
+  });
+}
+
+// The product of what `panel` holds with the part of x that meets it.
+void multiply(Backend& backend, const PackedMatmulArgs& args, const Panel& panel, float beta) {
+  decode_panel(backend, args, panel);
+  const bool forward = args.transpose_w;
+  gpu(backend).gemm({.a = args.x.f32() + (forward ? panel.column : panel.row),
+                     .b = args.workspace.f32(),
+                     .c = args.y.f32() + (forward ? panel.row : panel.column),
+                     .m = args.x.rows(),
+                     .n = forward ? panel.rows : panel.columns,
+                     .k = forward ? panel.columns : panel.rows,
+                     .lda = args.x.cols(),
+                     .ldb = panel.columns,
+                     .ldc = args.y.cols(),
+                     .transpose_b = forward,
+                     .beta = beta});
+}
+
+// Panels of whole rows; each gives columns of y.
+void many_rows(Backend& backend, const PackedMatmulArgs& args, std::int64_t room) {
+  const std::int64_t out = args.w.rows();
+  const std::int64_t most = std::max<std::int64_t>(room / args.w.cols(), 1);
+  for (std::int64_t row = 0; row < out; row += most) {
+    multiply(backend, args, {row, std::min(most, out - row), 0, args.w.cols()}, args.beta);
+  }
+}
+
+// Columns of y at a time, all where the workspace has room for kPanelRows of them; each the sum
+// over the rows of the weight in their order.
+void input_gradient(Backend& backend, const PackedMatmulArgs& args, std::int64_t room) {
+  const std::int64_t out = args.w.rows();
+  const std::int64_t width = args.w.cols();
+  const std::int64_t fitting = room / std::min(kPanelRows, out) / kPanelColumns * kPanelColumns;
+  const std::int64_t most_columns = std::min(std::max(fitting, kPanelColumns), width);
+  const std::int64_t most_rows = room / most_columns;
+  for (std::int64_t column = 0; column < width; column += most_columns) {
+    const std::int64_t columns = std::min(most_columns, width - column);
+    for (std::int64_t row = 0; row < out; row += most_rows) {
+      multiply(backend, args, {row, std::min(most_rows, out - row), column, columns},
+               row == 0 ? args.beta : 1.0f);
+    }
+  }
+}
+
+}  // namespace
+
+void packed_matmul(Backend& backend, const PackedMatmulArgs& args) {
+  if (args.y.elements() == 0) {
+    return;
+  }
+  if (args.transpose_w && args.x.rows() <= kPackedFewRows) {
+    few_rows(backend, args);
+    return;
+  }
+  // Not all of the workspace that was given: how a sum is cut depends on the shapes alone.
+  const std::int64_t room = packed_matmul_workspace_elements(
+      args.w, args.x.rows(), args.transpose_w, backend.parallelism());
+  CHECK(args.workspace.elements() >= room, "packed_matmul: the workspace is too small");
+  if (args.transpose_w) {
+    many_rows(backend, args, room);
+  } else {
+    input_gradient(backend, args, room);
+  }
+}
+
+}  // namespace lathe::LATHE_GPU

@@ -1,0 +1,64 @@
+// From the type of a tensor to the code that decodes it.
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+
+#include "engine/backend/cuda/device/decode_k.cuh"
+#include "engine/tensor/tensor.h"
+
+namespace lathe::LATHE_GPU {
+
+inline bool aligned_to(std::int64_t bytes, const void* at) {
+  return reinterpret_cast<std::uintptr_t>(at) % static_cast<std::uintptr_t>(bytes) == 0;
+}
+
+// body(decoder of the type), where kernels read rows of `stored` and of `floats` from their first
+// element, or from multiples of 32, on. Plain numbers go four at a time where all rows allow it.
+template <typename Body>
+void with_decoder(const TensorRef& stored, std::initializer_list<const float*> floats,
+                  const Body& body) {
+  bool aligned = true;
+  for (const float* const row : floats) {
+    aligned = aligned && aligned_to(16, row);
+  }
+  const auto plain = [&]<DType kType>() {
+    using Quads = Plain<kType, 4>;
+    const bool quads = stored.cols() % 4 == 0 && aligned_to(Quads::kAlignment, stored.data);
+    quads&& aligned ? body(Quads{}) : body(Plain<kType, 1>{});
+  };
+  const auto blocks = [&]<typename Decoder>(Decoder decoder) {
+    CHECK(aligned && aligned_to(Decoder::kAlignment, stored.data),
+          "tensors of block types begin where the allocator put them, or rows later");
+    body(decoder);
+  };
+  switch (stored.dtype) {
+    case DType::kF32:
+      return plain.template operator()<DType::kF32>();
+    case DType::kF16:
+      return plain.template operator()<DType::kF16>();
+    case DType::kBf16:
+      return plain.template operator()<DType::kBf16>();
+    case DType::kQ8_0:
+      return blocks(Q8_0{});
+    case DType::kQ4_0:
+      return blocks(Q4_0{});
+    case DType::kQ4_1:
+      return blocks(Q4_1{});
+    case DType::kQ5_0:
+      return blocks(Q5_0{});
+    case DType::kQ5_1:
+      return blocks(Q5_1{});
+    case DType::kQ4_K:
+      return blocks(Q4_K{});
+    case DType::kQ5_K:
+      return blocks(Q5_K{});
+    case DType::kQ6_K:
+      return blocks(Q6_K{});
+    case DType::kI32:
+      break;
+  }
+  CHECK(false, "no weights are stored as i32");
+}
+
+}  // namespace lathe::LATHE_GPU
