@@ -58,6 +58,8 @@ class Backend {
   OpCounters& counters() { return counters_; }
   // False on meta: no values exist, and whoever reads one gets zeros.
   virtual bool computes() const { return true; }
+  // False where ops see the memory of a device alone, and tensors cannot lie in a mapped file.
+  virtual bool reads_host_memory() const { return true; }
 
   // Host to device and back; `bytes` counts from the start of the tensor. No-ops on meta (read
   // gives zeros).

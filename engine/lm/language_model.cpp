@@ -24,7 +24,8 @@ bool stays_stored(const ModelTensor& tensor) {
   return is_packed(tensor.stored.type) && has_stored_rows(tensor);
 }
 
-// The stored form where it lies, or a copy with its rows in order.
+// The stored form: where it lies, if the back end reads it there; else a copy with its rows in
+// order.
 Tensor stored_tensor(Backend& backend, const ModelFile& file, const ModelTensor& tensor,
                      const Tag& tag) {
   const Shape shape = shape_of(tensor);
@@ -36,12 +37,17 @@ Tensor stored_tensor(Backend& backend, const ModelFile& file, const ModelTensor&
     return floats;
   }
   const std::span<const std::byte> view = stored_view(tensor);
-  if (!view.empty() && reinterpret_cast<std::uintptr_t>(view.data()) % kAlignment == 0) {
+  const bool aligned = reinterpret_cast<std::uintptr_t>(view.data()) % kAlignment == 0;
+  if (!view.empty() && aligned && backend.reads_host_memory()) {
     return {backend.allocator(), tensor.stored.type, shape, tag, view.data(), file.keeper()};
+  }
+  Tensor copy(backend.allocator(), tensor.stored.type, shape, tag);
+  if (!view.empty()) {
+    backend.write(copy, view.data(), copy.ref().bytes());
+    return copy;
   }
   std::vector<std::byte> rows(static_cast<std::size_t>(tensor.stored_bytes()));
   copy_stored_rows(tensor, rows.data());
-  Tensor copy(backend.allocator(), tensor.stored.type, shape, tag);
   backend.write(copy, rows.data(), copy.ref().bytes());
   return copy;
 }

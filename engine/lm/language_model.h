@@ -14,8 +14,9 @@
 
 namespace lathe {
 
-// kAsStored: matrices stay in the file's types, mapped where they lie as they are needed; for
-// inference. kFloats: all weights become f32 in memory, ready to be trained.
+// kAsStored: matrices stay in the file's types, mapped where they lie as they are needed, or copied
+// to a device that does not read there; for inference. kFloats: all weights become f32 in memory,
+// ready to be trained.
 enum class WeightForm : std::uint8_t { kAsStored, kFloats };
 
 struct ModelIdentity {

@@ -13,6 +13,7 @@
 #include "engine/io/gguf.h"
 #include "engine/io/model_names.h"
 #include "engine/io/safetensors.h"
+#include "engine/quant/block_codec.h"
 
 namespace lathe::test {
 
@@ -144,8 +145,9 @@ inline Json gpt2_json(const ModelConfig& model) {
           {"n_positions", model.context}};
 }
 
+// Matrices in the given type, of which their rows are whole blocks.
 inline void write_gguf(const std::filesystem::path& path, const ModelConfig& model,
-                       const Values& values) {
+                       const Values& values, StoredType matrices = StoredType::kF32) {
   GgufWriter writer;
   const auto u32 = [&](const std::string& key, std::int64_t value) {
     writer.set_u32("llama." + key, static_cast<std::uint32_t>(value));
@@ -159,16 +161,18 @@ inline void write_gguf(const std::filesystem::path& path, const ModelConfig& mod
   u32("context_length", model.context);
   writer.set_f32("llama.attention.layer_norm_rms_epsilon", static_cast<float>(model.norm_eps));
   const auto tensors = stored_form(model, NameScheme::kGgufLlama, values);
+  const auto type_of = [&](const Stored& tensor) {
+    return tensor.shape.size() == 2 ? matrices : StoredType::kF32;
+  };
   for (const auto& [name, tensor] : tensors) {
-    writer.declare(name, StoredType::kF32, tensor.shape);
+    writer.declare(name, type_of(tensor), tensor.shape);
   }
   CHECK(writer.open(path).ok(), "the test's folder can be written");
   for (const auto& [name, tensor] : tensors) {
-    CHECK(writer
-              .write(reinterpret_cast<const std::byte*>(tensor.values.data()),
-                     tensor.values.size() * 4)
-              .ok(),
-          "written");
+    const auto count = static_cast<std::int64_t>(tensor.values.size());
+    std::vector<std::byte> bytes(static_cast<std::size_t>(size_bytes(type_of(tensor), count)));
+    encode_row(type_of(tensor), tensor.values.data(), bytes.data(), count);
+    CHECK(writer.write(bytes.data(), bytes.size()).ok(), "written");
   }
   CHECK(writer.commit().ok(), "written");
 }

@@ -45,6 +45,7 @@ class GpuBackend : public Backend {
   // device, `take` gets their values. At most kResultCount at a time.
   double* result(std::size_t count, std::function<void(std::span<const double>)> take);
 
+  bool reads_host_memory() const override { return false; }
   // Waits, then hands out the results.
   void synchronize() override;
   void forget_results() noexcept override;
