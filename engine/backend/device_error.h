@@ -1,5 +1,5 @@
-// What a device refuses: thrown by back ends, caught where runs and jobs end (experiments/runner.cpp,
-// app). The run is lost, the program is not.
+// What a device refuses: thrown by back ends, caught where runs and jobs end
+// (experiments/runner.cpp, app). The run is lost, the program is not.
 #pragma once
 
 #include <stdexcept>
