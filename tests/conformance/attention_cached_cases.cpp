@@ -80,10 +80,11 @@ Case cached_case(const Extents& e) {
 }  // namespace
 
 std::vector<Case> attention_cached_cases() {
-  return {cached_case({1, 1, 1, 1, 2}),     cached_case({1, 37, 2, 1, 6}),
-          cached_case({1, 300, 9, 3, 64}),  cached_case({5, 5, 2, 2, 16}),
-          cached_case({7, 70, 4, 2, 33}),   cached_case({1, 90, 2, 1, 48, 16}),
-          cached_case({9, 40, 2, 2, 20, 4})};
+  return {cached_case({1, 1, 1, 1, 2}),      cached_case({1, 37, 2, 1, 6}),
+          cached_case({1, 300, 9, 3, 64}),   cached_case({5, 5, 2, 2, 16}),
+          cached_case({7, 70, 4, 2, 33}),    cached_case({1, 90, 2, 1, 48, 16}),
+          cached_case({9, 40, 2, 2, 20, 4}), cached_case({3, 300, 6, 2, 128, 100}),
+          cached_case({20, 90, 2, 1, 72}),   cached_case({2, 150, 4, 2, 258})};
 }
 
 }  // namespace lathe::conformance

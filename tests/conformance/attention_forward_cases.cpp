@@ -58,7 +58,11 @@ std::vector<AttentionShape> attention_shapes() {
           {1, 130, 1, 1, 8, 128},
           {2, 150, 2, 1, 16, 0, true},
           {2, 90, 2, 2, 6, 100, true},
-          {2, 3, 2, 1, 34, 201, true}};
+          {2, 3, 2, 1, 34, 201, true},
+          {1, 70, 2, 1, 80},
+          {1, 67, 2, 1, 128, 3},
+          {1, 35, 1, 1, 200},
+          {2, 9, 2, 1, 260, 131, true}};
 }
 
 PlainAttention plain_attention(const AttentionShape& s, const Wide& in) {

@@ -1,0 +1,26 @@
+// Attention forward as both ops of that kind call it.
+#pragma once
+
+#include "engine/backend/cuda/device/attention_shape.cuh"
+#include "engine/backend/cuda/launch.h"
+
+namespace lathe::LATHE_GPU {
+
+// Heads up to this width are padded to a width that there are tiles for.
+inline constexpr int kWidestTile = 256;
+
+// The rule of AttentionShape::scale.
+float attention_scale(std::int64_t head_dim);
+
+struct AttentionCall {
+  const char* op;  // for messages
+  AttentionShape shape;
+  const float *q, *k, *v;
+  float *out, *lse;
+  // Where the keys may be split over blocks, and floats there.
+  float* partial = nullptr;
+  std::int64_t room = 0;
+};
+void run_attention_forward(Backend& backend, const AttentionCall& call);
+
+}  // namespace lathe::LATHE_GPU
