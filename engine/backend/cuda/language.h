@@ -2,7 +2,9 @@
 // its twin where they are simulated.
 #pragma once
 
+#include <cuda_bf16.h>
 #include <cuda_fp16.h>
+#include <mma.h>
 
 #include <cstddef>
 #include <string_view>
@@ -15,7 +17,7 @@ namespace lathe::cuda {
 // The block's shared memory as `T`; see launch().
 template <typename T>
 __device__ T* shared_memory() {
-  extern __shared__ __align__(16) unsigned char bytes[];
+  extern __shared__ __align__(128) unsigned char bytes[];
   return reinterpret_cast<T*>(bytes);
 }
 

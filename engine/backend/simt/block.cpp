@@ -8,6 +8,7 @@
 #include <exception>
 #include <list>
 #include <memory>
+#include <new>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,14 @@ struct Thread {
   std::uint64_t sent = 0;  // what it put in there
   Exchanged received{};    // what all lanes put into its last one
   std::source_location place;
+};
+
+// Of the block's shared memory, as on a device.
+constexpr std::size_t kSharedAlignment = 128;
+struct AlignedDelete {
+  void operator()(std::byte* bytes) const {
+    ::operator delete (bytes, std::align_val_t{kSharedAlignment});
+  }
 };
 
 // A fiber and the thread that waits on it.
@@ -58,7 +67,8 @@ class Block {
       : call_(call),
         body_(body),
         size_(static_cast<int>(call.block.x * call.block.y * call.block.z)),
-        shared_(std::make_unique<std::byte[]>(call.shared_bytes)) {}
+        shared_(static_cast<std::byte*>(
+            ::operator new (call.shared_bytes, std::align_val_t{kSharedAlignment}))) {}
 
   void run();
 
@@ -86,7 +96,7 @@ class Block {
   const GridCall& call_;
   const std::function<void()>& body_;
   int size_;
-  std::unique_ptr<std::byte[]> shared_;
+  std::unique_ptr<std::byte, AlignedDelete> shared_;
   StackPool stacks_;
   std::vector<Thread> threads_;
   std::list<Worker> workers_;
@@ -342,6 +352,12 @@ void check_lane(unsigned mask, int source, std::source_location place) {
   if (source < 0 || source >= kWarp || (mask >> source & 1u) == 0) {
     running_block->fail(
         fmt::format("lane {}, asked for at {}, is not in the mask", source, text_of(place)));
+  }
+}
+
+void require(bool holds, std::string_view rule, std::source_location place) {
+  if (!holds) {
+    running_block->fail(fmt::format("{}: not so at {}", rule, text_of(place)));
   }
 }
 

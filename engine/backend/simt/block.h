@@ -46,6 +46,8 @@ void wait_for_block(std::source_location place);
 const Exchanged& exchange(unsigned mask, std::uint64_t value, std::source_location place);
 // An error unless `source` is a lane of the mask.
 void check_lane(unsigned mask, int source, std::source_location place);
+// An error at `place` unless it holds.
+void require(bool holds, std::string_view rule, std::source_location place);
 int lane();
 void* shared_bytes();
 

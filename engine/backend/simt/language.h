@@ -15,8 +15,9 @@
 
 #include "engine/backend/device_error.h"
 #include "engine/backend/simt/block.h"
+#include "engine/backend/simt/half_types.h"
 #include "engine/backend/simt/simt_backend.h"
-#include "engine/quant/half.h"
+#include "engine/backend/simt/wmma.h"
 
 // Where code runs means nothing here: all of it runs on the CPU.
 #define __global__
@@ -174,16 +175,6 @@ struct alignas(16) uint4 {
 };
 inline float __uint_as_float(unsigned bits) {
   return std::bit_cast<float>(bits);
-}
-
-struct __half {
-  unsigned short bits;
-};
-inline __half __ushort_as_half(unsigned short bits) {
-  return {bits};
-}
-inline float __half2float(__half half) {
-  return lathe::float_of_half(half.bits);
 }
 
 namespace lathe::simt {
