@@ -35,6 +35,7 @@ struct BackendInfo {
   int parallelism = 1;  // threads, or multiprocessors; on meta those of what it stands for
   // What computes, where that decides bits: "avx512 kernels, oneDNN 2.6.3". Kept with every run.
   std::string kernels = "";
+  // Of the factors of products on devices that have a choice.
   ProductPrecision products = ProductPrecision::kF32;
   // Bytes that it holds as long as it lives, beside all tensors: part of every peak.
   std::int64_t held_bytes = 0;

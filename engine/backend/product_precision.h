@@ -1,5 +1,6 @@
-// To what matrix products round what they multiply; sums are in f32 always. The processor computes
-// in f32, a device is many times faster with less.
+// How a back end rounds the factors of large products of f32 tensors on their way into its
+// multipliers. Sums are f32 in all of them, and tensors stay f32. The processor computes in f32; a
+// device is many times faster with less.
 #pragma once
 
 #include <array>
@@ -10,7 +11,11 @@
 
 namespace lathe {
 
-enum class ProductPrecision : std::uint8_t { kF32, kTf32, kBf16 };
+enum class ProductPrecision : std::uint8_t {
+  kF32,   // not at all
+  kTf32,  // to 11 bits: relative errors up to 2^-11
+  kBf16   // to 8 bits: relative errors up to 2^-8
+};
 
 template <>
 struct EnumNames<ProductPrecision> {

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <cstdint>
 
+#include "engine/backend/product_precision.h"
+
 namespace lathe::conformance {
 
 struct Tolerance {
@@ -25,6 +27,13 @@ inline Tolerance reference_tolerance() {
 inline Tolerance single_tolerance(std::int64_t length) {
   const double root = std::sqrt(static_cast<double>(length));
   return {.norm = (4.0 + root) * kEpsilon, .worst = (16.0 + 4.0 * root) * kEpsilon};
+}
+
+// Products of factors that were rounded first, relative to the size of their terms: two factors,
+// then weights, each a rounding of random sign.
+inline Tolerance rounded_tolerance(ProductPrecision products) {
+  const double rounding = products == ProductPrecision::kBf16 ? 0x1.0p-8 : 0x1.0p-11;
+  return {.norm = rounding, .worst = 2.0 * rounding};
 }
 
 // Finite differences of single-precision functions.

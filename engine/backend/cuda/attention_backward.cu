@@ -13,11 +13,11 @@ template <int kDim, int kRows, int kColumns>
 void backward_in_tiles(Backend& backend, const AttentionShape& shape,
                        const AttentionGradients& given) {
   constexpr int kTile = kRows * kThreadRows;
-  KernelCall call{.op = kOp,
-                  .grid = blocks_for(shape.keys, kTile),
-                  .block = kAttentionThreads,
-                  .shared_bytes = backward_bytes<kDim, kRows, kColumns>()};
-  call.grid = blocks_for(blocks_for(shape.keys, kTile) * shape.batch * shape.kv_heads, 1);
+  KernelCall call{
+      .op = kOp,
+      .grid = blocks_for(blocks_for(shape.keys, kTile) * shape.batch * shape.kv_heads, 1),
+      .block = kAttentionThreads,
+      .shared_bytes = backward_bytes<kDim, kRows, kColumns>()};
   launch(backend, call, attention_dkv_kernel<kDim, kRows, kColumns>, shape, given);
   call.grid = blocks_for(blocks_for(shape.queries, kTile) * shape.batch * shape.heads, 1);
   launch(backend, call, attention_dq_kernel<kDim, kRows, kColumns>, shape, given);
@@ -62,7 +62,9 @@ void attention_backward(Backend& backend, const AttentionBackwardArgs& args) {
           .block = kAttentionThreads},
          attention_delta_kernel, args.dout.f32(), args.out.f32(), args.dq.f32(), rows,
          shape.head_dim);
-  if (head_dim <= 32) {
+  if (on_tensor_cores(backend, head_dim)) {
+    backward_on_tensor_cores(backend, shape, given);
+  } else if (head_dim <= 32) {
     backward_in_tiles<32, 8, 4>(backend, shape, given);
   } else if (head_dim <= 64) {
     backward_in_tiles<64, 8, 4>(backend, shape, given);

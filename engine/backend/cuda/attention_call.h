@@ -1,7 +1,7 @@
 // Attention forward as both ops of that kind call it.
 #pragma once
 
-#include "engine/backend/cuda/device/attention_shape.cuh"
+#include "engine/backend/cuda/device/attention_gradients.cuh"
 #include "engine/backend/cuda/launch.h"
 
 namespace lathe::LATHE_GPU {
@@ -22,5 +22,12 @@ struct AttentionCall {
   std::int64_t room = 0;
 };
 void run_attention_forward(Backend& backend, const AttentionCall& call);
+
+// Whether heads of that width are for tensor cores, where the back end rounds factors.
+bool on_tensor_cores(const Backend& backend, std::int64_t head_dim);
+void forward_on_tensor_cores(Backend& backend, const AttentionCall& call);
+// dq holds the deltas.
+void backward_on_tensor_cores(Backend& backend, const AttentionShape& shape,
+                              const AttentionGradients& given);
 
 }  // namespace lathe::LATHE_GPU

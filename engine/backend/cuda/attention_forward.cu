@@ -47,10 +47,12 @@ void forward_in_tiles(Backend& backend, const AttentionCall& call) {
   }
 }
 
+// Few rows are for reading keys, not for products.
+constexpr std::int64_t kFewRows = 2 * kThreadRows;
+
 // Tiles of 64 rows, or of 8 where there are hardly more.
 template <int kDim>
 void forward_of_width(Backend& backend, const AttentionCall& call) {
-  constexpr std::int64_t kFewRows = 2 * kThreadRows;
   constexpr int kManyRows = kDim <= 128 ? 8 : 4;
   if (call.shape.rows() <= kFewRows) {
     forward_in_tiles<kDim, 1, 4>(backend, call);
@@ -81,7 +83,9 @@ void run_attention_forward(Backend& backend, const AttentionCall& call) {
   if (call.shape.rows() == 0 || call.shape.batch == 0) {
     return;
   }
-  if (width <= 32) {
+  if (call.shape.rows() > kFewRows && on_tensor_cores(backend, width)) {
+    forward_on_tensor_cores(backend, call);
+  } else if (width <= 32) {
     forward_of_width<32>(backend, call);
   } else if (width <= 64) {
     forward_of_width<64>(backend, call);

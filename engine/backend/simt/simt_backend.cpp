@@ -33,10 +33,11 @@ constexpr int kMultiprocessors = 2;
 
 }  // namespace
 
-SimtBackend::SimtBackend(simt::Turns turns)
+SimtBackend::SimtBackend(simt::Turns turns, ProductPrecision products)
     : GpuBackend({.name = "simt",
                   .device = "simulated",
                   .parallelism = kMultiprocessors,
+                  .products = products,
                   .held_bytes = kHeldBytes},
                  simt::op_table(), std::make_unique<SystemMemory>()),
       turns_(turns) {}

@@ -13,7 +13,7 @@ namespace lathe {
 
 class SimtBackend final : public GpuBackend {
  public:
-  explicit SimtBackend(simt::Turns turns);
+  explicit SimtBackend(simt::Turns turns, ProductPrecision products = ProductPrecision::kF32);
   simt::Turns turns() const { return turns_; }
 
   void write(TensorRef to, const void* from, std::int64_t bytes) override;

@@ -144,37 +144,47 @@ void store_matrix_sync(float* to, const fragment<accumulator, 16, 16, k, float>&
   }
 }
 
-// d = a b + c. Each lane reads the others' factors where they lie, and none goes on before all
-// have.
+// d = a b + c. Lane 0 computes for all, while they wait.
 template <int k, typename T, typename LayoutA, typename LayoutB>
 void mma_sync(fragment<accumulator, 16, 16, k, float>& d,
               const fragment<matrix_a, 16, 16, k, T, LayoutA>& a,
               const fragment<matrix_b, 16, 16, k, T, LayoutB>& b,
               const fragment<accumulator, 16, 16, k, float>& c, Place place = Place::current()) {
   using Element = simulated::Element<T>;
-  struct Factors {
-    const fragment<matrix_a, 16, 16, k, T, LayoutA>* a;
-    const fragment<matrix_b, 16, 16, k, T, LayoutB>* b;
+  using Results = fragment<accumulator, 16, 16, k, float>;
+  struct Part {
+    const typename Element::Stored *left, *right;
+    const Results* before;
+    Results* after;
   };
-  const Factors mine{&a, &b};
-  const auto factors =
+  const Part mine{a.x, b.x, &c, &d};
+  const auto parts =
       lathe::simt::exchange(0xffffffffu, reinterpret_cast<std::uintptr_t>(&mine), place);
-  const auto of_lane = [&](int at) -> const Factors& {
-    return *reinterpret_cast<const Factors*>(factors[static_cast<std::size_t>(at % 32)]);
-  };
-  fragment<accumulator, 16, 16, k, float> sums = c;
-  for (int i = 0; i < sums.num_elements; ++i) {
-    const int row = simulated::result_row(lathe::simt::lane(), i);
-    const int column = simulated::result_column(lathe::simt::lane(), i);
-    for (int depth = 0; depth < k; ++depth) {
-      const int at_a = row * k + depth;
-      const int at_b = depth * 16 + column;
-      sums.x[i] += Element::value(of_lane(at_a).a->x[at_a / 32]) *
-                   Element::value(of_lane(at_b).b->x[at_b / 32]);
+  if (lathe::simt::lane() == 0) {
+    const auto part = [&](int lane) -> const Part& {
+      return *reinterpret_cast<const Part*>(parts[static_cast<std::size_t>(lane)]);
+    };
+    std::array<std::array<float, 16>, 16> sums{};
+    std::array<std::array<float, 16>, k> right;
+    for (int i = 0; i < 16 * k; ++i) {
+      right[static_cast<std::size_t>(i / 16)][static_cast<std::size_t>(i % 16)] =
+          Element::value(part(i % 32).right[i / 32]);
+    }
+    for (int i = 0; i < 16 * k; ++i) {
+      const float left = Element::value(part(i % 32).left[i / 32]);
+      for (std::size_t column = 0; column < 16; ++column) {
+        sums[static_cast<std::size_t>(i / k)][column] +=
+            left * right[static_cast<std::size_t>(i % k)][column];
+      }
+    }
+    for (int i = 0; i < 256; ++i) {
+      const int lane = i % 32;
+      const auto row = static_cast<std::size_t>(simulated::result_row(lane, i / 32));
+      const auto column = static_cast<std::size_t>(simulated::result_column(lane, i / 32));
+      part(lane).after->x[i / 32] = part(lane).before->x[i / 32] + sums[row][column];
     }
   }
   lathe::simt::exchange(0xffffffffu, 0, place);
-  d = sums;
 }
 
 }  // namespace nvcuda::wmma

@@ -3,16 +3,10 @@
 // weights once more (7 products of tiles in place of 5).
 #pragma once
 
+#include "engine/backend/cuda/device/attention_gradients.cuh"
 #include "engine/backend/cuda/device/attention_tile.cuh"
 
 namespace lathe::LATHE_GPU {
-
-// With delta = <dout, out> of a row, the gradient of a score is p (<dout, v> - delta) scale. Each
-// row's delta lies in the first element of its dq until the last kernel overwrites that.
-struct AttentionGradients {
-  const float *dout, *q, *k, *v, *lse;
-  float *dq, *dk, *dv;
-};
 
 // A warp a row of [rows, width].
 static __global__ void attention_delta_kernel(const float* dout, const float* out, float* dq,
@@ -30,21 +24,6 @@ static __global__ void attention_delta_kernel(const float* dout, const float* ou
     dq[row * width] = static_cast<float>(sum);
   }
 }
-
-// What backward needs of each query of a tile beside its vectors.
-struct QueryFacts {
-  float* lse;
-  float* delta;
-  int* first;  // the first key it sees; of queries that are not there, one that none is
-
-  __device__ void load(const AttentionShape& shape, const AttentionGradients& given, Index b,
-                       int head, Index t, int i) const {
-    const bool there = t < shape.queries;
-    const Index row = (b * shape.queries + t) * shape.heads + head;
-    lse[i] = there ? given.lse[(b * shape.heads + head) * shape.queries + t] : 0.0f;
-    delta[i] = there ? given.dq[row * shape.head_dim] : 0.0f;
-  }
-};
 
 // Shared memory in bytes: own vectors of two tensors, passing ones of two, the weights, the facts.
 template <int kDim, int kRows, int kColumns>
@@ -94,14 +73,15 @@ __device__ void set_zero(float (&sums)[kRows][kColumns]) {
   }
 }
 
+// Rows first .. of `rows`, which lie at x, get the sums.
 template <int kDim, int kRows>
-__device__ void store_rows(float* x, const AttentionShape& shape, Index row_width, Index first,
-                           Index count, const float (&sums)[kRows][kDim / kThreadColumns]) {
+__device__ void store_rows(float* x, const HeadRows& rows, Index first,
+                           const float (&sums)[kRows][kDim / kThreadColumns]) {
 #pragma unroll
   for (int i = 0; i < kRows; ++i) {
     const Index row = first + thread_row() + kThreadRows * i;
-    if (row < count) {
-      store_row<kDim>(x + row * row_width, sums[i], 1.0f, shape.head_dim);
+    if (row < rows.count) {
+      store_row<kDim>(x + rows.offset(row), sums[i], 1.0f, rows.width);
     }
   }
 }
@@ -142,50 +122,37 @@ __device__ void add_queries(const AttentionShape& shape,
   add_weighted<kDim, kOthers>(room.weights, room.passing[0], dk);
 }
 
-// Blocks with the most queries, those of the first keys, come first.
 template <int kDim, int kRows, int kColumns>
 static __global__ void __launch_bounds__(kAttentionThreads)
     attention_dkv_kernel(AttentionShape shape, AttentionGradients given) {
   using Room = BackwardRoom<kDim, kRows, kColumns>;
   const Room room(shared_memory<float>());
-  const int kv_head = static_cast<int>(blockIdx.x % shape.kv_heads);
-  const Index b = blockIdx.x / shape.kv_heads % shape.batch;
-  const int key = static_cast<int>(blockIdx.x / shape.kv_heads / shape.batch) * Room::kTile;
-  load_tile<kDim, Room::kTile>(room.own[0], key_rows(shape, given.k, b, kv_head), key);
-  load_tile<kDim, Room::kTile>(room.own[1], key_rows(shape, given.v, b, kv_head), key);
+  const KeyBlock block(shape, Room::kTile);
+  const HeadRows keys = key_rows(shape, given.k, block.b, block.kv_head);
+  load_tile<kDim, Room::kTile>(room.own[0], keys, block.key);
+  load_tile<kDim, Room::kTile>(room.own[1], key_rows(shape, given.v, block.b, block.kv_head),
+                               block.key);
   float dk[kRows][kDim / kThreadColumns];
   float dv[kRows][kDim / kThreadColumns];
   set_zero(dk);
   set_zero(dv);
-  const Index before = shape.keys - shape.queries;
-  const int thread = static_cast<int>(threadIdx.x);
-  for (Index t = key > before ? key - before : 0; t < shape.queries; t += Room::kOthers) {
-    if (thread < Room::kOthers) {
-      room.facts.first[thread] =
-          t + thread < shape.queries ? shape.first_of(b, t + thread) : 0x7fffffff;
-    }
-    __syncthreads();
-    int first = 0x7fffffff;
-    for (int i = 0; i < Room::kOthers; ++i) {
-      first = room.facts.first[i] < first ? room.facts.first[i] : first;
-    }
-    const int heads = first < key + Room::kTile ? shape.group() : 0;
-    for (int head = kv_head * shape.group(); head < kv_head * shape.group() + heads; ++head) {
-      load_tile<kDim, Room::kOthers>(room.passing[0], query_rows(shape, given.q, b, head), t);
-      load_tile<kDim, Room::kOthers>(room.passing[1], query_rows(shape, given.dout, b, head), t);
-      if (thread < Room::kOthers) {
-        room.facts.load(shape, given, b, head, t + thread, thread);
-      }
+  for (Index t = block.first_query(shape); t < shape.queries; t += Room::kOthers) {
+    const int first = room.facts.template load_first<Room::kOthers>(shape, block.b, t);
+    const int heads = first < block.key + Room::kTile ? shape.group() : 0;
+    for (int n = 0; n < heads; ++n) {
+      const int head = block.kv_head * shape.group() + n;
+      load_tile<kDim, Room::kOthers>(room.passing[0], query_rows(shape, given.q, block.b, head), t);
+      load_tile<kDim, Room::kOthers>(room.passing[1], query_rows(shape, given.dout, block.b, head),
+                                     t);
+      room.facts.template load_scores<Room::kOthers>(shape, given, block.b, head, t);
       __syncthreads();
-      add_queries(shape, room, key, t, dk, dv);
+      add_queries(shape, room, block.key, t, dk, dv);
       __syncthreads();
     }
     __syncthreads();
   }
-  const Index width = static_cast<Index>(shape.kv_heads) * shape.head_dim;
-  const Index start = b * shape.keys * width + static_cast<Index>(kv_head) * shape.head_dim;
-  store_rows<kDim>(given.dk + start, shape, width, key, shape.keys, dk);
-  store_rows<kDim>(given.dv + start, shape, width, key, shape.keys, dv);
+  store_rows<kDim>(given.dk + (keys.data - given.k), keys, block.key, dk);
+  store_rows<kDim>(given.dv + (keys.data - given.k), keys, block.key, dv);
 }
 
 }  // namespace lathe::LATHE_GPU

@@ -33,47 +33,31 @@ __device__ void add_keys(const AttentionShape& shape,
   add_weighted<kDim, kColumns * kThreadColumns>(room.weights, room.passing[0], dq);
 }
 
-// Blocks with the most keys, those of the last queries, come first.
 template <int kDim, int kRows, int kColumns>
 static __global__ void __launch_bounds__(kAttentionThreads)
     attention_dq_kernel(AttentionShape shape, AttentionGradients given) {
   using Room = BackwardRoom<kDim, kRows, kColumns>;
   const Room room(shared_memory<float>());
-  const int head = static_cast<int>(blockIdx.x % shape.heads);
-  const int kv_head = head / shape.group();
-  const Index b = blockIdx.x / shape.heads % shape.batch;
-  const Index tiles = (shape.queries + Room::kTile - 1) / Room::kTile;
-  const Index t = (tiles - 1 - blockIdx.x / shape.heads / shape.batch) * Room::kTile;
-  load_tile<kDim, Room::kTile>(room.own[0], query_rows(shape, given.q, b, head), t);
-  load_tile<kDim, Room::kTile>(room.own[1], query_rows(shape, given.dout, b, head), t);
-  const int thread = static_cast<int>(threadIdx.x);
-  if (thread < Room::kTile) {
-    room.facts.load(shape, given, b, head, t + thread, thread);
-    room.facts.first[thread] =
-        t + thread < shape.queries ? shape.first_of(b, t + thread) : 0x7fffffff;
-  }
-  __syncthreads();
-  int first = 0x7fffffff;
-  for (int i = 0; i < Room::kTile; ++i) {
-    first = room.facts.first[i] < first ? room.facts.first[i] : first;
-  }
-  const Index last_query =
-      t + Room::kTile < shape.queries ? t + Room::kTile - 1 : shape.queries - 1;
-  const int last = shape.last_key(last_query);
-  const HeadRows keys = key_rows(shape, given.k, b, kv_head);
-  const HeadRows values = key_rows(shape, given.v, b, kv_head);
+  const QueryBlock block(shape, Room::kTile);
+  const HeadRows queries = query_rows(shape, given.q, block.b, block.head);
+  const HeadRows keys = key_rows(shape, given.k, block.b, block.head / shape.group());
+  const HeadRows values = key_rows(shape, given.v, block.b, block.head / shape.group());
+  load_tile<kDim, Room::kTile>(room.own[0], queries, block.t);
+  load_tile<kDim, Room::kTile>(room.own[1], query_rows(shape, given.dout, block.b, block.head),
+                               block.t);
+  room.facts.template load_scores<Room::kTile>(shape, given, block.b, block.head, block.t);
+  const int first = room.facts.template load_first<Room::kTile>(shape, block.b, block.t);
+  const int last = block.last_key(shape, Room::kTile);
   float dq[kRows][kDim / kThreadColumns];
   set_zero(dq);
   for (int key = first / Room::kOthers * Room::kOthers; key <= last; key += Room::kOthers) {
     load_tile<kDim, Room::kOthers>(room.passing[0], keys, key);
     load_tile<kDim, Room::kOthers>(room.passing[1], values, key);
     __syncthreads();
-    add_keys(shape, room, key, t, dq);
+    add_keys(shape, room, key, block.t, dq);
     __syncthreads();
   }
-  const Index width = static_cast<Index>(shape.heads) * shape.head_dim;
-  store_rows<kDim>(given.dq + b * shape.queries * width + static_cast<Index>(head) * shape.head_dim,
-                   shape, width, t, shape.queries, dq);
+  store_rows<kDim>(given.dq + (queries.data - given.q), queries, block.t, dq);
 }
 
 }  // namespace lathe::LATHE_GPU

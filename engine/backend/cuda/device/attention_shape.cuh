@@ -34,9 +34,10 @@ struct HeadRows {
   Index stride, count;
   int heads, width;
 
-  __device__ const float* at(Index r) const {
-    return heads == 1 ? data + r * stride : data + r / heads * stride + r % heads * width;
+  __device__ Index offset(Index r) const {
+    return heads == 1 ? r * stride : r / heads * stride + r % heads * width;
   }
+  __device__ const float* at(Index r) const { return data + offset(r); }
   // Whether four elements may be read at once.
   __device__ bool by_four() const {
     return width % 4 == 0 && stride % 4 == 0 && reinterpret_cast<std::uintptr_t>(data) % 16 == 0;

@@ -2,7 +2,7 @@
 // 128 on the other side.
 #pragma once
 
-#include "engine/backend/cuda/device/attention_backward.cuh"
+#include "engine/backend/cuda/device/attention_gradients.cuh"
 
 namespace lathe::LATHE_GPU {
 

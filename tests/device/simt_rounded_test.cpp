@@ -1,0 +1,55 @@
+// Attention on the simulation's tensor cores, factors rounded to tf32 and to bf16: close to cpu_ref
+// by what rounding allows, the same bits in both orders of turns.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "engine/backend/simt/simt_backend.h"
+#include "tests/conformance/runner.h"
+
+namespace lathe::conformance {
+namespace {
+
+class RoundedTest : public testing::Test {
+ public:
+  RoundedTest(const Case& test, ProductPrecision products) : case_(test), products_(products) {}
+  void TestBody() override {
+    const Wide want = reference_outcome(case_);
+    // Results are sums whose terms are of size 1 in these cases, or larger by scale.
+    const double scale = std::max(case_.scale, 1.0);
+    std::vector<Outcome> outcomes;
+    for (const auto turns : {simt::Turns::kAscending, simt::Turns::kDescending}) {
+      SimtBackend backend(turns, products_);
+      outcomes.push_back(run_case(case_, backend));
+      expect_no_violations(outcomes.back());
+      expect_close(outcomes.back(), want, rounded_tolerance(products_), scale);
+      EXPECT_TRUE(same_bits(outcomes.back(), outcomes.front())) << "bits differ between runs";
+    }
+  }
+
+ private:
+  const Case& case_;
+  ProductPrecision products_;
+};
+
+}  // namespace
+}  // namespace lathe::conformance
+
+int main(int argc, char** argv) {
+  using namespace lathe;
+  const auto by_op = conformance::all_cases();
+  for (const ProductPrecision products : {ProductPrecision::kTf32, ProductPrecision::kBf16}) {
+    for (const auto& [op, cases] : by_op) {
+      for (const conformance::Case& test : cases) {
+        if (op.starts_with("attention")) {
+          testing::RegisterTest(std::string(name_of(products)).c_str(), test.name.c_str(), nullptr,
+                                nullptr, __FILE__, __LINE__, [&test, products]() -> testing::Test* {
+                                  return new conformance::RoundedTest(test, products);
+                                });
+        }
+      }
+    }
+  }
+  testing::InitGoogleTest(&argc, argv);
+  return RUN_ALL_TESTS();
+}
