@@ -1,8 +1,9 @@
 // Attention on the simulation's tensor cores, factors rounded to tf32 and to bf16: close to cpu_ref
-// by what rounding allows, the same bits in both orders of turns.
+// by what rounding allows, the same bits in both orders of turns. And NaNs, in all precisions.
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "engine/backend/simt/simt_backend.h"
 #include "tests/conformance/runner.h"
@@ -12,7 +13,7 @@ namespace {
 
 class RoundedTest : public testing::Test {
  public:
-  RoundedTest(const Case& test, ProductPrecision products) : case_(test), products_(products) {}
+  RoundedTest(Case test, ProductPrecision products) : case_(std::move(test)), products_(products) {}
   void TestBody() override {
     const Wide want = reference_outcome(case_);
     // Results are sums whose terms are of size 1 in these cases, or larger by scale.
@@ -28,24 +29,40 @@ class RoundedTest : public testing::Test {
   }
 
  private:
-  const Case& case_;
+  Case case_;
   ProductPrecision products_;
 };
+
+void add_test(const Case& test, ProductPrecision products) {
+  testing::RegisterTest(
+      std::string(name_of(products)).c_str(), test.name.c_str(), nullptr, nullptr, __FILE__,
+      __LINE__, [test, products]() -> testing::Test* { return new RoundedTest(test, products); });
+}
+
+// A NaN in one query and one in a key: all results of rows that see one are NaN, no others.
+Case with_nan(Case test) {
+  test.name += ",nan";
+  std::vector<float>& k = test.operands["k"].values;
+  std::vector<float>& q = test.operands["q"].values;
+  k[k.size() * 4 / 7] = std::numeric_limits<float>::quiet_NaN();
+  q[q.size() / 5] = std::numeric_limits<float>::quiet_NaN();
+  return test;
+}
 
 }  // namespace
 }  // namespace lathe::conformance
 
 int main(int argc, char** argv) {
   using namespace lathe;
-  const auto by_op = conformance::all_cases();
-  for (const ProductPrecision products : {ProductPrecision::kTf32, ProductPrecision::kBf16}) {
-    for (const auto& [op, cases] : by_op) {
+  for (const ProductPrecision products :
+       {ProductPrecision::kF32, ProductPrecision::kTf32, ProductPrecision::kBf16}) {
+    for (const auto& [op, cases] : conformance::all_cases()) {
       for (const conformance::Case& test : cases) {
-        if (op.starts_with("attention")) {
-          testing::RegisterTest(std::string(name_of(products)).c_str(), test.name.c_str(), nullptr,
-                                nullptr, __FILE__, __LINE__, [&test, products]() -> testing::Test* {
-                                  return new conformance::RoundedTest(test, products);
-                                });
+        if (op.starts_with("attention") && products != ProductPrecision::kF32) {
+          conformance::add_test(test, products);
+        }
+        if (op == "attention_forward") {
+          conformance::add_test(conformance::with_nan(test), products);
         }
       }
     }
