@@ -31,6 +31,9 @@ if(LATHE_SANITIZE)
   target_compile_options(lathe_flags INTERFACE -fsanitize=${LATHE_SANITIZE} -fno-omit-frame-pointer)
   target_link_options(lathe_flags INTERFACE -fsanitize=${LATHE_SANITIZE})
 endif()
+if(LATHE_FUZZ)
+  target_compile_options(lathe_flags INTERFACE -fsanitize=fuzzer-no-link)
+endif()
 
 # lathe_library(name SOURCES a.cpp ... DEPENDS other ...): a static library, or a header-only one where
 # no source is named.

@@ -8,12 +8,7 @@
 namespace lathe {
 
 Result<Json> parse_json(std::string_view text, std::string_view origin) {
-  try {
-    return Json::parse(text, nullptr, true, true);
-  } catch (const Json::exception& broken) {
-    return Error{ErrorKind::kUsage, std::string(origin) + " is not valid JSON: " + broken.what(),
-                 "comments with // and /* */ are allowed, trailing commas are not"};
-  }
+  return parse_document<Json>(text, origin, true);
 }
 
 Result<Json> read_json_file(const std::string& path) {
@@ -28,6 +23,24 @@ Result<Json> read_json_file(const std::string& path) {
 
 namespace detail {
 namespace {
+
+// Where the string that begins at `at` (its quote) ends.
+std::size_t end_of_string(std::string_view text, std::size_t at) {
+  for (++at; at < text.size() && text[at] != '"'; ++at) {
+    at += text[at] == '\\' ? 1 : 0;
+  }
+  return at;
+}
+
+// The same of what begins with a slash: a comment, if it is one.
+std::size_t end_of_comment(std::string_view text, std::size_t at) {
+  const bool line = text.substr(at, 2) == "//";
+  if (!line && text.substr(at, 2) != "/*") {
+    return at;
+  }
+  const std::size_t end = text.find(line ? "\n" : "*/", at + 2);
+  return end == std::string_view::npos ? text.size() : end + (line ? 0 : 1);
+}
 
 std::string range_text(const FieldMeta& meta) {
   if (std::isinf(meta.lo) && std::isinf(meta.hi)) {
@@ -52,6 +65,41 @@ bool in_range(double value, const FieldMeta& meta) {
 }
 
 }  // namespace
+
+std::string json_excess(std::string_view text, std::size_t most_keys) {
+  std::vector<std::size_t> keys;  // so far, of each bracket that is open
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    switch (text[at]) {
+      case '"':
+        at = end_of_string(text, at);
+        break;
+      case '/':
+        at = end_of_comment(text, at);
+        break;
+      case '[':
+      case '{':
+        keys.push_back(0);
+        if (keys.size() > kDeepestJson) {
+          return "nests JSON deeper than " + std::to_string(kDeepestJson) + " brackets";
+        }
+        break;
+      case ']':
+      case '}':
+        if (!keys.empty()) {
+          keys.pop_back();
+        }
+        break;
+      case ':':
+        if (!keys.empty() && ++keys.back() > most_keys) {
+          return "has a JSON object of more than " + std::to_string(most_keys) + " keys";
+        }
+        break;
+      default:
+        break;
+    }
+  }
+  return "";
+}
 
 void read_scalar(const Json& in, const std::string& path, const FieldMeta&, bool& out,
                  std::vector<std::string>& errors) {

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 #include "engine/base/describe.h"
@@ -16,6 +17,35 @@
 namespace lathe {
 
 using Json = nlohmann::ordered_json;
+
+// Bounds on what a file may ask of the parser; published ones stay below a tenth of each. Copying,
+// comparing and printing recurse as deep as brackets nest; an ordered object finds a key by
+// walking.
+inline constexpr std::size_t kDeepestJson = 200;
+inline constexpr std::size_t kMostOrderedKeys = 20'000;  // of one object
+
+namespace detail {
+// What of a text is beyond the bounds, empty where nothing is. Text that is no JSON may pass.
+std::string json_excess(std::string_view text, std::size_t most_keys);
+}  // namespace detail
+
+// Parses JSON text into a document of nlohmann's; kUsage with the reason, after `origin`.
+template <typename Document>
+Result<Document> parse_document(std::string_view text, std::string_view origin, bool comments) {
+  constexpr bool kOrdered = std::is_same_v<Document, Json>;
+  const std::string excess =
+      detail::json_excess(text, kOrdered ? kMostOrderedKeys : std::string_view::npos);
+  if (!excess.empty()) {
+    return Error{ErrorKind::kUsage, std::string(origin) + " " + excess,
+                 "make it smaller, or name another file"};
+  }
+  try {
+    return Document::parse(text, nullptr, true, comments);
+  } catch (const typename Document::exception& broken) {
+    return Error{ErrorKind::kUsage, std::string(origin) + " is not valid JSON: " + broken.what(),
+                 "comments with // and /* */ are allowed, trailing commas are not"};
+  }
+}
 
 // Parses JSON text with // and /* */ comments; `origin` (a file name) begins the error's message.
 Result<Json> parse_json(std::string_view text, std::string_view origin);

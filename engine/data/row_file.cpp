@@ -19,9 +19,9 @@ Error data_error(const std::string& message, const std::string& remedy) {
 }
 
 Result<Json> parse_value(std::string_view text, const std::string& place) {
-  Json value = Json::parse(text, nullptr, false);
-  if (value.is_discarded()) {
-    return data_error(place + " is not JSON", "point at the set's own file");
+  auto value = parse_document<Json>(text, place, false);
+  if (!value) {
+    return data_error(value.error().message, "point at the set's own file");
   }
   return value;
 }

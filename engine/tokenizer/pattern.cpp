@@ -95,6 +95,7 @@ Matcher::~Matcher() = default;
 bool Matcher::find(const Pattern& pattern, std::string_view text, std::size_t from, Span& found) {
   const int matched = pcre2_match(pattern.code_->compiled.get(), units(text), text.size(), from,
                                   PCRE2_NO_UTF_CHECK, memory_->data.get(), memory_->context.get());
+  gave_up_ = matched < 0 && matched != PCRE2_ERROR_NOMATCH;
   if (matched <= 0) {
     return false;
   }

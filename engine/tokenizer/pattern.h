@@ -40,10 +40,13 @@ class Matcher {
   // The first match at or after `from`; false where there is none, and where PCRE2 gives up (its
   // limit on steps bounds what a hostile rule can cost). Precondition: `text` is UTF-8.
   bool find(const Pattern& pattern, std::string_view text, std::size_t from, Span& found);
+  // Whether the last find() was given up, at the cost of all the steps that it may take.
+  bool gave_up() const { return gave_up_; }
 
  private:
   struct Memory;
   std::unique_ptr<Memory> memory_;
+  bool gave_up_ = false;
 };
 
 }  // namespace lathe

@@ -15,6 +15,10 @@ constexpr std::string_view kOneDigit = R"(\p{N})";
 constexpr std::string_view kLlama3 =
     R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
 
+// Searches of one text that may be given up. A rule that needs more was made to cost time, and a
+// text of many pieces would pay for it at each.
+constexpr int kPatience = 16;
+
 // The first name is the one that is written.
 struct NamedRules {
   std::vector<std::string_view> names;
@@ -90,20 +94,21 @@ Result<PreTokenizer> PreTokenizer::compile(const std::vector<std::string_view>& 
 void PreTokenizer::split(Matcher& matcher, std::string_view text,
                          std::vector<std::string_view>& words) const {
   std::size_t begin = 0;
+  int patience = kPatience;
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t length = utf8_length(text, at);
     if (length > 0) {
       at += length;
       continue;
     }
-    split_text(matcher, text.substr(begin, at - begin), words);
+    split_text(matcher, text.substr(begin, at - begin), patience, words);
     words.push_back(text.substr(at, 1));
     begin = ++at;
   }
-  split_text(matcher, text.substr(begin), words);
+  split_text(matcher, text.substr(begin), patience, words);
 }
 
-void PreTokenizer::split_text(Matcher& matcher, std::string_view text,
+void PreTokenizer::split_text(Matcher& matcher, std::string_view text, int& patience,
                               std::vector<std::string_view>& words) const {
   if (text.empty()) {
     return;
@@ -114,7 +119,7 @@ void PreTokenizer::split_text(Matcher& matcher, std::string_view text,
     for (const std::string_view piece : pieces) {
       std::size_t done = 0;
       Matcher::Span found;
-      while (done < piece.size() && matcher.find(pattern, piece, done, found) &&
+      while (done < piece.size() && patience > 0 && matcher.find(pattern, piece, done, found) &&
              found.end > found.begin) {
         if (found.begin > done) {
           finer.push_back(piece.substr(done, found.begin - done));
@@ -122,6 +127,7 @@ void PreTokenizer::split_text(Matcher& matcher, std::string_view text,
         finer.push_back(piece.substr(found.begin, found.end - found.begin));
         done = found.end;
       }
+      patience -= matcher.gave_up() ? 1 : 0;
       if (done < piece.size()) {
         finer.push_back(piece.substr(done));
       }

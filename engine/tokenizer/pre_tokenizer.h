@@ -36,7 +36,8 @@ class PreTokenizer {
   void split(Matcher& matcher, std::string_view text, std::vector<std::string_view>& words) const;
 
  private:
-  void split_text(Matcher& matcher, std::string_view text,
+  // `patience`: searches that may still be given up before rules are no longer asked.
+  void split_text(Matcher& matcher, std::string_view text, int& patience,
                   std::vector<std::string_view>& words) const;
 
   std::vector<Pattern> patterns_;

@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "engine/tokenizer/mark_finder.h"
+#include "engine/tokenizer/sentencepiece_check.h"
 #include "engine/tokenizer/token_type.h"
 
 namespace lathe {
@@ -146,6 +147,10 @@ std::uint64_t id_field(std::int32_t id) {
 
 Result<std::unique_ptr<sentencepiece::SentencePieceProcessor>> load(std::string_view model,
                                                                     std::string_view origin) {
+  if (const std::string damage = sentencepiece_damage(model); !damage.empty()) {
+    return Error{ErrorKind::kData, std::string(origin) + " is no SentencePiece model: " + damage,
+                 "fetch the model's tokenizer.model again"};
+  }
   auto processor = std::make_unique<sentencepiece::SentencePieceProcessor>();
   const auto status = processor->LoadFromSerializedProto(model);
   if (!status.ok()) {

@@ -3,7 +3,8 @@
 #include "engine/tokenizer/tokenizer_json.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
+
+#include "engine/base/json.h"
 
 namespace lathe {
 namespace {
@@ -11,7 +12,7 @@ namespace {
 // Sorted keys: the ordered kind looks up by walking, and a vocabulary has 50 000.
 using Document = nlohmann::json;
 
-constexpr std::int64_t kLargestId = (1 << 22) - 1;
+constexpr std::int64_t kLargestId = (1 << 20) - 1;  // as many as a model may have
 constexpr std::string_view kSpaceSymbol = "\xE2\x96\x81";
 
 struct Refused {
@@ -99,7 +100,7 @@ class Reader {
       refuse("two tokens have the id " + std::to_string(id));
     }
     parts_.tokens[place] = token;
-    if (token == unknown_) {
+    if (!token.empty() && token == unknown_) {
       parts_.special.unknown = id;
     }
   }
@@ -291,14 +292,14 @@ Error unreadable(std::string_view origin, const std::string& what) {
 
 Result<BpeParts> read_tokenizer_parts(std::string_view text, std::string_view config,
                                       std::string_view origin) {
-  const Document document = Document::parse(text, nullptr, false);
-  const Document settings =
-      config.empty() ? Document::object() : Document::parse(config, nullptr, false);
-  if (document.is_discarded() || settings.is_discarded()) {
-    return unreadable(origin, "it is not JSON");
+  const auto document = parse_document<Document>(text, "it", false);
+  const auto settings =
+      parse_document<Document>(config.empty() ? "{}" : config, "its tokenizer_config.json", false);
+  if (!document || !settings) {
+    return unreadable(origin, (document ? settings.error() : document.error()).message);
   }
   try {
-    return Reader(origin).read(document, settings);
+    return Reader(origin).read(*document, *settings);
   } catch (const Refused& refused) {
     return unreadable(origin, refused.what);
   } catch (const Document::exception& wrong) {
