@@ -9,7 +9,6 @@
 #include <fstream>
 
 #include "engine/data/row_file.h"
-#include "engine/io/hf_folder.h"
 #include "engine/io/safetensors.h"
 #include "engine/tokenizer/sentencepiece_tokenizer.h"
 #include "engine/tokenizer/token_type.h"
@@ -55,8 +54,7 @@ TEST(HostileJson, DepthIsBounded) {
 
 TEST(HostileJson, StringsAndCommentsHideNoBrackets) {
   const std::string deep = nested(kDeepestJson + 1);
-  for (const std::string& before :
-       {R"(["\"",)", "[/*\"*/", "[//\"\n", R"(["\\",)", "[ /* // */ "}) {
+  for (const std::string before : {R"(["\"",)", "[/*\"*/", "[//\"\n", R"(["\\",)", "[ /* // */ "}) {
     EXPECT_THAT(parse_json(before + deep + "]", "x").error().text(), HasSubstr("deeper")) << before;
   }
   EXPECT_TRUE(parse_json("[\"" + deep + "\", /*" + deep + "*/ 1]//" + deep, "x").ok());
