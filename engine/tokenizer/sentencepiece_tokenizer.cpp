@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <cstring>
+#include <exception>
+#include <new>
 
 #include "engine/tokenizer/mark_finder.h"
 #include "engine/tokenizer/sentencepiece_check.h"
@@ -152,10 +154,17 @@ Result<std::unique_ptr<sentencepiece::SentencePieceProcessor>> load(std::string_
                  "fetch the model's tokenizer.model again"};
   }
   auto processor = std::make_unique<sentencepiece::SentencePieceProcessor>();
-  const auto status = processor->LoadFromSerializedProto(model);
-  if (!status.ok()) {
-    return Error{ErrorKind::kData,
-                 std::string(origin) + " is no SentencePiece model: " + status.ToString(),
+  std::string reason;
+  try {
+    const auto status = processor->LoadFromSerializedProto(model);
+    reason = status.ok() ? "" : status.ToString();
+  } catch (const std::bad_alloc&) {
+    throw;
+  } catch (const std::exception& thrown) {  // by its tries: a piece that they cannot hold
+    reason = thrown.what();
+  }
+  if (!reason.empty()) {
+    return Error{ErrorKind::kData, std::string(origin) + " is no SentencePiece model: " + reason,
                  "fetch the model's tokenizer.model again"};
   }
   return processor;

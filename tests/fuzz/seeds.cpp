@@ -199,6 +199,8 @@ void write_pieces(const fs::path& folder) {
   vocabulary.types = {kUnknownToken, kControlToken, kControlToken, 1, 1, 1, 4};
   vocabulary.scores = {0, 0, 0, -1, -2, -3, -1};
   write(folder / "small", sentencepiece_model(vocabulary));
+  constexpr std::string_view kUnigram = "\x12\x02\x18\x01";  // the trainer's kind of model
+  write(folder / "unigram", sentencepiece_model(vocabulary) + std::string(kUnigram));
 }
 
 void write_templates(const fs::path& folder) {

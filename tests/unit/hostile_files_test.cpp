@@ -174,6 +174,21 @@ TEST(HostileSentencePiece, ANormalisersTableStaysWithinItself) {
   }
 }
 
+// The library's model of kind unigram throws at it.
+TEST(HostileSentencePiece, APieceThatIsAZeroByteIsAnError) {
+  GgufVocabulary vocabulary;
+  vocabulary.tokens = {"<unk>", std::string(1, '\0'), "a"};
+  vocabulary.types = {kUnknownToken, kNormalToken, kNormalToken};
+  vocabulary.scores = {0, 0, 0};
+  vocabulary.special.unknown = 0;
+  std::string model = sentencepiece_model(vocabulary);
+  const std::size_t byte_fallback = model.rfind("\x98\x02\x01");
+  model[byte_fallback + 2] = '\0';
+  const auto tokenizer = read_sentencepiece(model + tagged(2, "\x18\x01"), "t.model");
+  ASSERT_FALSE(tokenizer.ok());
+  EXPECT_THAT(tokenizer.error().text(), HasSubstr("t.model"));
+}
+
 TEST(HostileSentencePiece, ACutModelIsRefused) {
   const std::string whole = pieces_with(table(256, 0));
   for (std::size_t length = 0; length < whole.size(); length += 13) {
