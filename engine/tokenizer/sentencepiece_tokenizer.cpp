@@ -96,9 +96,11 @@ class SentencePieceEncoder final : public TextEncoder {
         continue;
       }
       std::vector<int> ids;
-      // The library cannot fail on a loaded model; bytes that are no UTF-8 become U+FFFD there.
-      const auto status = tokenizer_.processor_->Encode(piece.text, &ids);
-      CHECK(status.ok(), status.ToString());
+      // Bytes that are no UTF-8 become U+FFFD there. The library fails where a character is a
+      // control piece, which no sound model has: such a text is unknown.
+      if (!tokenizer_.processor_->Encode(piece.text, &ids).ok()) {
+        ids.assign(1, tokenizer_.processor_->unk_id());
+      }
       out.insert(out.end(), ids.begin(), ids.end());
     }
   }

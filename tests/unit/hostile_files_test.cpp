@@ -189,6 +189,24 @@ TEST(HostileSentencePiece, APieceThatIsAZeroByteIsAnError) {
   EXPECT_THAT(tokenizer.error().text(), HasSubstr("t.model"));
 }
 
+// The library fails on a text that has one.
+TEST(HostileSentencePiece, AControlPieceOfOneCharacterIsNoTrap) {
+  GgufVocabulary vocabulary;
+  vocabulary.model = "llama";
+  vocabulary.tokens = {"<unk>", "b", "a"};
+  vocabulary.types = {kUnknownToken, kNormalToken, kControlToken};
+  vocabulary.scores = {0, 0, 0};
+  vocabulary.special.unknown = 0;
+  vocabulary.add_space_prefix = false;
+  std::string model = sentencepiece_model(vocabulary);
+  const std::size_t byte_fallback = model.rfind("\x98\x02\x01");
+  model[byte_fallback + 2] = '\0';
+  const auto tokenizer = read_sentencepiece(model, "t.model");
+  ASSERT_TRUE(tokenizer.ok()) << tokenizer.error().text();
+  EXPECT_EQ((*tokenizer)->encode("bab"), std::vector<std::int32_t>{0});
+  EXPECT_EQ((*tokenizer)->encode("bb"), (std::vector<std::int32_t>{1, 1}));
+}
+
 TEST(HostileSentencePiece, ACutModelIsRefused) {
   const std::string whole = pieces_with(table(256, 0));
   for (std::size_t length = 0; length < whole.size(); length += 13) {
