@@ -35,7 +35,7 @@ class RoundedTest : public testing::Test {
 
 void add_test(const Case& test, ProductPrecision products) {
   testing::RegisterTest(
-      std::string(name_of(products)).c_str(), test.name.c_str(), nullptr, nullptr, __FILE__,
+      std::string(enum_name(products)).c_str(), test.name.c_str(), nullptr, nullptr, __FILE__,
       __LINE__, [test, products]() -> testing::Test* { return new RoundedTest(test, products); });
 }
 
