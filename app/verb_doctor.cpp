@@ -74,6 +74,7 @@ Json cuda_json() {
   const std::string why = experiments::why_auto_is_cpu();
   return {{"built", report.built},
           {"driver", report.driver},
+          {"cublas", report.cublas},
           {"auto", why.empty() ? "cuda:0" : "cpu, because " + why}};
 }
 
@@ -101,8 +102,8 @@ void print_report(const Json& found) {
     fmt::print("{:8} {}\n", device["device"].get<std::string>(), device["is"].get<std::string>());
   }
   const Json& cuda = found["cuda"];
-  fmt::print("{:8} built: {}; driver: {}\n", "cuda", cuda["built"].get<std::string>(),
-             cuda["driver"].get<std::string>());
+  fmt::print("{:8} built: {}; driver: {}; cuBLAS: {}\n", "cuda", cuda["built"].get<std::string>(),
+             cuda["driver"].get<std::string>(), cuda["cublas"].get<std::string>());
   fmt::print("{:8} {}\n", "auto", cuda["auto"].get<std::string>());
   for (const char* place : {"config", "data", "state", "cache", "assets"}) {
     fmt::print("{:8} {}\n", place, found[place].get<std::string>());

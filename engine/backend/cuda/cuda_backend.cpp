@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "engine/backend/cuda/cublas.h"
 #include "engine/backend/cuda/cuda_check.h"
 #include "engine/backend/cuda/device_range.h"
 #include "engine/backend/cuda/ops.h"
@@ -46,15 +47,17 @@ CudaBackend::CudaBackend(const CudaDevice& device, BackendInfo info)
     CUDA_CHECK(cudaEventCreateWithFlags(&half.copied, cudaEventDisableTiming));
   }
   cublas_workspace_ = device_block(kCublasBytes, "cublas");
-  CUDA_CHECK(cublasCreate(&cublas_));
-  CUDA_CHECK(cublasSetStream(cublas_, stream_));
-  CUDA_CHECK(cublasSetWorkspace(cublas_, cublas_workspace_.ref().data, kCublasBytes));
+  CUDA_CHECK(cublas()->create(&cublas_));
+  CUDA_CHECK(cublas()->set_stream(cublas_, stream_));
+  CUDA_CHECK(cublas()->set_workspace(cublas_, cublas_workspace_.ref().data, kCublasBytes));
 }
 
 // Failures are not told: a device that was lost has nothing left to free.
 CudaBackend::~CudaBackend() {
   cudaStreamSynchronize(stream_);
-  cublasDestroy(cublas_);
+  if (cublas_ != nullptr) {
+    cublas()->destroy(cublas_);
+  }
   for (Staging& half : staging_) {
     cudaEventDestroy(half.copied);
     cudaFreeHost(half.bytes);
@@ -118,10 +121,10 @@ std::optional<std::int64_t> CudaBackend::device_used_bytes() {
 // cuBLAS counts columns first: its product of the transposes, in exchanged order, is ours.
 void CudaBackend::gemm(const GemmCall& call) {
   const auto operation = [](bool transpose) { return transpose ? CUBLAS_OP_T : CUBLAS_OP_N; };
-  CUDA_CHECK(cublasGemmEx_64(cublas_, operation(call.transpose_b), operation(call.transpose_a),
-                             call.n, call.m, call.k, &call.alpha, call.b, CUDA_R_32F, call.ldb,
-                             call.a, CUDA_R_32F, call.lda, &call.beta, call.c, CUDA_R_32F, call.ldc,
-                             compute_type(info().products), CUBLAS_GEMM_DEFAULT));
+  CUDA_CHECK(cublas()->gemm(cublas_, operation(call.transpose_b), operation(call.transpose_a),
+                            call.n, call.m, call.k, &call.alpha, call.b, CUDA_R_32F, call.ldb,
+                            call.a, CUDA_R_32F, call.lda, &call.beta, call.c, CUDA_R_32F, call.ldc,
+                            compute_type(info().products), CUBLAS_GEMM_DEFAULT));
 }
 
 void run_on_device(GpuBackend& backend, std::string_view op, dim3 grid, dim3 block,

@@ -3,6 +3,7 @@
 
 #include <fmt/core.h>
 
+#include "engine/backend/cuda/cublas.h"
 #include "engine/backend/device_error.h"
 
 namespace lathe::cuda {
@@ -30,7 +31,7 @@ void check(CUresult status, std::string_view call, const char* file, int line) {
 
 void check(cublasStatus_t status, std::string_view call, const char* file, int line) {
   if (status != CUBLAS_STATUS_SUCCESS) {
-    fail(call, cublasGetStatusString(status), file, line);
+    fail(call, cublas()->status_text(status), file, line);
   }
 }
 

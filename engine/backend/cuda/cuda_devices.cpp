@@ -3,6 +3,7 @@
 
 #include <fmt/core.h>
 
+#include "engine/backend/cuda/cublas.h"
 #include "engine/backend/cuda/cuda_backend.h"
 #include "engine/backend/cuda/cuda_check.h"
 #include "engine/backend/device_error.h"
@@ -63,13 +64,15 @@ Error not_there(int index, int count) {
 }
 
 Result<std::unique_ptr<Backend>> open_device(const CudaDevice& device, ProductPrecision products) {
-  int cublas_version = 0;
-  CUDA_CHECK(cublasGetProperty(MAJOR_VERSION, &cublas_version));
+  if (!cuda::cublas()) {
+    return cuda::cublas().error();
+  }
   BackendInfo info{
       .name = "cuda",
       .device = fmt::format("{}, {} multiprocessors", device.name, device.multiprocessors),
       .parallelism = device.multiprocessors,
-      .kernels = fmt::format("sm_{} kernels, cuBLAS {}", device.capability, cublas_version)};
+      .kernels =
+          fmt::format("sm_{} kernels, cuBLAS {}", device.capability, cuda::cublas_version())};
   info.products = products;
   info.held_bytes = machine_of(device).held_bytes;
   return std::unique_ptr<Backend>(std::make_unique<cuda::CudaBackend>(device, std::move(info)));
@@ -81,9 +84,11 @@ CudaReport cuda_report() {
   CudaReport report{.built = fmt::format("CUDA {}, device code {}", version_text(CUDART_VERSION),
                                          LATHE_CUDA_BUILT),
                     .driver = "",
+      .cublas = "",
                     .devices = {}};
   const Result<std::string> driver = driver_text();
   report.driver = driver ? *driver : driver.error().text();
+  report.cublas = cuda::cublas_version();
   int count = 0;
   if (driver && cudaGetDeviceCount(&count) == cudaSuccess) {
     for (int index = 0; index < count; ++index) {

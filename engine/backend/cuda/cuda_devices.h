@@ -25,6 +25,7 @@ struct CudaDevice {
 struct CudaReport {
   std::string built;   // "CUDA 13.0, device code 80-real;90", or why there is none
   std::string driver;  // "supports CUDA 13.1", or what is wrong
+  std::string cublas;  // "13.0.2", or why there is none
   std::vector<CudaDevice> devices;
 };
 CudaReport cuda_report();

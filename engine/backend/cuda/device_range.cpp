@@ -14,8 +14,7 @@ Function* driver_function(const char* name) {
   constexpr unsigned kVersion = 12000;
   void* found = nullptr;
   cudaDriverEntryPointQueryResult result = cudaDriverEntryPointSymbolNotFound;
-  CUDA_CHECK(
-      cudaGetDriverEntryPointByVersion(name, &found, kVersion, cudaEnableDefault, &result));
+  CUDA_CHECK(cudaGetDriverEntryPointByVersion(name, &found, kVersion, cudaEnableDefault, &result));
   if (result != cudaDriverEntryPointSuccess || found == nullptr) {
     throw DeviceError(std::string("the driver has no ") + name + "; a newer one is needed");
   }

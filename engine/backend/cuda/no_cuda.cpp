@@ -4,7 +4,10 @@
 namespace lathe {
 
 CudaReport cuda_report() {
-  return {.built = "none: built without the CUDA toolkit", .driver = "not asked", .devices = {}};
+  return {.built = "none: built without the CUDA toolkit",
+          .driver = "not asked",
+          .cublas = "not looked for",
+          .devices = {}};
 }
 
 Result<CudaDevice> usable_cuda_device(int) {
