@@ -255,8 +255,8 @@ TEST_F(Samples, WrongFilesAreRefusedByPlaceAndField) {
       {"{\"prompt\": \"a\", \"completion\": \"b\"}", "no text \"response\""},
       {"{\"messages\": []}", "data.kind=chat"},
       {"[1]", "not an object"},
-      {"{\"instruction\": \"a\", \"output\": \"\\ud800\"}", "not JSON"},
-      {std::string(100000, '['), "not JSON"},
+      {"{\"instruction\": \"a\", \"output\": \"\\ud800\"}", "a.jsonl:2 is not valid JSON"},
+      {std::string(100000, '['), "a.jsonl:2 nests JSON deeper than"},
       {"{\"instruction\": \"" + std::string(kLongestSample, 'x') + "\", \"output\": \"b\"}",
        "bytes of text"}};
   for (const auto& [line, told] : wrong) {

@@ -84,7 +84,7 @@ CudaReport cuda_report() {
   CudaReport report{.built = fmt::format("CUDA {}, device code {}", version_text(CUDART_VERSION),
                                          LATHE_CUDA_BUILT),
                     .driver = "",
-      .cublas = "",
+                    .cublas = "",
                     .devices = {}};
   const Result<std::string> driver = driver_text();
   report.driver = driver ? *driver : driver.error().text();
@@ -99,9 +99,10 @@ CudaReport cuda_report() {
 }
 
 Result<CudaDevice> usable_cuda_device(int index) {
-  const Result<std::string> driver = driver_text();
-  if (!driver) {
-    return driver.error();
+  if (const Result<std::string> driver = driver_text(); !driver) {
+    return Error{ErrorKind::kDevice,
+                 fmt::format("cuda:{} cannot be used: {}", index, driver.error().message),
+                 driver.error().remedy};
   }
   int count = 0;
   if (const cudaError_t status = cudaGetDeviceCount(&count);

@@ -10,9 +10,11 @@ CudaReport cuda_report() {
           .devices = {}};
 }
 
-Result<CudaDevice> usable_cuda_device(int) {
-  return Error{ErrorKind::kDevice, "this program was built without CUDA",
-               "build it where the CUDA toolkit is (cmake --preset cuda-release), or use cpu"};
+Result<CudaDevice> usable_cuda_device(int index) {
+  return Error{
+      ErrorKind::kDevice,
+      "cuda:" + std::to_string(index) + " cannot be used: this program was built without CUDA",
+      "build it where the CUDA toolkit is (cmake --preset cuda-release), or use cpu"};
 }
 
 MachineShape machine_of(const CudaDevice&) {

@@ -1,5 +1,5 @@
-// The gradient of rows looked up in a table, in a fixed order without atomics: the tokens of a range
-// are sorted by (id, position), then the rows of each id are added in order.
+// The gradient of rows looked up in a table, in a fixed order without atomics: the tokens of a
+// range are sorted by (id, position), then the rows of each id are added in order.
 #pragma once
 
 #include "engine/backend/cuda/device/pack.cuh"
