@@ -6,10 +6,12 @@
 #include <filesystem>
 #include <optional>
 
+#include "engine/backend/backend.h"
 #include "engine/backend/failure.h"
 #include "engine/base/hash.h"
 #include "engine/base/mapped_file.h"
 #include "experiments/clock.h"
+#include "experiments/host_memory.h"
 
 namespace lathe::experiments {
 namespace {
@@ -148,13 +150,21 @@ class Evaluation {
     }
     add("task/secs", watch_.secs());
     if (opened_) {
-      const Ledger& ledger = opened_->model.backend->ledger();
+      Backend& backend = *opened_->model.backend;
+      const Ledger& ledger = backend.ledger();
+      const std::optional<std::int64_t> device_used = backend.device_used_bytes();
       add("mem/peak_bytes", static_cast<double>(ledger.peak().live_bytes));
+      if (device_used) {
+        add("mem/device_used_bytes", static_cast<double>(*device_used));
+      }
       ports_.sink->on_event(MemorySample{.run = request_.run,
                                          .step = kStep,
                                          .time_ms = unix_ms(),
                                          .live = ledger.live(),
-                                         .peak = ledger.peak()});
+                                         .peak = ledger.peak(),
+                                         .pool_bytes = backend.allocator().pool_bytes(),
+                                         .process_bytes = process_bytes(),
+                                         .device_used_bytes = device_used});
     }
     ports_.sink->on_event(batch);
     ports_.sink->on_event(RunFinished{request_.run, RunState::kDone, kStep});

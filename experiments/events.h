@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -83,6 +84,8 @@ struct MetricBatch {
   RunId run;
   std::vector<MetricPoint> points;
 };
+// Three curves that differ: the ledger's sum, the allocator's reserve, and what the device has in
+// use by all programs, where there is one and it tells.
 struct MemorySample {
   RunId run;
   std::int64_t step = 0;
@@ -91,6 +94,7 @@ struct MemorySample {
   LedgerSnapshot peak;
   std::int64_t pool_bytes = 0;
   std::int64_t process_bytes = 0;
+  std::optional<std::int64_t> device_used_bytes = std::nullopt;
 };
 // The ledger's time line of one representative step, and what was alive at its peak.
 struct MemoryProfile {

@@ -43,6 +43,9 @@ void add_memory(const MemorySample& sample, Batch& batch) {
   batch.add_bytes("mem/peak_bytes", sample.peak.live_bytes);
   batch.add_bytes("mem/pool_bytes", sample.pool_bytes);
   batch.add_bytes("mem/process_bytes", sample.process_bytes);
+  if (sample.device_used_bytes) {
+    batch.add_bytes("mem/device_used_bytes", *sample.device_used_bytes);
+  }
   for (std::size_t i = 0; i < kCategoryCount; ++i) {
     batch.add_bytes("mem/" + std::string(kCategoryNames[i]), sample.peak.by_category[i]);
   }
@@ -83,6 +86,7 @@ void StepEvents::step(const StepReport& report, const EvalReport* eval, Backend&
   sample.peak = eval == nullptr ? report.peak : backend.ledger().peak();
   sample.pool_bytes = backend.allocator().pool_bytes();
   sample.process_bytes = process_bytes();
+  sample.device_used_bytes = backend.device_used_bytes();
   add_training(report, batch);
   if (eval != nullptr) {
     add_evaluation(*eval, batch);

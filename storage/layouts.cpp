@@ -14,8 +14,9 @@ using experiments::MetricPoint;
 constexpr std::size_t kPointColumns = 3;
 constexpr std::size_t kBucketColumns = 6;
 constexpr std::size_t kSnapshotColumns = 1 + kCategoryCount;
-constexpr std::size_t kMemoryColumns = 4 + 2 * kSnapshotColumns;
 constexpr std::size_t kPeakColumn = 4 + kSnapshotColumns;
+constexpr std::size_t kDeviceColumn = kPeakColumn + kSnapshotColumns;
+constexpr std::size_t kMemoryColumns = kDeviceColumn + 1;
 
 std::uint64_t word(std::int64_t value) {
   return static_cast<std::uint64_t>(value);
@@ -73,8 +74,15 @@ LedgerSnapshot snapshot_at(const Columns& columns, std::size_t column, std::size
 
 }  // namespace
 
-const SeriesLayout kPointLayout{kPointColumns, kBucketColumns, reduce_points};
-const SeriesLayout kMemoryLayout{kMemoryColumns, kMemoryColumns + 2, reduce_memory};
+const SeriesLayout kPointLayout{.raw_columns = kPointColumns,
+                                .coarse_columns = kBucketColumns,
+                                .added_columns = 0,
+                                .reduce = reduce_points};
+// Before version 3 of the tables a sample ended with its peak.
+const SeriesLayout kMemoryLayout{.raw_columns = kMemoryColumns,
+                                 .coarse_columns = kMemoryColumns + 2,
+                                 .added_columns = 1,
+                                 .reduce = reduce_memory};
 
 Bucket bucket_at(const Columns& columns, std::size_t row, bool raw) {
   if (!raw) {
@@ -118,6 +126,7 @@ std::vector<std::uint64_t> memory_words(const MemorySample& sample) {
   words.reserve(kMemoryColumns);
   add_snapshot(sample.live, words);
   add_snapshot(sample.peak, words);
+  words.push_back(sample.device_used_bytes ? word(*sample.device_used_bytes) : kAbsentWord);
   return words;
 }
 
@@ -130,6 +139,9 @@ MemorySample memory_at(const Columns& columns, std::size_t row, bool raw) {
   sample.process_bytes = whole(columns[shift + 3][row]);
   sample.live = snapshot_at(columns, shift + 4, row);
   sample.peak = snapshot_at(columns, shift + kPeakColumn, row);
+  if (const std::uint64_t used = columns[shift + kDeviceColumn][row]; used != kAbsentWord) {
+    sample.device_used_bytes = whole(used);
+  }
   return sample;
 }
 

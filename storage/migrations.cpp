@@ -111,7 +111,14 @@ CREATE VIEW run_metrics AS SELECT runs.id AS run, runs.name AS name, series.id A
   FROM summaries JOIN runs ON runs.key = summaries.run JOIN series ON series.key = summaries.series;
 )sql";
 
-constexpr std::array kMigrations{Migration{1, kVersion1}, Migration{2, kVersion2}};
+// Memory samples have a column more in the chunks that are written from now on (layouts.cpp), which
+// older programs cannot read.
+constexpr std::string_view kVersion3 = R"sql(
+UPDATE meta SET value = '3' WHERE key = 'readable_from';
+)sql";
+
+constexpr std::array kMigrations{Migration{1, kVersion1}, Migration{2, kVersion2},
+                                 Migration{3, kVersion3}};
 
 }  // namespace
 

@@ -34,9 +34,9 @@ void append_all(const Columns& from, Columns& to) {
   }
 }
 
-Columns decoded(Statement& row, int data_column, std::size_t columns, std::int64_t count) {
-  const std::span<const std::byte> blob = row.blob(data_column);
-  Result<Columns> rows = decode_columns(blob, columns, count > kChunkRows ? -1 : count);
+Columns decoded(Statement& row, int data_column, const SeriesLayout& layout, int level,
+                std::int64_t count) {
+  Result<Columns> rows = decode_chunk(layout, level, row.blob(data_column), count);
   if (!rows.ok()) {
     throw SqlFailure(rows.error());
   }
@@ -97,8 +97,7 @@ void Series::load_level(int level, std::int64_t after) {
       {run_, key_, std::int64_t{level}, after});
   while (row.step()) {
     const std::int64_t count = row.integer(0);
-    const Columns columns =
-        decoded(row, 1, level == 0 ? layout_.raw_columns : layout_.coarse_columns, count);
+    const Columns columns = decoded(row, 1, layout_, level, count);
     if (count == kChunkRows) {
       Columns& next = pending(level + 1);
       for (std::size_t begin = 0; begin < kChunk; begin += kFanOut) {
@@ -195,7 +194,7 @@ void Series::truncate_after(std::int64_t step) {
   const bool cut = row.step();
   if (cut) {
     const std::int64_t first_index = row.integer(0);
-    pending_[0] = decoded(row, 2, layout_.raw_columns, row.integer(1));
+    pending_[0] = decoded(row, 2, layout_, 0, row.integer(1));
     row.reset();
     std::size_t keep = 0;
     while (signed_word(pending_[0][0][keep]) <= step) {

@@ -23,15 +23,23 @@ inline constexpr std::int64_t kFanOut = 16;
 // A tail row that holds this many rows is left alone; a shorter one is rewritten with what follows.
 inline constexpr std::int64_t kTailRows = 32;
 
+inline constexpr std::uint64_t kAbsentWord = UINT64_MAX;
+
 // What the rows of a series mean. Column 0 of a raw row is its step; columns 0 and 1 of a coarse
 // row are the first and the last step that it stands for.
 struct SeriesLayout {
   std::size_t raw_columns = 0;
   std::size_t coarse_columns = 0;
+  // The last of the columns, which chunks of older versions lack; they are read as kAbsentWord.
+  std::size_t added_columns = 0;
   // Appends to `out` the coarse row of rows [begin, end) of `in`, raw rows or coarse ones.
   void (*reduce)(const Columns& in, bool raw, std::size_t begin, std::size_t end,
                  Columns& out) = nullptr;
 };
+
+// The rows of a chunk, as wide as this version has them. kStore if the blob does not hold them.
+Result<Columns> decode_chunk(const SeriesLayout& layout, int level, std::span<const std::byte> blob,
+                             std::int64_t count);
 
 // One series, for writing. Belongs to one connection and lives within its transactions: after a
 // rollback it must be thrown away and opened again.

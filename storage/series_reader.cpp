@@ -80,9 +80,7 @@ void Traversal::range(int level, std::int64_t first_step, std::int64_t last_step
   std::int64_t from = first_step;
   Chunk chunk;
   while (from <= last_step && next_chunk(connection, run, key, level, from, last_step, chunk)) {
-    const Result<Columns> columns =
-        decode_columns(chunk.data, level == 0 ? layout.raw_columns : layout.coarse_columns,
-                       chunk.count > kChunkRows ? -1 : chunk.count);
+    const Result<Columns> columns = decode_chunk(layout, level, chunk.data, chunk.count);
     if (!columns.ok()) {
       throw SqlFailure(columns.error());
     }
@@ -108,6 +106,23 @@ std::int64_t rows_before(Connection& connection, std::int64_t run, std::int64_t 
 }
 
 }  // namespace
+
+// A blob says its size, so one that lacks columns is told from one that is damaged.
+Result<Columns> decode_chunk(const SeriesLayout& layout, int level, std::span<const std::byte> blob,
+                             std::int64_t count) {
+  const std::int64_t rows = count > kChunkRows ? -1 : count;
+  const std::size_t width = level == 0 ? layout.raw_columns : layout.coarse_columns;
+  Result<Columns> columns = decode_columns(blob, width, rows);
+  if (columns || layout.added_columns == 0) {
+    return columns;
+  }
+  Result<Columns> older = decode_columns(blob, width - layout.added_columns, rows);
+  if (!older) {
+    return columns;
+  }
+  older->resize(width, std::vector<std::uint64_t>(static_cast<std::size_t>(count), kAbsentWord));
+  return older;
+}
 
 void visit_series(Connection& connection, std::int64_t run, std::int64_t key,
                   const SeriesLayout& layout, int level, std::int64_t first_step,

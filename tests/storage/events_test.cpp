@@ -187,6 +187,7 @@ TEST_F(EventsTest, MemorySamplesKeepTheHighestOfEachGroup) {
   EXPECT_EQ(all[41].live.by_category[1], 64);
   EXPECT_EQ(all[41].pool_bytes, 4096);
   EXPECT_EQ(all[41].process_bytes, 8192);
+  EXPECT_FALSE(all[41].device_used_bytes.has_value());
   const auto few = value_of(catalog()->memory_samples(kRun, 100));
   EXPECT_LE(few.size(), 100u);
   EXPECT_GT(few.size(), 40u);
@@ -195,6 +196,28 @@ TEST_F(EventsTest, MemorySamplesKeepTheHighestOfEachGroup) {
     highest = std::max(highest, kept.peak.live_bytes);
   }
   EXPECT_EQ(highest, 1'000'000);
+}
+
+// Also zero is a number, and what a device leaves out once is absent there alone.
+TEST_F(EventsTest, DeviceUsedBytesAreKeptWhereTheyWereTold) {
+  std::vector<Event> events;
+  for (std::int64_t step = 1; step <= 3'000; ++step) {
+    MemorySample event = sample(step, 128);
+    if (step % 16 != 5) {
+      event.device_used_bytes = step == 1 ? 0 : std::int64_t{1} << 36;
+    }
+    events.push_back(event);
+  }
+  detail_after(events);
+  const auto all = value_of(catalog()->memory_samples(kRun, 10'000));
+  ASSERT_EQ(all.size(), 3'000u);
+  EXPECT_EQ(all[0].device_used_bytes, 0);
+  EXPECT_EQ(all[1].device_used_bytes, std::int64_t{1} << 36);
+  EXPECT_EQ(all[4].device_used_bytes, std::nullopt);
+  EXPECT_EQ(all[2'999].device_used_bytes, std::int64_t{1} << 36);
+  const auto few = value_of(catalog()->memory_samples(kRun, 100));
+  ASSERT_GT(few.size(), 40u);
+  EXPECT_EQ(few[1].device_used_bytes, std::int64_t{1} << 36);
 }
 
 TEST_F(EventsTest, MemoryProfile) {

@@ -1,0 +1,75 @@
+// What a step tells of memory, with a device that says what all programs use of it and without.
+#include "experiments/step_events.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/experiments/runner_fixture.h"
+
+namespace lathe::experiments {
+namespace {
+
+class FixedReserve final : public MemorySource {
+ public:
+  void* take(std::int64_t) override { return nullptr; }
+  void give_back(void*, std::int64_t) noexcept override {}
+  bool holds_memory() const override { return false; }
+  std::int64_t pool_bytes() const override { return 2'000; }
+};
+
+class FakeDevice final : public Backend {
+ public:
+  FakeDevice()
+      : Backend({.name = "fake", .device = "fake"}, table_, std::make_unique<FixedReserve>()) {}
+  void write(TensorRef, const void*, std::int64_t) override {}
+  void read(TensorRef, void*, std::int64_t) override {}
+  std::optional<std::int64_t> device_used_bytes() override { return used; }
+
+  std::optional<std::int64_t> used;
+
+ private:
+  OpTable table_{};
+};
+
+StepReport report_of(std::int64_t step) {
+  StepReport report;
+  report.step = step;
+  report.step_secs = 1;
+  report.live.live_bytes = 1'000;
+  report.peak.live_bytes = 1'500;
+  return report;
+}
+
+std::optional<double> value_of(const MetricBatch& batch, const std::string& metric) {
+  for (const MetricPoint& point : batch.points) {
+    if (point.metric == metric) {
+      return point.value;
+    }
+  }
+  return std::nullopt;
+}
+
+TEST(StepEvents, LedgerReserveAndDeviceAreThreeNumbers) {
+  Witness witness;
+  FakeDevice device;
+  device.used = 9'000;
+  StepEvents("run", 1, witness).step(report_of(1), nullptr, device);
+  const MemorySample sample = witness.all<MemorySample>().at(0);
+  EXPECT_EQ(sample.live.live_bytes, 1'000);
+  EXPECT_EQ(sample.pool_bytes, 2'000);
+  EXPECT_EQ(sample.device_used_bytes, 9'000);
+  const MetricBatch batch = witness.all<MetricBatch>().at(0);
+  EXPECT_EQ(value_of(batch, "mem/live_bytes"), 1'000);
+  EXPECT_EQ(value_of(batch, "mem/pool_bytes"), 2'000);
+  EXPECT_EQ(value_of(batch, "mem/device_used_bytes"), 9'000);
+}
+
+TEST(StepEvents, WhatNoDeviceTellsIsNotRecorded) {
+  Witness witness;
+  FakeDevice device;
+  StepEvents("run", 1, witness).step(report_of(1), nullptr, device);
+  EXPECT_EQ(witness.all<MemorySample>().at(0).device_used_bytes, std::nullopt);
+  EXPECT_EQ(value_of(witness.all<MetricBatch>().at(0), "mem/device_used_bytes"), std::nullopt);
+}
+
+}  // namespace
+}  // namespace lathe::experiments
