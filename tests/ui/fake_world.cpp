@@ -198,7 +198,7 @@ SampleOffer sample_offer() {
   return {.sweep = sample_sweep(), .points = 4, .secs = 45};
 }
 
-ScriptedSweep::ScriptedSweep(std::int64_t steps) : steps_(steps) {
+ScriptedSweep::ScriptedSweep(std::int64_t steps, bool device) : steps_(steps), device_(device) {
   for (std::size_t i = 0; i < kRanks.size(); ++i) {
     ex::PlannedPoint point;
     point.index = static_cast<std::int64_t>(i);
@@ -242,8 +242,12 @@ void ScriptedSweep::step(ex::EventSink& sink, std::size_t point, std::int64_t st
     batch.points.push_back({"eval/acc", step, 0.6 - loss * 0.07, time});
   }
   sink.on_event(batch);
-  sink.on_event(
-      ex::MemorySample{run, step, time, memory_at(point, false), memory_at(point, true), 0, 0});
+  ex::MemorySample sample{run, step, time, memory_at(point, false), memory_at(point, true), 0, 0};
+  sample.pool_bytes = sample.peak.live_bytes * 9 / 8;
+  if (device_) {
+    sample.device_used_bytes = sample.peak.live_bytes * 5 / 4 + (step % 32) * (1 << 18);
+  }
+  sink.on_event(sample);
   if (step > 0 && step % 100 == 0) {
     sink.on_event(ex::CheckpointSaved{run, step, "/nowhere", 4096});
   }

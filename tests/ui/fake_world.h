@@ -47,7 +47,8 @@ SampleOffer sample_offer();
 // Events of a sweep whose curves look like training. Point 3 fails at half of its steps.
 class ScriptedSweep {
  public:
-  explicit ScriptedSweep(std::int64_t steps = 200);
+  // `device`: its machine tells what a device has in use.
+  explicit ScriptedSweep(std::int64_t steps = 200, bool device = true);
   void begin(experiments::EventSink& sink);
   // The events of one step of one point; the first one starts the run.
   void step(experiments::EventSink& sink, std::size_t point, std::int64_t step);
@@ -61,6 +62,7 @@ class ScriptedSweep {
 
  private:
   std::int64_t steps_;
+  bool device_;
   std::vector<experiments::PlannedPoint> points_;
 };
 

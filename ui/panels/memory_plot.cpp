@@ -1,4 +1,5 @@
-// The memory of the run in focus by category, stacked, with its predicted and its measured peak.
+// The memory of the run in focus by category, stacked, with its predicted peak; over it three
+// lines: the ledger's sum, the allocator's reserve, and what the device has in use.
 #include <fmt/format.h>
 #include <imgui.h>
 #include <implot.h>
@@ -8,6 +9,7 @@
 #include <cmath>
 
 #include "engine/base/format.h"
+#include "ui/model/memory_curves.h"
 #include "ui/panels/panel.h"
 #include "ui/widgets/common.h"
 
@@ -16,10 +18,6 @@ namespace lathe::ui {
 namespace {
 
 using Samples = std::vector<experiments::MemorySample>;
-
-const LedgerSnapshot& snapshot_of(const experiments::MemorySample& sample, MemoryView view) {
-  return view == MemoryView::kPeak ? sample.peak : sample.live;
-}
 
 // Ticks at round numbers of binary units, three to six of them from 0 to `most`.
 void setup_bytes_ticks(double most) {
@@ -39,44 +37,14 @@ int bytes_axis(double value, char* out, int size, void*) {
                        bytes_text(static_cast<std::int64_t>(value)).c_str());
 }
 
-std::int64_t highest_peak(const Samples& samples) {
-  std::int64_t out = 1;
-  for (const experiments::MemorySample& sample : samples) {
-    out = std::max(out, sample.peak.live_bytes);
-  }
-  return out;
-}
-
-// The samples to draw, at most one per two pixels; of each group the one with the highest peak.
-std::vector<const experiments::MemorySample*> thinned(const Samples& samples, std::size_t columns) {
-  std::vector<const experiments::MemorySample*> out;
-  const std::size_t width =
-      std::max<std::size_t>(1, samples.size() * 2 / std::max<std::size_t>(columns, 16));
-  for (std::size_t i = 0; i < samples.size(); i += width) {
-    const std::size_t end = std::min(samples.size(), i + width);
-    const auto highest = std::max_element(
-        samples.begin() + static_cast<std::ptrdiff_t>(i),
-        samples.begin() + static_cast<std::ptrdiff_t>(end),
-        [](const auto& a, const auto& b) { return a.peak.live_bytes < b.peak.live_bytes; });
-    out.push_back(&*highest);
-  }
-  return out;
-}
-
-void draw_bands(PanelContext& context, const Samples& samples) {
-  const auto drawn =
-      thinned(samples, static_cast<std::size_t>(std::max(16.0f, ImPlot::GetPlotSize().x)));
-  std::vector<double> x;
-  for (const auto* sample : drawn) {
-    x.push_back(static_cast<double>(sample->step));
-  }
+void draw_bands(PanelContext& context, const Samples& drawn, const std::vector<double>& x) {
   std::vector<double> low(drawn.size(), 0.0);
   std::vector<double> high(drawn.size(), 0.0);
   for (std::size_t category = 0; category < kCategoryCount; ++category) {
     bool any = false;
     for (std::size_t i = 0; i < drawn.size(); ++i) {
       const std::int64_t bytes =
-          snapshot_of(*drawn[i], context.state.memory_view).by_category[category];
+          snapshot_of(drawn[i], context.state.memory_view).by_category[category];
       high[i] = low[i] + static_cast<double>(bytes);
       any = any || bytes > 0;
     }
@@ -90,6 +58,30 @@ void draw_bands(PanelContext& context, const Samples& samples) {
     }
     low = high;
   }
+}
+
+void draw_curves(PanelContext& context, const Samples& drawn, const std::vector<double>& x) {
+  const std::array<ImVec4, kMemoryCurves> colors{context.theme.text, context.theme.accent,
+                                                 context.theme.bad};
+  for (const MemoryCurve& curve : memory_curves(drawn, context.state.memory_view)) {
+    ImPlotSpec spec;
+    spec.LineColor = colors[curve.kind];
+    spec.LineWeight = 2 * context.scale;
+    ImPlot::PlotLine(std::string(curve.name).c_str(), x.data(), curve.bytes.data(),
+                     static_cast<int>(x.size()), spec);
+  }
+}
+
+// At most one sample per two pixels.
+void draw_samples(PanelContext& context, const Samples& samples) {
+  const float columns = std::max(16.0f, ImPlot::GetPlotSize().x) / 2;
+  const Samples drawn = thinned(samples, static_cast<std::size_t>(columns));
+  std::vector<double> x;
+  for (const experiments::MemorySample& sample : drawn) {
+    x.push_back(static_cast<double>(sample.step));
+  }
+  draw_bands(context, drawn, x);
+  draw_curves(context, drawn, x);
 }
 
 void draw_level(PanelContext& context, const char* id, std::int64_t bytes, const ImVec4& color) {
@@ -122,6 +114,13 @@ void draw_tooltip(PanelContext& context, const Samples& samples) {
   ImGui::BeginTooltip();
   muted_text(context.theme,
              fmt::format("step {}, {} in all", sample.step, bytes_text(bytes.live_bytes)));
+  if (sample.pool_bytes > 0) {
+    muted_text(context.theme, "reserve " + bytes_text(sample.pool_bytes));
+  }
+  if (sample.device_used_bytes) {
+    muted_text(context.theme,
+               "device " + bytes_text(*sample.device_used_bytes) + " by all programs");
+  }
   for (std::size_t i = kCategoryCount; i-- > 0;) {
     if (bytes.by_category[i] > 0) {
       swatch(context.theme.categories[i], 9 * context.scale);
@@ -178,9 +177,9 @@ void draw_memory_plot(PanelContext& context, float height) {
     ImPlot::SetupAxes(nullptr, nullptr, follow | ImPlotAxisFlags_NoHighlight,
                       follow | ImPlotAxisFlags_NoHighlight);
     ImPlot::SetupAxisFormat(ImAxis_Y1, bytes_axis, nullptr);
-    setup_bytes_ticks(static_cast<double>(highest_peak(*samples)));
+    setup_bytes_ticks(static_cast<double>(highest_bytes(*samples)));
     ImPlot::SetupLegend(ImPlotLocation_East, ImPlotLegendFlags_Outside | ImPlotLegendFlags_Reverse);
-    draw_bands(context, *samples);
+    draw_samples(context, *samples);
     draw_level(context, "##predicted", row != nullptr ? row->predicted_peak_bytes : 0,
                context.theme.text);
     if (!context.scrubber.live()) {
