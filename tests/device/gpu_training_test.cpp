@@ -37,6 +37,14 @@ TEST(GpuTraining, KeepsToThePlan) {
   expect_planned_peak(*device, gpt2_like_spec());
 }
 
+// The reserve of this program is a part of what all programs use.
+TEST(GpuTraining, TheDeviceTellsWhatIsUsed) {
+  const auto used = device->device_used_bytes();
+  ASSERT_TRUE(used.has_value());
+  EXPECT_GE(*used, device->allocator().pool_bytes());
+  EXPECT_GE(device->allocator().pool_bytes(), device->ledger().live().live_bytes);
+}
+
 TEST(GpuTraining, GoesOnAfterLackOfMemory) {
   expect_recovery_from_lack_of_memory(*device, llama_like_spec());
 }

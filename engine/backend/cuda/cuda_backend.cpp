@@ -40,7 +40,7 @@ cublasComputeType_t compute_type(ProductPrecision products) {
 }  // namespace
 
 CudaBackend::CudaBackend(const CudaDevice& device, BackendInfo info)
-    : GpuBackend(std::move(info), op_table(), device_pool(device.index)) {
+    : GpuBackend(std::move(info), op_table(), device_pool(device.index)), uuid_(device.uuid) {
   CUDA_CHECK(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking));
   for (Staging& half : staging_) {
     CUDA_CHECK(cudaMallocHost(reinterpret_cast<void**>(&half.bytes), kStagingBytes));
@@ -112,6 +112,14 @@ void CudaBackend::wait_for_device() {
 }
 
 std::optional<std::int64_t> CudaBackend::device_used_bytes() {
+  if (!nvml_) {
+    nvml_ = NvmlDevice::open(uuid_);
+  }
+  if (*nvml_ != nullptr) {
+    if (const auto used = (*nvml_)->used_bytes()) {
+      return used;
+    }
+  }
   std::size_t free_bytes = 0;
   std::size_t total_bytes = 0;
   CUDA_CHECK(cudaMemGetInfo(&free_bytes, &total_bytes));

@@ -10,6 +10,7 @@
 
 #include "engine/backend/cuda/cuda_devices.h"
 #include "engine/backend/cuda/gpu_backend.h"
+#include "engine/backend/cuda/nvml.h"
 
 namespace lathe::cuda {
 
@@ -27,6 +28,7 @@ class CudaBackend final : public GpuBackend {
   void read(TensorRef from, void* to, std::int64_t bytes) override;
   void gemm(const GemmCall& call) override;
   void copy(const void* from, void* to, std::int64_t bytes) override;
+  // By NVML, else by the runtime, whose figure has the driver's own part in it.
   std::optional<std::int64_t> device_used_bytes() override;
   cudaStream_t stream() const { return stream_; }
 
@@ -47,6 +49,8 @@ class CudaBackend final : public GpuBackend {
   std::array<Staging, 2> staging_;
   std::size_t filling_ = 0;
   Tensor cublas_workspace_;
+  DeviceUuid uuid_;
+  std::optional<std::unique_ptr<NvmlDevice>> nvml_;  // once asked; null where it is not there
 };
 
 }  // namespace lathe::cuda

@@ -3,6 +3,8 @@
 
 #include <fmt/core.h>
 
+#include <cstring>
+
 #include "engine/backend/cuda/cublas.h"
 #include "engine/backend/cuda/cuda_backend.h"
 #include "engine/backend/cuda/cuda_check.h"
@@ -45,6 +47,8 @@ CudaDevice describe(int index) {
                     .multiprocessors = properties.multiProcessorCount,
                     .total_bytes = static_cast<std::int64_t>(properties.totalGlobalMem),
                     .problem = ""};
+  static_assert(sizeof(properties.uuid.bytes) == sizeof(device.uuid));
+  std::memcpy(device.uuid.data(), properties.uuid.bytes, device.uuid.size());
   if (device.capability < LATHE_CUDA_LOWEST) {
     device.problem = fmt::format(
         "its compute capability {}.{} is below {}.{}, the lowest that this program was built for",

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/backend/backend.h"
+#include "engine/backend/cuda/nvml.h"
 #include "engine/base/result.h"
 
 namespace lathe {
@@ -18,6 +19,7 @@ struct CudaDevice {
   int capability = 0;  // 90 for compute capability 9.0
   int multiprocessors = 0;
   std::int64_t total_bytes = 0;
+  cuda::DeviceUuid uuid{};
   std::string problem;  // empty, or why this build cannot use it
 };
 
