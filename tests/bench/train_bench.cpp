@@ -1,11 +1,11 @@
-// train_bench: tokens per second, GFLOP/s and memory of training steps at the shapes of
-// docs/benchmarks.md, on random tokens. One JSON object on stdout, for compare_training.py and for
-// people.
+// train_bench: tokens per second, GFLOP/s, share of the device's peak (MFU) and memory of training
+// steps at the shapes of shapes.json, on random tokens. One JSON object on stdout, for the
+// comparisons and for people. Exit code 77: there is no such device here.
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <cstring>
 #include <fstream>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,6 +13,7 @@
 #include "engine/base/rng.h"
 #include "engine/data/token_source.h"
 #include "engine/train/trainer.h"
+#include "tests/bench/bench_shape.h"
 
 namespace {
 
@@ -38,51 +39,19 @@ class RandomTokens final : public TokenSource {
   std::vector<std::int32_t> tokens_;
 };
 
-struct Options {
-  std::string model = "15m";
-  int steps = 5;
-  int threads = 0;
-  std::string device = "cpu";
-};
-
-bool read_options(int argc, char** argv, Options& options) {
-  for (int i = 1; i + 1 < argc; i += 2) {
-    const std::string key = argv[i];
-    if (key == "--model") {
-      options.model = argv[i + 1];
-    } else if (key == "--steps") {
-      options.steps = std::stoi(argv[i + 1]);
-    } else if (key == "--threads") {
-      options.threads = std::stoi(argv[i + 1]);
-    } else if (key == "--device") {
-      options.device = argv[i + 1];
-    } else {
-      return false;
-    }
+TrainSpec spec_of(const bench::BenchShape& shape) {
+  TrainSpec spec;
+  spec.train = {.batch_size = shape.batch_size, .seq_len = shape.seq_len, .eval_every = 0};
+  spec.model = {.dim = shape.dim,
+                .layers = shape.layers,
+                .heads = shape.heads,
+                .ff_dim = shape.ff_dim,
+                .vocab_size = shape.vocab_size,
+                .tied = shape.tied};
+  if (shape.rank > 0) {
+    spec.method = {{"low_rank", {{"rank", shape.rank}, {"init", "scaled_normal"}}}};
   }
-  return argc % 2 == 1;
-}
-
-// The shapes of the comparison; false for an unknown name.
-bool shape_of(const std::string& name, TrainSpec& spec) {
-  spec.train = {.batch_size = 8, .seq_len = 256, .eval_every = 0};
-  spec.model.vocab_size = 32000;
-  if (name == "15m") {
-    spec.model.dim = 288;
-    spec.model.layers = 6;
-    spec.model.heads = 6;
-    spec.model.ff_dim = 768;
-    return true;
-  }
-  spec.model.dim = 512;
-  spec.model.layers = 8;
-  spec.model.heads = 8;
-  spec.model.ff_dim = 1376;
-  spec.model.tied = false;
-  if (name == "60m-r128") {
-    spec.method = {{"low_rank", {{"rank", 128}, {"init", "scaled_normal"}}}};
-  }
-  return name == "60m" || name == "60m-r128";
+  return spec;
 }
 
 std::int64_t peak_resident_bytes() {
@@ -96,64 +65,110 @@ std::int64_t peak_resident_bytes() {
   return 0;
 }
 
-int run(const Options& options) {
-  TrainSpec spec;
-  if (!shape_of(options.model, spec)) {
-    fmt::print(stderr, "train_bench: no model '{}'; there are 15m, 60m, 60m-r128\n", options.model);
-    return 2;
+struct Measured {
+  std::vector<double> step_secs;  // sorted, without the first, which warms up
+  StepReport last;
+};
+
+Result<Measured> measure(Trainer& trainer, int steps) {
+  Measured measured;
+  for (int i = 0; i < steps + 1; ++i) {
+    const auto report = trainer.step();
+    if (!report) {
+      return report.error();
+    }
+    measured.last = *report;
+    measured.step_secs.push_back(report->step_secs);
   }
-  auto backend = make_backend(options.device, options.threads);
+  measured.step_secs.erase(measured.step_secs.begin());
+  std::sort(measured.step_secs.begin(), measured.step_secs.end());
+  return measured;
+}
+
+Json result_of(const bench::Options& options, const bench::BenchShape& shape, Backend& backend,
+               const Measured& measured) {
+  const double median = measured.step_secs[measured.step_secs.size() / 2];
+  const double model_flops = bench::model_flops_per_step(shape);
+  const std::string& stated = options.at("--peak-tflops");
+  const double peak =
+      stated.empty()
+          ? bench::peak_tflops(backend.info().device, backend.info().products).value_or(0)
+          : std::stod(stated);
+  const std::optional<std::int64_t> used = backend.device_used_bytes();
+  return {{"model", options.at("--model")},
+          {"device", backend.info().device},
+          {"products", enum_name(backend.info().products)},
+          {"step_secs", median},
+          {"best_step_secs", measured.step_secs.front()},
+          {"tokens_per_s", static_cast<double>(shape.tokens()) / median},
+          {"gflop_per_step", measured.last.flops / 1e9},
+          {"gflops", measured.last.flops / median / 1e9},
+          {"model_gflop_per_step", model_flops / 1e9},
+          {"peak_tflops", peak > 0 ? Json(peak) : Json(nullptr)},
+          {"mfu", peak > 0 ? Json(model_flops / median / peak * 1e-12) : Json(nullptr)},
+          {"ledger_peak_bytes", measured.last.peak.live_bytes},
+          {"pool_bytes", backend.allocator().pool_bytes()},
+          {"device_used_bytes", used ? Json(*used) : Json(nullptr)},
+          {"peak_resident_bytes", peak_resident_bytes()},
+          {"loss", measured.last.loss}};
+}
+
+Result<Json> run(const bench::Options& options) {
+  Result<bench::BenchShape> shape = bench::shape_named(options.at("--model"));
+  if (!shape) {
+    return shape.error();
+  }
+  if (const std::string& batch = options.at("--batch"); !batch.empty()) {
+    shape->batch_size = std::stoll(batch);
+  }
+  auto backend = bench::backend_of(options);
   if (!backend) {
-    fmt::print(stderr, "train_bench: {}\n", backend.error().text());
-    return 1;
+    return backend.error();
+  }
+  const TrainSpec spec = spec_of(*shape);
+  const auto plan = plan_step(spec, (*backend)->machine());
+  if (!plan) {
+    return plan.error();
   }
   std::vector<std::string> warnings;
   const auto data = std::make_shared<RandomTokens>(spec.model.vocab_size);
   auto trainer = make_trainer(**backend, spec, data, warnings);
   if (!trainer) {
-    fmt::print(stderr, "train_bench: {}\n", trainer.error().text());
-    return 1;
+    return trainer.error();
   }
-  std::vector<double> secs;
-  StepReport last;
-  for (int i = 0; i < options.steps + 1; ++i) {  // the first warms up
-    const auto report = (*trainer)->step();
-    if (!report) {
-      fmt::print(stderr, "train_bench: {}\n", report.error().text());
-      return 1;
-    }
-    last = *report;
-    secs.push_back(report->step_secs);
+  const auto measured = measure(**trainer, std::max(1, std::stoi(options.at("--steps"))));
+  if (!measured) {
+    return measured.error();
   }
-  secs.erase(secs.begin());
-  std::sort(secs.begin(), secs.end());
-  const double median = secs[secs.size() / 2];
-  const double tokens = static_cast<double>(spec.train.batch_size * spec.train.seq_len);
-  fmt::print("{}\n", Json{{"model", options.model},
-                          {"device", (*backend)->info().device},
-                          {"parameters", (*trainer)->parameter_count()},
-                          {"step_secs", median},
-                          {"best_step_secs", secs.front()},
-                          {"tokens_per_s", tokens / median},
-                          {"gflop_per_step", last.flops / 1e9},
-                          {"gflops", last.flops / median / 1e9},
-                          {"ledger_peak_bytes", last.peak.live_bytes},
-                          {"pool_bytes", (*backend)->allocator().pool_bytes()},
-                          {"peak_resident_bytes", peak_resident_bytes()},
-                          {"loss", last.loss}}
-                         .dump());
-  return 0;
+  Json result = result_of(options, *shape, **backend, *measured);
+  result["parameters"] = (*trainer)->parameter_count();
+  result["planned_peak_bytes"] = plan->peak.live_bytes;
+  return result;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  Options options;
-  if (!read_options(argc, argv, options)) {
-    fmt::print(stderr,
-               "usage: train_bench [--model 15m|60m|60m-r128] [--steps N] [--threads T] "
-               "[--device cpu]\n");
-    return 2;
+  const auto options = bench::read_options(argc, argv,
+                                           {{"--model", "15m"},
+                                            {"--steps", "5"},
+                                            {"--threads", "0"},
+                                            {"--device", "cpu"},
+                                            {"--products", "f32"},
+                                            {"--batch", ""},
+                                            {"--peak-tflops", ""}});
+  if (!options) {
+    return bench::report_failure("train_bench", options.error());
   }
-  return run(options);
+  try {
+    const Result<Json> result = run(*options);
+    if (!result) {
+      return bench::report_failure("train_bench", result.error());
+    }
+    fmt::print("{}\n", result->dump());
+    return 0;
+  } catch (const std::exception& failure) {  // lack of memory, a device that is lost, no number
+    fmt::print(stderr, "train_bench: {}\n", failure.what());
+    return 1;
+  }
 }

@@ -17,15 +17,18 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
+NO_DEVICE = 77  # the exit code of the measuring programs where there is no such device
 CONTENDERS = ["lathe", "eager", "compile"]
 
 
 def turn_command(contender: str, model: str, args) -> list[str]:
-    steps = ["--steps", str(args.steps), "--threads", str(args.threads)]
+    options = ["--model", model, "--steps", str(args.steps), "--threads", str(args.threads)]
+    options += ["--device", args.device, "--products", args.products]
+    if args.batch:
+        options += ["--batch", str(args.batch)]
     if contender == "lathe":
-        return [str(args.train_bench), "--model", model, *steps]
-    peer = [sys.executable, str(HERE / "torch_llama.py"), "--model", model, "--mode", contender]
-    return [*peer, *steps]
+        return [str(args.train_bench), *options]
+    return [str(args.python), str(HERE / "torch_llama.py"), "--mode", contender, *options]
 
 
 def take_turn(contender: str, model: str, args) -> dict:
@@ -37,6 +40,8 @@ def take_turn(contender: str, model: str, args) -> dict:
         text=True,
         check=False,
     )
+    if done.returncode == NO_DEVICE:  # it has said so
+        raise SystemExit(NO_DEVICE)
     if done.returncode != 0:
         raise SystemExit(f"{contender} on {model} ended with exit code {done.returncode}")
     # The result is the last line; libraries may print above it.
@@ -89,20 +94,24 @@ def low_rank_line(turns: list[dict], contender: str, promise: float) -> str:
     return f"| {contender} | {speedup:.2f} | {promise:.2f} | {kept:.0%} |"
 
 
-def forward_flop(d: int, layers: int, ff: int, rank: int, vocab: int, seq_len: int) -> float:
+def shape_named(model: str) -> dict:
+    return json.loads((HERE.parent / "shapes.json").read_text(encoding="utf-8"))[model]
+
+
+def forward_flop(shape: dict) -> float:
     """Operations per token, forward, a multiply-add counted as 2; attention as PyTorch's own counter
     has it, over all T x T pairs."""
+    d, ff, rank = shape["dim"], shape["ff_dim"], shape["rank"]
 
     def linear(inputs: int, outputs: int) -> int:
         return rank * (inputs + outputs) if rank else inputs * outputs
 
-    block = 4 * linear(d, d) + 2 * linear(d, ff) + linear(ff, d) + 2 * seq_len * d
-    return 2.0 * (layers * block + d * vocab)
+    block = 4 * linear(d, d) + 2 * linear(d, ff) + linear(ff, d) + 2 * shape["seq_len"] * d
+    return 2.0 * (shape["layers"] * block + d * shape["vocab_size"])
 
 
 def low_rank_promise() -> float:
-    shape = {"d": 512, "layers": 8, "ff": 1376, "vocab": 32000, "seq_len": 256}
-    return forward_flop(rank=0, **shape) / forward_flop(rank=128, **shape)
+    return forward_flop(shape_named("60m")) / forward_flop(shape_named("60m-r128"))
 
 
 def cpu_name() -> str:
@@ -125,16 +134,25 @@ def write_record(args, turns: list[dict]):
     args.out.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
 
+def add_turn_options(parser: argparse.ArgumentParser, device: str, products: str | None):
+    """What take_turn needs of its args."""
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--steps", type=int, default=5, help="timed steps a turn, after the warm-up")
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--device", default=device, help="cpu or cuda")
+    parser.add_argument("--products", choices=["f32", "tf32", "bf16"], default=products)
+    parser.add_argument("--batch", type=int, help="instead of the shape's own")
+    parser.add_argument("--python", default=sys.executable, help="a Python that has PyTorch")
+    parser.add_argument(
+        "--train-bench", type=Path, default=ROOT / "build/release/tests/bench/train_bench"
+    )
+
+
 def parse_args():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--models", nargs="+", default=["15m", "60m", "60m-r128"])
     parser.add_argument("--contenders", nargs="+", choices=CONTENDERS, default=CONTENDERS)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--steps", type=int, default=5, help="timed steps a turn, after the warm-up")
-    parser.add_argument("--threads", type=int, default=os.cpu_count())
-    parser.add_argument(
-        "--train-bench", type=Path, default=ROOT / "build/release/tests/bench/train_bench"
-    )
+    add_turn_options(parser, device="cpu", products="f32")
     parser.add_argument("--out", type=Path, help="JSON file of all turns")
     return parser.parse_args()
 

@@ -6,35 +6,38 @@ object; each run is a process of its own, so that its peak memory is its own.
 """
 
 import argparse
+import contextlib
 import json
 import statistics
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 
+SHAPES_FILE = Path(__file__).resolve().parents[1] / "shapes.json"
+
+
 @dataclass(frozen=True)
 class Shape:
-    d: int
+    dim: int
     layers: int
     heads: int
-    ff: int
+    ff_dim: int
     tied: bool
-    rank: int = 0  # 0: dense
-    vocab: int = 32000
-    seq_len: int = 256
-    batch: int = 8
+    rank: int  # 0: dense
+    vocab_size: int
+    seq_len: int
+    batch_size: int
 
 
-SHAPES = {
-    "15m": Shape(d=288, layers=6, heads=6, ff=768, tied=True),
-    "60m": Shape(d=512, layers=8, heads=8, ff=1376, tied=False),
-    "60m-r128": Shape(d=512, layers=8, heads=8, ff=1376, tied=False, rank=128),
-}
+def shapes() -> dict[str, Shape]:
+    named = json.loads(SHAPES_FILE.read_text(encoding="utf-8"))
+    return {name: Shape(**fields) for name, fields in named.items()}
 
 
 def linear(shape: Shape, inputs: int, outputs: int) -> nn.Module:
@@ -53,12 +56,12 @@ class Attention(nn.Module):
         # One product for queries, keys and values; factors cannot be joined without changing the model.
         self.joined = shape.rank == 0
         if self.joined:
-            self.qkv = linear(shape, shape.d, 3 * shape.d)
+            self.qkv = linear(shape, shape.dim, 3 * shape.dim)
         else:
-            self.q = linear(shape, shape.d, shape.d)
-            self.k = linear(shape, shape.d, shape.d)
-            self.v = linear(shape, shape.d, shape.d)
-        self.out = linear(shape, shape.d, shape.d)
+            self.q = linear(shape, shape.dim, shape.dim)
+            self.k = linear(shape, shape.dim, shape.dim)
+            self.v = linear(shape, shape.dim, shape.dim)
+        self.out = linear(shape, shape.dim, shape.dim)
 
     def forward(self, x, cos, sin):
         batch, seq_len, d = x.shape
@@ -79,9 +82,9 @@ def rotate(x, cos, sin):
 class FeedForward(nn.Module):
     def __init__(self, shape: Shape):
         super().__init__()
-        self.gate = linear(shape, shape.d, shape.ff)
-        self.up = linear(shape, shape.d, shape.ff)
-        self.down = linear(shape, shape.ff, shape.d)
+        self.gate = linear(shape, shape.dim, shape.ff_dim)
+        self.up = linear(shape, shape.dim, shape.ff_dim)
+        self.down = linear(shape, shape.ff_dim, shape.dim)
 
     def forward(self, x):
         return self.down(F.silu(self.gate(x)) * self.up(x))
@@ -90,9 +93,9 @@ class FeedForward(nn.Module):
 class Block(nn.Module):
     def __init__(self, shape: Shape):
         super().__init__()
-        self.attention_norm = nn.RMSNorm(shape.d, eps=1e-5)
+        self.attention_norm = nn.RMSNorm(shape.dim, eps=1e-5)
         self.attention = Attention(shape)
-        self.ff_norm = nn.RMSNorm(shape.d, eps=1e-5)
+        self.ff_norm = nn.RMSNorm(shape.dim, eps=1e-5)
         self.ff = FeedForward(shape)
 
     def forward(self, x, cos, sin):
@@ -103,13 +106,13 @@ class Block(nn.Module):
 class Llama(nn.Module):
     def __init__(self, shape: Shape):
         super().__init__()
-        self.embedding = nn.Embedding(shape.vocab, shape.d)
+        self.embedding = nn.Embedding(shape.vocab_size, shape.dim)
         self.blocks = nn.ModuleList(Block(shape) for _ in range(shape.layers))
-        self.norm = nn.RMSNorm(shape.d, eps=1e-5)
-        self.head = nn.Linear(shape.d, shape.vocab, bias=False)
+        self.norm = nn.RMSNorm(shape.dim, eps=1e-5)
+        self.head = nn.Linear(shape.dim, shape.vocab_size, bias=False)
         if shape.tied:
             self.head.weight = self.embedding.weight
-        half = shape.d // shape.heads // 2
+        half = shape.dim // shape.heads // 2
         frequencies = 10000.0 ** (-torch.arange(half) / half)
         angles = torch.outer(torch.arange(shape.seq_len), frequencies)
         self.register_buffer("cos", angles.cos())
@@ -146,37 +149,62 @@ def status_bytes(key: str) -> int:
     raise RuntimeError(f"/proc/self/status has no {key}")
 
 
+def rounded_products(products: str, device: str):
+    """How PyTorch computes products as Lathe does with --products: a context to run the model in."""
+    torch.set_float32_matmul_precision("high" if products == "tf32" else "highest")
+    if products == "bf16":
+        return torch.autocast(device, dtype=torch.bfloat16)
+    return contextlib.nullcontext()
+
+
+def device_facts(device: str) -> dict:
+    if device == "cpu":
+        return {}
+    return {
+        "device": torch.cuda.get_device_name(),
+        "allocated_peak_bytes": torch.cuda.max_memory_allocated(),
+        "reserved_peak_bytes": torch.cuda.max_memory_reserved(),
+    }
+
+
 def train(args) -> dict:
     import_bytes = status_bytes("VmRSS")
     torch.set_num_threads(args.threads)
     torch.manual_seed(1)
-    shape = SHAPES[args.model]
-    model = Llama(shape)
+    shape = shapes()[args.model]
+    if args.batch:
+        shape = replace(shape, batch_size=args.batch)
+    model = Llama(shape).to(args.device)
     parameters = sum(p.numel() for p in model.parameters())
     optimizer = optimizer_of(model, args.optimizer)
     loss_of = torch.compile(model) if args.mode == "compile" else model
+    rounded = rounded_products(args.products, args.device)
     secs, losses = [], []
     for _ in range(args.warmup + args.steps):
-        text = torch.randint(shape.vocab, (shape.batch, shape.seq_len + 1))
+        text = torch.randint(shape.vocab_size, (shape.batch_size, shape.seq_len + 1))
         begin = time.perf_counter()
-        loss = loss_of(text[:, :-1], text[:, 1:])
+        text = text.to(args.device)
+        with rounded:
+            loss = loss_of(text[:, :-1], text[:, 1:])
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-        losses.append(loss.item())
+        losses.append(loss.item())  # waits for all that was issued
         secs.append(time.perf_counter() - begin)
     step_secs = statistics.median(secs[args.warmup :])
     return {
         "model": args.model,
         "mode": args.mode,
         "optimizer": args.optimizer,
+        "products": args.products,
         "threads": args.threads,
         "parameters": parameters,
         "step_secs": step_secs,
-        "tokens_per_s": shape.batch * shape.seq_len / step_secs,
+        "tokens_per_s": shape.batch_size * shape.seq_len / step_secs,
         "peak_resident_bytes": status_bytes("VmHWM"),
         "import_resident_bytes": import_bytes,
+        **device_facts(args.device),
         "first_loss": losses[0],
         "last_loss": losses[-1],
         "torch": torch.__version__,
@@ -185,9 +213,12 @@ def train(args) -> dict:
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", choices=SHAPES, required=True)
+    parser.add_argument("--model", choices=shapes(), required=True)
     parser.add_argument("--mode", choices=["eager", "compile"], default="eager")
     parser.add_argument("--optimizer", choices=["fused", "foreach"], default="fused")
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--products", choices=["f32", "tf32", "bf16"], default="f32")
+    parser.add_argument("--batch", type=int, help="instead of the shape's own")
     parser.add_argument("--steps", type=int, default=5)
     parser.add_argument("--warmup", type=int, default=2)
     parser.add_argument("--threads", type=int, default=2)
