@@ -55,14 +55,14 @@ Buffer Allocator::allocate(std::int64_t bytes, const Tag& tag) {
   }
   Buffer buffer;
   if (rounded > 0) {
-    buffer.data_ = source_->take(rounded);
+    buffer.data_ = source_->take(bytes);
     if (buffer.data_ == nullptr && source_->holds_memory()) {
       throw OutOfMemory(rounded, tag, held);
     }
   }
   buffer.block_ = ledger_.take(rounded, tag);
   buffer.allocator_ = this;
-  buffer.bytes_ = rounded;
+  buffer.bytes_ = bytes;
   return buffer;
 }
 

@@ -60,8 +60,8 @@ class Allocator {
  public:
   explicit Allocator(std::unique_ptr<MemorySource> source) : source_(std::move(source)) {}
 
-  // A block of `bytes` rounded up to kGranule; contents are undefined. Throws OutOfMemory, also
-  // when the live bytes would pass the limit.
+  // A block of `bytes`, in the ledger rounded up to kGranule; contents are undefined. Throws
+  // OutOfMemory, also when the live bytes would pass the limit.
   Buffer allocate(std::int64_t bytes, const Tag& tag);
 
   // Enters memory that lies in a mapped file: counted by the ledger as mapped, outside the limit,

@@ -56,7 +56,7 @@ Outcome run_case(const Case& test, Backend& backend, std::int64_t guard) {
   // Rows of blocks begin where the allocator puts tensors, or whole blocks later, and so do the
   // rows of floats that meet them.
   for (const auto& [name, operand] : test.operands) {
-    guard = dtype_layout(operand.dtype).block_elements > 1 ? kGuard : guard;
+    guard = dtype_layout(operand.dtype).block_elements > 1 ? guard / kGuard * kGuard : guard;
   }
   std::map<std::string, Tensor> tensors;
   std::map<std::string, Words> before;
@@ -68,7 +68,7 @@ Outcome run_case(const Case& test, Backend& backend, std::int64_t guard) {
     Tensor tensor(backend.allocator(), held, Shape{words},
                   {.category = Category::kWorkspace, .layer = "conformance", .name = name});
     backend.write(tensor, before[name].data(), words * 4);
-    TensorRef inner = tensor.ref().row_range(0, 1);
+    TensorRef inner = tensor.ref();
     inner.data =
         tensor.ref().data == nullptr ? nullptr : static_cast<char*>(tensor.ref().data) + 4 * guard;
     inner.shape = operand.shape;

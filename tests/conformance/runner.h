@@ -20,9 +20,11 @@ struct Outcome {
 };
 
 // Elements before and behind each tensor. The second leaves tensors where rows of odd widths begin:
-// at addresses that only an element divides.
+// at addresses that only an element divides. The third is for the address sanitizer, which sees
+// reads beyond a block as well.
 inline constexpr std::int64_t kGuard = 64;
 inline constexpr std::int64_t kUnalignedGuard = kGuard + 1;
+inline constexpr std::int64_t kNoGuard = 0;
 
 // Fresh tensors between guard bands; outputs hold NaN before the call.
 Outcome run_case(const Case& test, Backend& backend, std::int64_t guard = kGuard);

@@ -1,5 +1,5 @@
-// Every case against cpu_ref on each back end: same bits each time. Once more with tensors at odd
-// addresses, where kernels that move several elements at a time must not.
+// Every case against cpu_ref on each back end: same bits each time, between guards or not. Once
+// more with tensors at odd addresses, where kernels that move several elements at a time must not.
 #include "tests/device/device_conformance.h"
 
 #include <gtest/gtest.h>
@@ -19,7 +19,7 @@ class DeviceTest : public testing::Test {
     std::vector<Outcome> outcomes;
     for (Backend* const backend : backends_) {
       const std::int64_t held = backend->ledger().live().live_bytes;
-      outcomes.push_back(run_case(case_, *backend));
+      outcomes.push_back(run_case(case_, *backend, outcomes.empty() ? kGuard : kNoGuard));
       expect_no_violations(outcomes.back());
       expect_close(outcomes.back(), want, tolerance, case_.scale);
       EXPECT_TRUE(same_bits(outcomes.back(), outcomes.front())) << "bits differ between runs";

@@ -13,8 +13,11 @@ namespace {
 class AlignedMemory final : public MemorySource {
  public:
   void* take(std::int64_t bytes) override {
-    void* data = std::aligned_alloc(kGranule, static_cast<std::size_t>(bytes));
-    held_bytes_ += data == nullptr ? 0 : bytes;
+    void* data = nullptr;
+    if (posix_memalign(&data, kGranule, static_cast<std::size_t>(bytes)) != 0) {
+      return nullptr;
+    }
+    held_bytes_ += bytes;
     return data;
   }
   void give_back(void* data, std::int64_t bytes) noexcept override {

@@ -44,7 +44,11 @@ struct Worker {
   context::stack_context stack{};
   context::fiber fiber;
   int thread = -1;
+  void* fake_stack = nullptr;
 };
+
+// Thrown in a thread that waits where its block has failed.
+struct Abandoned {};
 
 std::string text_of(const dim3& at) {
   return fmt::format("({}, {}, {})", at.x, at.y, at.z);
@@ -88,6 +92,7 @@ class Block {
   void resume(Worker& worker);
   context::fiber run_threads(Worker& worker, context::fiber&& scheduler);
   void suspend();
+  void abandon_waiting();
   bool all_others_wait(int first, unsigned mask, std::source_location place) const;
   void hand_round(int first, unsigned mask);
   [[noreturn]] void fail_stuck() const;
@@ -97,7 +102,7 @@ class Block {
   const std::function<void()>& body_;
   int size_;
   std::unique_ptr<std::byte, AlignedDelete> shared_;
-  StackPool stacks_;
+  StackPool& stacks_ = kept_stacks();
   std::vector<Thread> threads_;
   std::list<Worker> workers_;
   context::fiber scheduler_;
@@ -106,6 +111,7 @@ class Block {
   int started_ = 0;
   int running_ = 0;
   int at_barrier_ = 0;
+  bool abandoned_ = false;
   std::exception_ptr failure_;
 };
 
@@ -132,11 +138,11 @@ void Block::run() {
   start_workers();
   while (!workers_.empty() && failure_ == nullptr) {
     if (!resume_ready()) {
-      workers_.clear();
+      abandon_waiting();
       fail_stuck();
     }
   }
-  workers_.clear();  // unwinds what a failure left
+  abandon_waiting();
   if (failure_ != nullptr) {
     std::rethrow_exception(std::exchange(failure_, nullptr));
   }
@@ -186,6 +192,20 @@ void Block::resume(Worker& worker) {
   entering_fiber(&fake_stack, worker.stack);
   worker.fiber = std::move(worker.fiber).resume();
   arrived(fake_stack, nullptr);
+  if (!worker.fiber) {
+    fiber_ended(worker.fake_stack, worker.stack, scheduler_stack_);
+  }
+}
+
+// Ends what a failure left: by an exception of our own, since the sanitizer has to hear of each
+// switch, and a fiber that is destroyed switches by itself.
+void Block::abandon_waiting() {
+  abandoned_ = true;
+  for (Worker& worker : workers_) {
+    resume(worker);
+  }
+  workers_.clear();
+  abandoned_ = false;
 }
 
 // The body of a worker: the threads that have not begun, until one waits; then, when that one is
@@ -193,19 +213,19 @@ void Block::resume(Worker& worker) {
 context::fiber Block::run_threads(Worker& worker, context::fiber&& scheduler) {
   arrived(nullptr, &scheduler_stack_);
   scheduler_ = std::move(scheduler);
-  while (started_ < size_ && failure_ == nullptr) {
+  while (started_ < size_ && failure_ == nullptr && !abandoned_) {
     worker.thread = in_turn(started_++);
     select(worker.thread);
     try {
       body_();
-    } catch (const context::detail::forced_unwind&) {
-      throw;
+    } catch (const Abandoned&) {
+      break;
     } catch (...) {
       failure_ = std::current_exception();
     }
     threads_[static_cast<std::size_t>(worker.thread)].state = State::kDone;
   }
-  leaving_fiber(nullptr, scheduler_stack_);
+  leaving_fiber(&worker.fake_stack, scheduler_stack_);
   return std::move(scheduler_);
 }
 
@@ -216,6 +236,9 @@ void Block::suspend() {
   scheduler_ = std::move(scheduler_).resume();
   arrived(fake_stack, &scheduler_stack_);
   current_ = worker;
+  if (abandoned_) {
+    throw Abandoned{};
+  }
 }
 
 void Block::wait_for_block(std::source_location place) {
@@ -260,27 +283,29 @@ const Exchanged& Block::exchange(unsigned mask, std::uint64_t value, std::source
   return thread.received;
 }
 
-// Whether every other lane of the mask waits for this one, which must be at this very exchange.
+// Whether every other lane of the mask waits for this one, which must be at this very exchange. The
+// one whose turn is next tells soonest that not all do; the last to come looks at all.
 bool Block::all_others_wait(int first, unsigned mask, std::source_location place) const {
-  bool all = true;
-  for (int lane = 0; lane < kWarp; ++lane) {
+  const int next = call_.turns == Turns::kAscending ? 1 : kWarp - 1;
+  for (int i = 1; i < kWarp; ++i) {
+    const int lane = (running_ - first + i * next) % kWarp;
     const int other = first + lane;
-    if ((mask >> lane & 1u) == 0 || other == running_) {
+    if ((mask >> lane & 1u) == 0) {
       continue;
     }
     if (other >= size_ || threads_[static_cast<std::size_t>(other)].state == State::kDone) {
       fail(fmt::format("lane {} of the mask at {} is not there", lane, text_of(place)));
     }
     const Thread& there = threads_[static_cast<std::size_t>(other)];
-    const bool waits =
-        there.state == State::kAtExchange && (there.mask >> (running_ - first) & 1u) != 0;
-    if (waits && (there.mask != mask || !same_place(there.place, place))) {
+    if (there.state != State::kAtExchange || (there.mask >> (running_ - first) & 1u) == 0) {
+      return false;
+    }
+    if (there.mask != mask || !same_place(there.place, place)) {
       fail(fmt::format("lanes of one warp meet at {} and at {}", text_of(place),
                        text_of(there.place)));
     }
-    all = all && waits;
   }
-  return all;
+  return true;
 }
 
 void Block::hand_round(int first, unsigned mask) {

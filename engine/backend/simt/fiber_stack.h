@@ -40,6 +40,13 @@ class StackPool {
   std::vector<boost::context::stack_context> free_;
 };
 
+// Of all grids, one after the other: to the system each stack costs pages anew, and more under the
+// sanitizer.
+inline StackPool& kept_stacks() {
+  static StackPool stacks;
+  return stacks;
+}
+
 // A pool as Boost.Context's allocator.
 struct PooledStacks {
   StackPool* pool;
@@ -59,7 +66,6 @@ inline void entering_fiber(void** fake_stack, const boost::context::stack_contex
     __sanitizer_start_switch_fiber(fake_stack, top - stack.size, stack.size);
   }
 }
-// `fake_stack` null: the fiber ends and does not come back.
 inline void leaving_fiber(void** fake_stack, const SchedulerStack& scheduler) {
   if (__sanitizer_start_switch_fiber != nullptr) {
     __sanitizer_start_switch_fiber(fake_stack, scheduler.bottom, scheduler.size);
@@ -69,6 +75,18 @@ inline void arrived(void* fake_stack, SchedulerStack* left) {
   if (__sanitizer_finish_switch_fiber != nullptr) {
     __sanitizer_finish_switch_fiber(fake_stack, left == nullptr ? nullptr : &left->bottom,
                                     left == nullptr ? nullptr : &left->size);
+  }
+}
+// On the scheduler's stack, when the fiber is gone: enters and leaves it for good, in name, so that
+// its fake stack is given back. It cannot be when the fiber leaves, whose functions return after.
+inline void fiber_ended(void* fake_stack, const boost::context::stack_context& stack,
+                        const SchedulerStack& scheduler) {
+  if (__sanitizer_start_switch_fiber != nullptr) {
+    void* own = nullptr;
+    entering_fiber(&own, stack);
+    arrived(fake_stack, nullptr);
+    leaving_fiber(nullptr, scheduler);
+    arrived(own, nullptr);
   }
 }
 

@@ -11,6 +11,7 @@ constexpr std::int64_t kLanes = LATHE_LANES;
 
 using Vector [[gnu::vector_size(LATHE_LANES * 4)]] = float;
 using IntVector [[gnu::vector_size(LATHE_LANES * 4)]] = std::int32_t;
+using WordVector [[gnu::vector_size(LATHE_LANES * 4)]] = std::uint32_t;
 
 // A full register at element `at`, or the `count` elements that are left there.
 struct Full {
@@ -180,7 +181,9 @@ inline Vector exp_of(Vector x) {
   p = p * r + 1.6666665459e-1f;
   p = p * r + 5.0000001201e-1f;
   p = (p * r) * r + r + 1.0f;
-  const Vector power = of_bits((bits_of(shifted) << 23) + 0x3f800000);
+  // Of an x beyond the range these are the bits of nothing, which an unsigned sum may overflow to.
+  const auto words = reinterpret_cast<WordVector>(bits_of(shifted));
+  const Vector power = of_bits(reinterpret_cast<IntVector>((words << 23u) + 0x3f800000u));
   return select(x < -87.3f, Vector{}, p * power);
 }
 
