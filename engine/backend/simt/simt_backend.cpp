@@ -3,33 +3,13 @@
 
 #include <cblas.h>
 
-#include <cstdlib>
 #include <cstring>
 
 #include "engine/backend/cuda/ops.h"
+#include "engine/backend/system_memory.h"
 
 namespace lathe {
 namespace {
-
-class SystemMemory final : public MemorySource {
- public:
-  void* take(std::int64_t bytes) override {
-    void* data = nullptr;
-    if (posix_memalign(&data, kGranule, static_cast<std::size_t>(bytes)) != 0) {
-      return nullptr;
-    }
-    held_bytes_ += bytes;
-    return data;
-  }
-  void give_back(void* data, std::int64_t bytes) noexcept override {
-    std::free(data);
-    held_bytes_ -= bytes;
-  }
-  std::int64_t pool_bytes() const override { return held_bytes_; }
-
- private:
-  std::int64_t held_bytes_ = 0;
-};
 
 // As many multiprocessors as workspaces are asked for: few, so that tests meet several rounds.
 constexpr int kMultiprocessors = 2;
