@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "engine/backend/failure.h"
+#include "engine/base/format.h"
 #include "engine/lm/language_model.h"
 #include "engine/train/trainer.h"
 #include "experiments/base_model.h"
@@ -359,6 +360,10 @@ RunOutcome Run::run() {
     error = ended.error();
   } catch (const std::exception& failure) {
     error = error_of(failure, "lower train.batch_size, train.seq_len or the model's size");
+    if (error->kind == ErrorKind::kOutOfMemory) {
+      error->message += fmt::format("; planned were {} at the peak, {}",
+                                    bytes_text(plan_.peak.live_bytes), plan_.peak_phase);
+    }
   }
   emit(RunFailed{request_.run, steps_done(), *error});
   return {RunState::kFailed, steps_done(), error, false};

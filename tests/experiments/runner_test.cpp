@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "engine/backend/device_error.h"
 #include "experiments/metrics.h"
 #include "experiments/replay_run.h"
 #include "tests/experiments/runner_fixture.h"
@@ -176,6 +177,31 @@ TEST_F(RunnerTest, RefusesWhatDoesNotFitNamingBothNumbers) {
   EXPECT_THAT(outcome.error->message, HasSubstr("needs"));
   EXPECT_THAT(outcome.error->message, HasSubstr("left"));
   EXPECT_EQ(witness_.all<RunStarted>().size(), 0u);
+  EXPECT_EQ(witness_.all<RunFailed>().size(), 1u);
+}
+
+TEST_F(RunnerTest, LackOfMemoryOnTheWayNamesTensorAndPlan) {
+  ports_.open_data = [](const TrainSpec&,
+                        const CorpusProgress&) -> Result<std::shared_ptr<const TokenSource>> {
+    throw OutOfMemory(4096, {.category = Category::kWeights, .layer = "layers.1", .name = "gate"},
+                      128);
+  };
+  const RunOutcome outcome = run_one(request_, ports_);
+  ASSERT_TRUE(outcome.error.has_value());
+  EXPECT_EQ(outcome.error->kind, ErrorKind::kOutOfMemory);
+  EXPECT_THAT(outcome.error->message, HasSubstr("4096 bytes for layers.1.gate"));
+  EXPECT_THAT(outcome.error->message, HasSubstr("planned were"));
+}
+
+TEST_F(RunnerTest, WhatADeviceRefusesEndsTheRunAlone) {
+  ports_.open_data = [](const TrainSpec&,
+                        const CorpusProgress&) -> Result<std::shared_ptr<const TokenSource>> {
+    throw DeviceError("rope, grid (1, 1, 1): the launch failed");
+  };
+  const RunOutcome outcome = run_one(request_, ports_);
+  ASSERT_TRUE(outcome.error.has_value());
+  EXPECT_EQ(outcome.error->kind, ErrorKind::kDevice);
+  EXPECT_THAT(outcome.error->message, HasSubstr("rope"));
   EXPECT_EQ(witness_.all<RunFailed>().size(), 1u);
 }
 
