@@ -54,9 +54,10 @@ Case with_nan(Case test) {
 
 int main(int argc, char** argv) {
   using namespace lathe;
+  const auto by_op = conformance::all_cases();
   for (const ProductPrecision products :
        {ProductPrecision::kF32, ProductPrecision::kTf32, ProductPrecision::kBf16}) {
-    for (const auto& [op, cases] : conformance::all_cases()) {
+    for (const auto& [op, cases] : by_op) {
       for (const conformance::Case& test : cases) {
         if (op.starts_with("attention") && products != ProductPrecision::kF32) {
           conformance::add_test(test, products);
