@@ -28,7 +28,9 @@ target_compile_options(
     "$<$<COMPILE_LANGUAGE:CUDA>:-Werror=all-warnings;-Xcompiler=-Wall,-Wextra,-Wno-parentheses,-Werror>")
 target_include_directories(lathe_flags INTERFACE ${CMAKE_SOURCE_DIR})
 if(LATHE_SANITIZE)
-  target_compile_options(lathe_flags INTERFACE -fsanitize=${LATHE_SANITIZE} -fno-omit-frame-pointer)
+  # A finding ends the program: undefined behaviour would be printed by tests that pass.
+  target_compile_options(lathe_flags INTERFACE -fsanitize=${LATHE_SANITIZE} -fno-omit-frame-pointer
+                                               -fno-sanitize-recover=all)
   target_link_options(lathe_flags INTERFACE -fsanitize=${LATHE_SANITIZE})
 endif()
 if(LATHE_FUZZ)
