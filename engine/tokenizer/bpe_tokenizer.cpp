@@ -230,20 +230,31 @@ class BpeEncoder final : public TextEncoder {
       const std::int32_t id = byte_id(byte);
       if (id < 0) {
         ids.resize(had);
-        append_unknown(ids);
+        append_unknown(byte, ids);
         return;
       }
       ids.push_back(id);
     }
   }
 
-  // Without an id for it, what any reader of broken text puts there: U+FFFD.
-  void append_unknown(std::vector<std::int32_t>& ids) const {
+  // Of a byte that no UTF-8 has, what any reader of broken text makes: U+FFFD. Of another, nothing
+  // where the model names no token for it, as the tokenizers library and llama.cpp do.
+  void append_unknown(char byte, std::vector<std::int32_t>& ids) const {
     const std::int32_t unknown = tokenizer_.special().unknown;
-    if (unknown < 0) {
-      ids.insert(ids.end(), {byte_id('\xEF'), byte_id('\xBF'), byte_id('\xBD')});
+    if (unknown < 0 || tokenizer_.parts_.drops_unknown) {
+      if (!is_in_utf8(static_cast<unsigned char>(byte))) {
+        append_replacement(ids);
+      }
     } else if (!tokenizer_.parts_.joins_unknown || ids.empty() || ids.back() != unknown) {
       ids.push_back(unknown);
+    }
+  }
+
+  void append_replacement(std::vector<std::int32_t>& ids) const {
+    for (const char byte : std::string_view("\xEF\xBF\xBD")) {
+      if (byte_id(byte) >= 0) {
+        ids.push_back(byte_id(byte));
+      }
     }
   }
 

@@ -28,6 +28,7 @@ struct BpeParts {
   FirstSpace first_space = FirstSpace::kNever;  // characters: "▁" before a text
   bool first_space_once = false;                // but not before one that begins with a space
   bool joins_unknown = false;                   // unknown characters in a row are one id
+  bool drops_unknown = false;                   // bytes: what has no token is left out
   SpecialTokens special;
   std::string origin;  // the file, for errors
 };

@@ -46,6 +46,7 @@ Result<std::unique_ptr<TextTokenizer>> make_bpe(GgufVocabulary vocabulary) {
   parts.special = vocabulary.special;
   parts.rules.assign(rules->begin(), rules->end());
   parts.whole_words_first = pre_tokenizer_is_llama3(vocabulary.pre);
+  parts.drops_unknown = true;
   for (const std::string& merge : vocabulary.merges) {
     const std::size_t space = merge.find(' ', 1);
     if (space == std::string::npos || space + 1 >= merge.size()) {

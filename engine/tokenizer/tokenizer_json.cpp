@@ -89,6 +89,7 @@ class Reader {
     parts_.whole_words_first = flag(model, "ignore_merges", false);
     parts_.bytes_as_last_resort = flag(model, "byte_fallback", false);
     parts_.joins_unknown = flag(model, "fuse_unk", false);
+    parts_.drops_unknown = unknown_.empty();
   }
 
   void put_token(std::int32_t id, const std::string& token) {

@@ -73,6 +73,32 @@ Json metaspace_document(const char* scheme) {
   return document;
 }
 
+// SmolLM2's vocabulary has no token for some control characters: the model names none for what is
+// unknown, and the one that tokenizer_config.json names is not its own.
+TEST(TokenizerJsonUnknown, BytesWithoutATokenAreLeftOut) {
+  Json document = bytes_document(byte_level(false));
+  document["model"]["vocab"].erase(byte_symbol(4));
+  document["model"]["vocab"].erase(byte_symbol(0xFF));
+  const std::string config = Json{{"unk_token", "<m>"}}.dump();
+  const auto left_out = read_tokenizer_json(document.dump(), config, "tokenizer.json");
+  ASSERT_TRUE(left_out.ok()) << left_out.error().text();
+  EXPECT_EQ((*left_out)->encode("a\x04"
+                                "b",
+                                true),
+            (Ids{'a', 'b'}));
+  EXPECT_EQ((*left_out)->encode("a\xFF"
+                                "b",
+                                true),
+            (Ids{'a', 0xEF, 0xBF, 0xBD, 'b'}));
+  document["model"]["unk_token"] = "<m>";
+  const auto named = read_tokenizer_json(document.dump(), config, "tokenizer.json");
+  ASSERT_TRUE(named.ok()) << named.error().text();
+  EXPECT_EQ((*named)->encode("a\x04"
+                             "b",
+                             true),
+            (Ids{'a', 256, 'b'}));
+}
+
 TEST(TokenizerJsonSpaces, ByteLevelPutsOneBeforeTheTextBehindEachMark) {
   const auto tokenizer = tokenizer_of(bytes_document(byte_level(true)));
   EXPECT_EQ(tokenizer->encode("a<m>b<m> c", true), (Ids{' ', 'a', 256, ' ', 'b', 256, ' ', 'c'}));
