@@ -59,6 +59,50 @@ TEST(Simt, ARaceShowsInTheOrderOfTurns) {
   EXPECT_EQ(seen[1], 1.0f);
 }
 
+// Whether the two orders of turns see different values.
+bool orders_differ(const std::function<float(float*)>& thread) {
+  std::vector<std::vector<float>> seen;
+  for (const Turns turns : {Turns::kAscending, Turns::kDescending}) {
+    std::vector<float>& values = seen.emplace_back(kThreads);
+    run_block([&] { values[threadIdx.x] = thread(shared_memory<float>()); }, turns);
+  }
+  return seen[0] != seen[1];
+}
+
+// Behind the first barrier nothing is NaN any more.
+TEST(Simt, ARaceBehindABarrierShows) {
+  for (const unsigned distance : {1u, 32u}) {
+    EXPECT_TRUE(orders_differ([&](float* shared) {
+      shared[threadIdx.x] = 0.0f;
+      __syncthreads();
+      shared[threadIdx.x] = 1.0f;
+      return shared[(threadIdx.x + distance) % kThreads];
+    }));
+  }
+}
+
+// A fast warp writes the next value where slow ones have yet to read this one.
+TEST(Simt, ARaceForMemoryThatIsUsedAgainShows) {
+  const auto total = [](float* shared, float value, bool waits) {
+    if (threadIdx.x % 32 == 0) {
+      shared[threadIdx.x / 32] = value;
+    }
+    __syncthreads();
+    const float sum = __shfl_xor_sync(kAllLanes, shared[0] + shared[1] + shared[2], 1);
+    if (waits) {
+      __syncthreads();
+    }
+    return sum;
+  };
+  for (const bool waits : {true, false}) {
+    EXPECT_EQ(orders_differ([&](float* shared) {
+                const float first = total(shared, 1.0f, waits);
+                return first + total(shared, 10.0f, waits);
+              }),
+              !waits);
+  }
+}
+
 TEST(Simt, ShufflesAndVotes) {
   run_block([] {
     const int lane = static_cast<int>(threadIdx.x % 32);

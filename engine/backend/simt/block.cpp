@@ -1,5 +1,6 @@
-// The scheduler of a block: starts its threads one after the other, on one fiber as long as none
-// waits, and lets those that wait go on when the last one they wait for has come.
+// The scheduler of a block: starts the threads of a warp one after the other, on one fiber as long
+// as none waits, and lets those that wait go on when the last one they wait for has come. A warp
+// goes as far as it can before the next: of two that need a barrier between them one is far ahead.
 #include "engine/backend/simt/block.h"
 
 #include <fmt/core.h>
@@ -17,7 +18,11 @@
 #include "engine/base/check.h"
 
 namespace lathe::simt {
+class Block;
 namespace {
+
+// The block that runs, for what its threads call.
+Block* running_block = nullptr;
 
 namespace context = boost::context;
 
@@ -73,6 +78,7 @@ class Block {
         size_(static_cast<int>(call.block.x * call.block.y * call.block.z)),
         shared_(static_cast<std::byte*>(
             ::operator new (call.shared_bytes, std::align_val_t{kSharedAlignment}))) {}
+  ~Block() { running_block = nullptr; }
 
   void run();
 
@@ -88,14 +94,14 @@ class Block {
   }
   void select(int thread);
   void start_workers();
-  bool resume_ready();
+  bool resume_warp(std::list<Worker>& warp);
   void resume(Worker& worker);
   context::fiber run_threads(Worker& worker, context::fiber&& scheduler);
   void suspend();
   void abandon_waiting();
   bool all_others_wait(int first, unsigned mask, std::source_location place) const;
   void hand_round(int first, unsigned mask);
-  [[noreturn]] void fail_stuck() const;
+  void expect_all_done() const;
   Thread& mine() { return threads_[static_cast<std::size_t>(running_)]; }
 
   const GridCall& call_;
@@ -104,7 +110,7 @@ class Block {
   std::unique_ptr<std::byte, AlignedDelete> shared_;
   StackPool& stacks_ = kept_stacks();
   std::vector<Thread> threads_;
-  std::list<Worker> workers_;
+  std::vector<std::list<Worker>> warps_;  // what waits of each, both in order of turns
   context::fiber scheduler_;
   SchedulerStack scheduler_stack_;
   Worker* current_ = nullptr;
@@ -114,13 +120,6 @@ class Block {
   bool abandoned_ = false;
   std::exception_ptr failure_;
 };
-
-namespace {
-
-// The block that runs, for what its threads call.
-Block* running_block = nullptr;
-
-}  // namespace
 
 void Block::select(int thread) {
   running_ = thread;
@@ -135,22 +134,25 @@ void Block::run() {
   started_ = 0;
   at_barrier_ = 0;
   running_block = this;
+  warps_.resize(static_cast<std::size_t>(size_ / kWarp));
   start_workers();
-  while (!workers_.empty() && failure_ == nullptr) {
-    if (!resume_ready()) {
-      abandon_waiting();
-      fail_stuck();
+  for (bool progress = true; progress;) {
+    progress = false;
+    for (std::list<Worker>& warp : warps_) {
+      progress = resume_warp(warp) || progress;
     }
   }
   abandon_waiting();
   if (failure_ != nullptr) {
     std::rethrow_exception(std::exchange(failure_, nullptr));
   }
+  expect_all_done();
 }
 
 void Block::start_workers() {
   while (started_ < size_ && failure_ == nullptr) {
-    Worker& worker = workers_.emplace_back();
+    std::list<Worker>& warp = warps_[static_cast<std::size_t>(started_ / kWarp)];
+    Worker& worker = warp.emplace_back();
     worker.stack = stacks_.take();
     const context::preallocated room(worker.stack.sp, worker.stack.size, worker.stack);
     worker.fiber = context::fiber(std::allocator_arg, room, PooledStacks{&stacks_},
@@ -159,28 +161,28 @@ void Block::start_workers() {
                                   });
     resume(worker);
     if (!worker.fiber) {
-      workers_.pop_back();
+      warp.pop_back();
+    }
+    if (started_ % kWarp == 0) {
+      resume_warp(warp);
     }
   }
 }
 
-// One turn of every worker whose thread may go on; false if there was none.
-bool Block::resume_ready() {
-  bool progress = false;
-  if (call_.turns == Turns::kDescending) {
-    workers_.reverse();
-  }
-  for (auto worker = workers_.begin(); worker != workers_.end() && failure_ == nullptr;) {
-    if (threads_[static_cast<std::size_t>(worker->thread)].state == State::kReady) {
-      progress = true;
-      resume(*worker);
+// Turns of the warp's threads until none of them may go on; false if there was none.
+bool Block::resume_warp(std::list<Worker>& warp) {
+  int turns = 0;
+  for (int before = -1; before != turns;) {
+    before = turns;
+    for (auto worker = warp.begin(); worker != warp.end() && failure_ == nullptr;) {
+      if (threads_[static_cast<std::size_t>(worker->thread)].state == State::kReady) {
+        ++turns;
+        resume(*worker);
+      }
+      worker = worker->fiber ? std::next(worker) : warp.erase(worker);
     }
-    worker = worker->fiber ? std::next(worker) : workers_.erase(worker);
   }
-  if (call_.turns == Turns::kDescending) {
-    workers_.reverse();
-  }
-  return progress;
+  return turns > 0;
 }
 
 void Block::resume(Worker& worker) {
@@ -201,19 +203,22 @@ void Block::resume(Worker& worker) {
 // switch, and a fiber that is destroyed switches by itself.
 void Block::abandon_waiting() {
   abandoned_ = true;
-  for (Worker& worker : workers_) {
-    resume(worker);
+  for (std::list<Worker>& warp : warps_) {
+    for (Worker& worker : warp) {
+      resume(worker);
+    }
+    warp.clear();
   }
-  workers_.clear();
   abandoned_ = false;
 }
 
-// The body of a worker: the threads that have not begun, until one waits; then, when that one is
-// done, what is left.
+// The body of a worker: the threads of a warp that have not begun, until one waits; then, when that
+// one is done, what is left.
 context::fiber Block::run_threads(Worker& worker, context::fiber&& scheduler) {
   arrived(nullptr, &scheduler_stack_);
   scheduler_ = std::move(scheduler);
-  while (started_ < size_ && failure_ == nullptr && !abandoned_) {
+  const int end = (started_ / kWarp + 1) * kWarp;
+  while (started_ < end && failure_ == nullptr && !abandoned_) {
     worker.thread = in_turn(started_++);
     select(worker.thread);
     try {
@@ -331,7 +336,7 @@ void Block::fail(const std::string& what) const {
                                 what));
 }
 
-void Block::fail_stuck() const {
+void Block::expect_all_done() const {
   std::string waiting;
   for (std::size_t i = 0; i < threads_.size() && waiting.size() < 400; ++i) {
     if (threads_[i].state != State::kDone) {
@@ -339,14 +344,13 @@ void Block::fail_stuck() const {
           fmt::format("{}{} at {}", waiting.empty() ? "" : ", ", i, text_of(threads_[i].place));
     }
   }
-  fail("threads wait for others that never come: " + waiting);
+  if (!waiting.empty()) {
+    fail("threads wait for others that never come: " + waiting);
+  }
 }
 
 void run_grid(const GridCall& call, const std::function<void()>& thread) {
   CHECK(running_block == nullptr, "one simulated grid at a time");
-  struct Clear {
-    ~Clear() { running_block = nullptr; }
-  } clear;
   blockDim = call.block;
   gridDim = call.grid;
   Block block(call, thread);
@@ -357,10 +361,9 @@ void run_grid(const GridCall& call, const std::function<void()>& thread) {
   const std::uint64_t blocks = std::uint64_t{call.grid.x} * call.grid.y * call.grid.z;
   for (std::uint64_t i = 0; i < blocks; ++i) {
     const std::uint64_t at = call.turns == Turns::kAscending ? i : blocks - 1 - i;
-    const std::uint64_t plane = std::uint64_t{call.grid.x} * call.grid.y;
     blockIdx = dim3(static_cast<unsigned>(at % call.grid.x),
                     static_cast<unsigned>(at / call.grid.x % call.grid.y),
-                    static_cast<unsigned>(at / plane));
+                    static_cast<unsigned>(at / call.grid.x / call.grid.y));
     block.run();
   }
 }
