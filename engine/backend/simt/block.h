@@ -24,8 +24,8 @@ struct dim3 {
 // CUDA's built-in variables, of the thread that runs: one simulated grid at a time in a process.
 inline dim3 threadIdx, blockIdx, blockDim, gridDim;
 
-// In which order blocks, warps and lanes get their turn. Results that differ between the two are those
-// of a race: a missing barrier, or blocks that depend on each other.
+// In which order blocks, warps and lanes get their turn. Results that differ between the two are
+// those of a race: a missing barrier, or blocks that depend on each other.
 enum class Turns : std::uint8_t { kAscending, kDescending };
 
 struct GridCall {
