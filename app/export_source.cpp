@@ -31,7 +31,7 @@ Result<ExportSource> open_file_source(const fs::path& path) {
   if (!file) {
     return file.error();
   }
-  std::vector<LinearPlan> plans = dense_plan(file->config());
+  std::vector<LinearPlan> plans = file->plans();
   const fs::path name = path.extension() == ".gguf" ? path.stem() : path.filename();
   return ExportSource{.file = std::move(*file), .plans = std::move(plans), .name = name.string()};
 }

@@ -3,9 +3,11 @@
 // sliders, table columns and the reference pages are made from that one list (params.h, json.h).
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <string_view>
 #include <tuple>
 #include <type_traits>
@@ -99,6 +101,14 @@ constexpr void for_each_field(T& object, Visit&& visit) {
 template <NamedEnum Enum>
 constexpr std::string_view enum_name(Enum value) {
   return EnumNames<Enum>::names[static_cast<std::size_t>(value)];
+}
+
+// The enumerator of a name; nothing for a name that is none.
+template <NamedEnum Enum>
+constexpr std::optional<Enum> enum_of(std::string_view name) {
+  const auto& names = EnumNames<Enum>::names;
+  const auto found = std::find(names.begin(), names.end(), name);
+  return found == names.end() ? std::optional<Enum>() : static_cast<Enum>(found - names.begin());
 }
 
 }  // namespace lathe

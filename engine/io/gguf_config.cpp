@@ -88,6 +88,7 @@ Result<ModelConfig> model_config_of(const GgufFile& file, const std::string& ori
     fields["bias"] = true;
     return checked_model_config(fields, origin);
   }
+  fields["bias"] = file.find("blk.0.attn_q.bias") != nullptr;
   const std::string wrong = read_rope(file, prefix, fields);
   if (!wrong.empty()) {
     return unusable(origin, wrong);

@@ -1,5 +1,6 @@
 // config.json of the architectures that can be computed here.
 #include "engine/io/config_reader.h"
+#include "engine/io/factored_slots.h"
 #include "engine/io/hf_folder.h"
 
 namespace lathe {
@@ -95,8 +96,12 @@ void read_llama(ConfigKeys& keys, bool mistral) {
   keys.copy("rms_norm_eps", "norm_eps");
   keys.fields["tied"] = keys.flag("tie_word_embeddings", false);
   keys.only("hidden_act", "silu");
-  keys.only("attention_bias", false);
-  keys.only("mlp_bias", false);
+  if (keys.flag("attention_bias", false) && keys.flag("mlp_bias", false)) {
+    keys.fields["bias"] = true;
+  } else {  // either alone
+    keys.only("attention_bias", false);
+    keys.only("mlp_bias", false);
+  }
   if (mistral) {
     keys.copy("sliding_window", "window");
   }
@@ -147,7 +152,10 @@ Result<ModelConfig> model_config_of(const Json& config, const std::string& origi
   const auto names = config.find("architectures");
   const bool named = names != config.end() && names->is_array() && names->size() == 1 &&
                      names->front().is_string();
-  const std::string architecture = named ? names->front().get<std::string>() : "";
+  std::string architecture = named ? names->front().get<std::string>() : "";
+  if (architecture.starts_with(kFactoredPrefix)) {
+    architecture.erase(0, kFactoredPrefix.size());
+  }
   if (architecture == "LlamaForCausalLM" || architecture == "MistralForCausalLM") {
     read_llama(keys, architecture == "MistralForCausalLM");
   } else if (architecture == "GPT2LMHeadModel" || architecture == "GPTBigCodeForCausalLM") {

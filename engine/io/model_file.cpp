@@ -5,6 +5,7 @@
 #include <array>
 #include <set>
 
+#include "engine/io/factored_slots.h"
 #include "engine/io/gguf_config.h"
 #include "engine/io/hf_folder.h"
 
@@ -19,10 +20,11 @@ Error unusable(const fs::path& path, const std::string& what) {
 }
 
 NameScheme scheme_of_hf(const std::string& architecture) {
-  if (architecture == "GPT2LMHeadModel") {
+  if (architecture.ends_with("GPT2LMHeadModel")) {
     return NameScheme::kHfGpt2;
   }
-  return architecture == "GPTBigCodeForCausalLM" ? NameScheme::kHfBigCode : NameScheme::kHfLlama;
+  return architecture.ends_with("GPTBigCodeForCausalLM") ? NameScheme::kHfBigCode
+                                                         : NameScheme::kHfLlama;
 }
 
 // GPT-2 checkpoints leave out the leading "transformer." as often as not.
@@ -59,7 +61,7 @@ Result<void> ModelFile::fill(NameScheme scheme, const std::map<std::string, Stor
     return unusable(path_, std::to_string(config_.layers) + " layers are claimed, but there are " +
                                std::to_string(stored.size()) + " tensors");
   }
-  for (NamedWeight& weight : named_weights(config_, scheme)) {
+  for (NamedWeight& weight : slot_weights(config_, scheme, plans_)) {
     const auto found = stored.find(weight.stored_name);
     if (found == stored.end()) {
       return unusable(path_, "tensor " + weight.stored_name + " is missing");
@@ -94,6 +96,7 @@ Result<ModelFile> ModelFile::open_gguf(const fs::path& path) {
   model.path_ = path;
   model.format_ = ModelFormat::kGguf;
   model.config_ = *config;
+  model.plans_ = dense_plan(*config);
   model.architecture_ = *file->get<std::string>("general.architecture");
   model.keeper_ = file;
   model.gguf_ = file.get();
@@ -134,6 +137,11 @@ Result<ModelFile> ModelFile::open_folder(const fs::path& path) {
       kind != folder->config().end() && kind->is_string() ? kind->get<std::string>() : architecture;
   model.keeper_ = folder;
   const NameScheme scheme = scheme_of_hf(architecture);
+  auto plans = factored_plan(folder->config(), *config, scheme, (path / "config.json").string());
+  if (!plans) {
+    return plans.error();
+  }
+  model.plans_ = std::move(*plans);
   const Result<void> filled =
       model.fill(scheme, scheme == NameScheme::kHfLlama ? folder->tensors()
                                                         : with_full_names(folder->tensors()));
@@ -156,20 +164,10 @@ Result<ModelFile> ModelFile::open_checkpoint(const fs::path& folder, const Model
   model.config_ = config;
   model.architecture_ = "lathe";
   model.keeper_ = file;
-  // Names are those of llama's scheme where slots are dense; a factored slot has A and B instead.
-  std::vector<ModelTensor> wanted;
-  for (NamedWeight& weight : named_weights(config, NameScheme::kHfLlama)) {
-    const auto plan = std::find_if(plans.begin(), plans.end(), [&](const LinearPlan& slot) {
-      return slot.storage == LinearStorage::kLowRank && slot.name + ".weight" == weight.tensor.name;
-    });
-    if (plan == plans.end()) {
-      wanted.push_back(std::move(weight.tensor));
-      continue;
-    }
-    wanted.push_back({.name = plan->name + ".a", .shape = {plan->rank, plan->in}, .stored = {}});
-    wanted.push_back({.name = plan->name + ".b", .shape = {plan->out, plan->rank}, .stored = {}});
-  }
-  for (ModelTensor& tensor : wanted) {
+  model.plans_ = plans;
+  // By their own names; llama's scheme keeps every slot apart and turns none.
+  for (NamedWeight& weight : slot_weights(config, NameScheme::kHfLlama, plans)) {
+    ModelTensor& tensor = weight.tensor;
     const SafetensorsEntry* entry = file->find(tensor.name);
     if (entry == nullptr || entry->dtype != "F32" || entry->shape != tensor.shape) {
       return unusable(folder, "there is no " + tensor.name + " of its shape in F32");
@@ -179,6 +177,41 @@ Result<ModelFile> ModelFile::open_checkpoint(const fs::path& folder, const Model
   }
   if (file->entries().size() != model.tensors_.size()) {
     return unusable(folder, "it holds other tensors than its run's model has");
+  }
+  return model;
+}
+
+ModelFile ModelFile::with_factors(const ModelFile& base, std::vector<FactoredSlot> slots) {
+  struct Kept {
+    std::shared_ptr<const void> base;
+    std::vector<FactoredSlot> slots;
+  };
+  const auto kept = std::make_shared<const Kept>(Kept{base.keeper_, std::move(slots)});
+  ModelFile model = base;
+  model.keeper_ = kept;
+  std::map<std::string, std::span<const float>> values;
+  for (const FactoredSlot& slot : kept->slots) {
+    const auto plan =
+        std::find_if(model.plans_.begin(), model.plans_.end(),
+                     [&](const LinearPlan& known) { return known.name == slot.plan.name; });
+    CHECK(plan != model.plans_.end(), "factors are of a slot that the model has");
+    *plan = slot.plan;
+    values[slot.plan.name + ".a"] = slot.a;
+    values[slot.plan.name + ".b"] = slot.b;
+    values[slot.plan.name + ".bias"] = slot.bias;
+  }
+  model.tensors_.clear();
+  for (NamedWeight& weight : slot_weights(base.config_, NameScheme::kHfLlama, model.plans_)) {
+    ModelTensor& tensor = weight.tensor;
+    if (const auto given = values.find(tensor.name); given != values.end()) {
+      tensor.stored = {
+          .type = StoredType::kF32, .shape = tensor.shape, .bytes = std::as_bytes(given->second)};
+    } else {
+      const ModelTensor* there = base.find(tensor.name);
+      CHECK(there != nullptr, "what is no factor is in the base");
+      tensor = *there;
+    }
+    model.tensors_.push_back(std::move(tensor));
   }
   return model;
 }

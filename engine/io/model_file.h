@@ -21,21 +21,33 @@ namespace lathe {
 enum class ModelFormat : std::uint8_t { kGguf, kHuggingFace, kCheckpoint };
 std::string_view model_format_name(ModelFormat format);  // "gguf", "hf", "checkpoint"
 
+// A slot as two factors in memory: its plan (kLowRank), A [rank, in], B [out, rank], bias [out] or
+// empty.
+struct FactoredSlot {
+  LinearPlan plan;
+  std::vector<float> a, b, bias;
+};
+
 class ModelFile {
  public:
   // A .gguf file, or a folder with config.json. kData, naming the file and what is wrong with it.
   static Result<ModelFile> open(const std::filesystem::path& path);
 
   // The folder of a checkpoint of ours, which does not tell its shape itself. kData also where the
-  // tensors are not those of the model. Factors A, B of a low-rank slot are kept as two tensors.
+  // tensors are not those of the model. Factors A, B of a low-rank slot are two tensors.
   static Result<ModelFile> open_checkpoint(const std::filesystem::path& folder,
                                            const ModelConfig& model,
                                            const std::vector<LinearPlan>& plans);
+
+  // `base` with these of its dense slots as factors. Precondition: the plans name slots of it.
+  static ModelFile with_factors(const ModelFile& base, std::vector<FactoredSlot> slots);
 
   const std::filesystem::path& path() const { return path_; }
   ModelFormat format() const { return format_; }
   // Rotary pairs are halves, whatever the file has: its tensors turn to them.
   const ModelConfig& config() const { return config_; }
+  // The linear slots as they are stored: dense, or two factors.
+  const std::vector<LinearPlan>& plans() const { return plans_; }
   // "llama", "gpt2" ...: as the file names its architecture.
   const std::string& architecture() const { return architecture_; }
   // In the order of Transformer::parameters().
@@ -57,12 +69,13 @@ class ModelFile {
   ModelFile() = default;
   static Result<ModelFile> open_gguf(const std::filesystem::path& path);
   static Result<ModelFile> open_folder(const std::filesystem::path& path);
-  // Gives the weights of the config their bytes; refuses what is missing, misshapen or left over.
+  // Gives the weights of the slots their bytes; refuses what is missing, misshapen or left over.
   Result<void> fill(NameScheme scheme, const std::map<std::string, StoredTensor>& stored);
 
   std::filesystem::path path_;
   ModelFormat format_ = ModelFormat::kGguf;
   ModelConfig config_;
+  std::vector<LinearPlan> plans_;
   std::string architecture_;
   std::vector<ModelTensor> tensors_;
   std::shared_ptr<const void> keeper_;

@@ -76,8 +76,13 @@ class Lister {
       weight.heads = part == "attention.q" ? model_.heads : model_.kv_head_count();
     }
     if (model_.bias) {
-      add(part, ".bias", {out});
-      list_.back().tensor.first = first;
+      const bool pairs = weight.turn == Turn::kPairsToHalves;
+      const std::int64_t heads = weight.heads;
+      add(part, ".bias", {out});  // moves the list: `weight` is gone
+      ModelTensor& bias = list_.back().tensor;
+      bias.first = first;
+      bias.turn = pairs ? Turn::kPairsToHalves : Turn::kNone;
+      bias.heads = heads;
     }
   }
   void begin_block(std::int64_t index) { block_ = index; }

@@ -61,7 +61,7 @@ std::string record_text(const Json& record) {
 }  // namespace
 
 std::string model_card(const ExportPlan& plan, const ExportReport& report) {
-  const ModelConfig& model = plan.source.config();
+  const ModelConfig& model = plan.model.config;
   const std::string kind = hf_config(plan)["model_type"].get<std::string>();
   std::string card = front_matter(plan);
   card.append("# ").append(plan.request.name).append("\n\n");

@@ -16,6 +16,7 @@ struct ExportPlan {
   const ModelFile& source;
   const ExportRequest& request;
   NameScheme scheme = NameScheme::kHfLlama;
+  WrittenModel model;
   std::vector<ExportTensor> tensors;
   ExportText text;
 };
@@ -25,6 +26,9 @@ Result<void> write_gguf_file(const ExportPlan& plan, const std::filesystem::path
                              ExportReport& report);
 Result<void> write_hf_folder(const ExportPlan& plan, const std::filesystem::path& folder,
                              ExportReport& report);
+
+// modeling_lathe.py, with which transformers reads a folder of factored slots.
+std::string modeling_source(NameScheme scheme, const ModelConfig& model);
 
 // config.json of transformers.
 Json hf_config(const ExportPlan& plan);

@@ -1,5 +1,6 @@
 // Exports as folders of transformers: safetensors, config.json, tokenizer files.
 #include "engine/base/atomic_file.h"
+#include "engine/io/factored_slots.h"
 #include "engine/io/safetensors.h"
 #include "engine/lm/export_files.h"
 
@@ -22,8 +23,8 @@ Json llama_config(const ModelConfig& model) {
               {"rms_norm_eps", model.norm_eps},
               {"rope_theta", model.rope_theta},
               {"tie_word_embeddings", model.tied},
-              {"attention_bias", false},
-              {"mlp_bias", false}};
+              {"attention_bias", model.bias},
+              {"mlp_bias", model.bias}};
   if (mistral) {
     config["sliding_window"] = model.window;
   }
@@ -77,10 +78,20 @@ void set_marks(const ExportText& text, Json& config) {
   }
 }
 
+void set_factors(const ExportPlan& plan, Json& config) {
+  const std::string base = config["architectures"].front().get<std::string>();
+  const std::string name = std::string(kFactoredPrefix) + base;
+  config["architectures"] = {name};
+  config["model_type"] = "lathe_factored_" + config["model_type"].get<std::string>();
+  config["auto_map"] = {{"AutoConfig", "modeling_lathe.LatheFactoredConfig"},
+                        {"AutoModelForCausalLM", "modeling_lathe." + name}};
+  config["factored_slots"] = factored_slots_json(plan.model.config, plan.scheme, plan.model.slots);
+}
+
 }  // namespace
 
 Json hf_config(const ExportPlan& plan) {
-  const ModelConfig& model = plan.source.config();
+  const ModelConfig& model = plan.model.config;
   const StoredType type = plan.request.type;
   Json config = plan.scheme == NameScheme::kHfLlama
                     ? llama_config(model)
@@ -90,6 +101,9 @@ Json hf_config(const ExportPlan& plan) {
                           : type == StoredType::kF16 ? "float16"
                                                      : "bfloat16";
   set_marks(plan.text, config);
+  if (has_factors(plan.model.slots)) {
+    set_factors(plan, config);
+  }
   return config;
 }
 
@@ -107,7 +121,11 @@ Result<void> write_hf_folder(const ExportPlan& plan, const std::filesystem::path
   if (done) {
     done = write_file_atomically(folder / "config.json", hf_config(plan).dump(2) + "\n");
   }
-  return done ? write_tokenizer(plan.text, plan.source.config().context, folder) : done;
+  if (done && has_factors(plan.model.slots)) {
+    done = write_file_atomically(folder / "modeling_lathe.py",
+                                 modeling_source(plan.scheme, plan.model.config));
+  }
+  return done ? write_tokenizer(plan.text, plan.model.config.context, folder) : done;
 }
 
 }  // namespace lathe

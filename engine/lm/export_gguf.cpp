@@ -17,7 +17,7 @@ std::uint32_t file_type(StoredType type) {
 }
 
 std::string architecture_of(const ExportPlan& plan) {
-  const ModelConfig& model = plan.source.config();
+  const ModelConfig& model = plan.model.config;
   const bool one_key = model.kv_head_count() == 1 && model.heads > 1;
   return plan.scheme == NameScheme::kGgufLlama ? "llama" : one_key ? "starcoder" : "gpt2";
 }
@@ -78,7 +78,7 @@ Result<void> write_gguf_file(const ExportPlan& plan, const std::filesystem::path
   writer.set_u32("general.file_type", file_type(plan.request.type));
   writer.set_u32("general.quantization_version", 2);
   set_origin(plan, report, writer);
-  set_shape_keys(plan.source.config(), architecture, writer);
+  set_shape_keys(plan.model.config, architecture, writer);
   set_tokenizer(plan.text, writer);
   for (const ExportTensor& tensor : plan.tensors) {
     writer.declare(tensor.stored_name, tensor.type, tensor.shape);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <map>
 
+#include "engine/io/factored_slots.h"
 #include "engine/quant/block_codec.h"
 
 namespace lathe {
@@ -75,10 +76,11 @@ std::vector<float> reordered(const ModelTensor& tensor, const std::vector<float>
 
 // A part in the order of rows that the format has.
 std::vector<float> turned_values(const ModelFile& source, const ModelTensor& part) {
-  std::vector<float> values = dense_values(source, part.name);
+  std::vector<float> values = dense_values(source, part);
   const ModelConfig& model = source.config();
-  const bool query = part.name.find("attention.q.") != std::string::npos;
-  const bool key = part.name.find("attention.k.") != std::string::npos;
+  const bool rows_are_heads = !part.name.ends_with(".a");
+  const bool query = rows_are_heads && part.name.find("attention.q.") != std::string::npos;
+  const bool key = rows_are_heads && part.name.find("attention.k.") != std::string::npos;
   const bool wants_pairs = part.turn == Turn::kPairsToHalves;
   const bool has_pairs = model.rope_pairs == RopePairs::kInterleaved;
   if (model.positions != PositionKind::kRope || !(query || key) || wants_pairs == has_pairs) {
@@ -135,8 +137,7 @@ void choose_type(NameScheme scheme, StoredType wanted, ExportTensor& tensor) {
 
 Result<NameScheme> export_scheme(const ModelConfig& model, ModelFormat format) {
   const bool gguf = format == ModelFormat::kGguf;
-  if (model.norm == NormKind::kRms && model.gated() && !model.bias &&
-      model.positions == PositionKind::kRope) {
+  if (model.norm == NormKind::kRms && model.gated() && model.positions == PositionKind::kRope) {
     if (gguf && (model.window != 0 || model.rope_scaling == RopeScalingKind::kLlama3)) {
       return cannot_hold("a sliding window and llama3's rope scaling are not written to gguf");
     }
@@ -161,11 +162,28 @@ Result<NameScheme> export_scheme(const ModelConfig& model, ModelFormat format) {
   return one_key && model.heads > 1 ? NameScheme::kHfBigCode : NameScheme::kHfGpt2;
 }
 
-std::vector<ExportTensor> export_tensors(const ModelConfig& model, NameScheme scheme,
+bool has_factors(const std::vector<LinearPlan>& plans) {
+  return std::any_of(plans.begin(), plans.end(), [](const LinearPlan& plan) {
+    return plan.storage == LinearStorage::kLowRank;
+  });
+}
+
+WrittenModel written_model(const ModelConfig& source, const std::vector<LinearPlan>& plans,
+                           Factors factors) {
+  if (factors == Factors::kKeep) {
+    return {source, plans};
+  }
+  ModelConfig config = source;
+  config.bias = source.bias || std::any_of(plans.begin(), plans.end(),
+                                           [](const LinearPlan& plan) { return plan.bias; });
+  return {config, dense_plan(config)};
+}
+
+std::vector<ExportTensor> export_tensors(const WrittenModel& model, NameScheme scheme,
                                          StoredType wanted) {
   std::vector<ExportTensor> list;
   std::map<std::string, std::size_t> places;
-  for (NamedWeight& named : named_weights(model, scheme)) {
+  for (NamedWeight& named : slot_weights(model.config, scheme, model.slots)) {
     const auto [place, is_new] = places.emplace(named.stored_name, list.size());
     ModelTensor& part = named.tensor;
     const bool transposed = part.turn == Turn::kTransposed;
@@ -191,9 +209,13 @@ bool is_factored(const ModelFile& source, const std::string& name) {
   return !factored_slot(source, name).empty();
 }
 
-std::vector<float> dense_values(const ModelFile& source, const std::string& name) {
+std::vector<float> dense_values(const ModelFile& source, const ModelTensor& wanted) {
+  const std::string& name = wanted.name;
   if (const ModelTensor* tensor = source.find(name)) {
     return values_of(*tensor);
+  }
+  if (name.ends_with(".bias")) {
+    return std::vector<float>(static_cast<std::size_t>(wanted.elements()));
   }
   const std::string slot = factored_slot(source, name);
   CHECK(!slot.empty(), "a slot is a matrix or two factors");

@@ -20,17 +20,29 @@ struct ExportTensor {
   std::string fallback;  // why the type is not the one asked for; empty: it is
 };
 
+// What is written: the source's model, or the one that its factors multiply out to.
+struct WrittenModel {
+  ModelConfig config;
+  std::vector<LinearPlan> slots;
+};
+// Factors that are multiplied out leave dense slots; where one of them brings a bias, all slots
+// have one, as formats know no other way.
+WrittenModel written_model(const ModelConfig& source, const std::vector<LinearPlan>& plans,
+                           Factors factors);
+bool has_factors(const std::vector<LinearPlan>& plans);
+
 // The names that a format has for models of this shape; kUsage, saying why, where it has none.
 Result<NameScheme> export_scheme(const ModelConfig& model, ModelFormat format);
 
 // Every tensor in the order of the file, its stored type decided.
-std::vector<ExportTensor> export_tensors(const ModelConfig& model, NameScheme scheme,
+std::vector<ExportTensor> export_tensors(const WrittenModel& model, NameScheme scheme,
                                          StoredType wanted);
 
 // Whether a weight of the source is two factors.
 bool is_factored(const ModelFile& source, const std::string& name);
-// W [out, in] in f32: as the source has it, or the product B A of a factored slot.
-std::vector<float> dense_values(const ModelFile& source, const std::string& name);
+// W [out, in] in f32: as the source has it, or the product B A of a factored slot; zeros for a bias
+// that it lacks.
+std::vector<float> dense_values(const ModelFile& source, const ModelTensor& wanted);
 // The bytes that the file gets.
 std::vector<std::byte> encoded_tensor(const ModelFile& source, const ExportTensor& tensor);
 // `values` as a reader of that file gets them.

@@ -84,12 +84,11 @@ std::string model_hash(const ModelFile& file) {
 }
 
 std::vector<LinearPlan> stored_plan(const ModelFile& file) {
-  std::vector<LinearPlan> plans = dense_plan(file.config());
+  std::vector<LinearPlan> plans = file.plans();
   for (LinearPlan& plan : plans) {
-    const ModelTensor* tensor = file.find(plan.name + ".weight");
-    if (tensor != nullptr && stays_stored(*tensor)) {
-      plan.storage = LinearStorage::kPacked;
-    }
+    const bool factored = plan.storage == LinearStorage::kLowRank;
+    const ModelTensor* tensor = file.find(plan.name + (factored ? ".a" : ".weight"));
+    plan.given = stays_stored(*tensor);
   }
   return plans;
 }
@@ -128,7 +127,7 @@ Result<LanguageModel> LanguageModel::open(Backend& backend, const std::filesyste
 
 Result<LanguageModel> LanguageModel::open(Backend& backend, ModelFile file, WeightForm form) {
   const bool stored = form == WeightForm::kAsStored;
-  const std::vector<LinearPlan> plans = stored ? stored_plan(file) : dense_plan(file.config());
+  const std::vector<LinearPlan> plans = stored ? stored_plan(file) : file.plans();
   ModelText text = read_model_text(file);
   return build(backend, std::move(file), plans, stored ? TableMemory::kGiven : TableMemory::kOwned,
                std::move(text));

@@ -7,6 +7,7 @@
 
 #include "engine/base/atomic_file.h"
 #include "engine/base/hash.h"
+#include "engine/io/factored_slots.h"
 #include "engine/lm/export_files.h"
 #include "engine/lm/language_model.h"
 #include "engine/quant/block_codec.h"
@@ -25,6 +26,30 @@ Error cannot_hold(const std::string& what) {
   return {ErrorKind::kUsage, what, "choose another format or type"};
 }
 
+Result<void> check_factors(const std::vector<LinearPlan>& plans, const Result<NameScheme>& scheme,
+                           const ExportRequest& request) {
+  const bool keep = request.factors == Factors::kKeep;
+  if (keep && request.format != ModelFormat::kHuggingFace) {
+    return cannot_hold("gguf has no layers of two factors");
+  }
+  for (const LinearPlan& plan : plans) {
+    if (plan.storage != LinearStorage::kLowRank) {
+      continue;
+    }
+    if (!keep && plan.between != Activation::kNone) {
+      return cannot_hold("the factors of " + plan.name +
+                         " have an activation between them, so that no one matrix equals them");
+    }
+    if (keep && scheme && !stands_alone(*scheme, plan.name)) {
+      return cannot_hold(
+          "files of this architecture keep q, k and v as one matrix, so that the "
+          "factors of " +
+          plan.name + " alone have no place");
+    }
+  }
+  return {};
+}
+
 // The names for the source's weights, where it can be written as asked at all.
 Result<NameScheme> check_request(const ModelFile& source, const std::vector<LinearPlan>& plans,
                                  const ExportRequest& request) {
@@ -37,13 +62,11 @@ Result<NameScheme> check_request(const ModelFile& source, const std::vector<Line
     return cannot_hold("the type " + std::string(info_of(request.type).name) +
                        " is not written to " + std::string(model_format_name(request.format)));
   }
-  for (const LinearPlan& plan : plans) {
-    if (plan.storage == LinearStorage::kLowRank && plan.between != Activation::kNone) {
-      return cannot_hold("the factors of " + plan.name +
-                         " have an activation between them, so that no one matrix equals them");
-    }
+  const auto scheme = export_scheme(source.config(), request.format);
+  if (const Result<void> possible = check_factors(plans, scheme, request); !possible) {
+    return possible.error();
   }
-  return export_scheme(source.config(), request.format);
+  return scheme;
 }
 
 // Logits of the probe, [kProbeTokens, vocab].
@@ -69,17 +92,18 @@ std::vector<float> probe(Backend& backend, Transformer& transformer, const Model
 
 // What a reader should get: the source's weights, rounded as the file rounds them.
 std::vector<float> expected_logits(Backend& backend, const ExportPlan& plan) {
-  const ModelConfig& model = plan.source.config();
-  std::map<std::string, StoredType> types;
+  std::map<std::string, std::pair<StoredType, const ModelTensor*>> parts;
   for (const ExportTensor& tensor : plan.tensors) {
     for (const ModelTensor& part : tensor.parts) {
-      types[part.name] = tensor.type;
+      parts[part.name] = {tensor.type, &part};
     }
   }
-  Transformer transformer(backend, model, dense_plan(model));
+  const ModelConfig& model = plan.model.config;
+  Transformer transformer(backend, model, plan.model.slots);
   for (Parameter* parameter : transformer.parameters()) {
-    std::vector<float> values = dense_values(plan.source, parameter->name);
-    round_to_type(types.at(parameter->name), values);
+    const auto& [type, part] = parts.at(parameter->name);
+    std::vector<float> values = dense_values(plan.source, *part);
+    round_to_type(type, values);
     backend.write(parameter->weight, values.data(), parameter->weight.ref().bytes());
   }
   return probe(backend, transformer, model);
@@ -238,10 +262,12 @@ Result<ExportReport> export_model(Backend& backend, const ModelFile& source,
   if (!scheme) {
     return scheme.error();
   }
+  const WrittenModel model = written_model(source.config(), plans, request.factors);
   const ExportPlan plan{.source = source,
                         .request = request,
                         .scheme = *scheme,
-                        .tensors = export_tensors(source.config(), *scheme, request.type),
+                        .model = model,
+                        .tensors = export_tensors(model, *scheme, request.type),
                         .text = export_text(source, request)};
   ExportReport report = begin_report(plan);
   fs::path partial = request.out;

@@ -21,9 +21,15 @@ class Tokenizer;  // engine/tokenizer/tokenizer.h
 // Told the share that is done and what is being done; false stops the export.
 using ExportProgress = std::function<bool(double share, const std::string& what)>;
 
+// What becomes of slots that are two factors. Kept, the file is as small as they are, and
+// transformers reads it by a modelling file that lies in the folder; multiplied out, any program
+// reads it.
+enum class Factors : std::uint8_t { kMultiplyOut, kKeep };
+
 struct ExportRequest {
   ModelFormat format = ModelFormat::kGguf;  // or kHuggingFace
   StoredType type = StoredType::kF16;       // of matrices; norms stay f32 in GGUF files
+  Factors factors = Factors::kMultiplyOut;  // kKeep: of kHuggingFace alone
   std::filesystem::path out;                // must not exist
   std::string name;                         // of the model, for people
 

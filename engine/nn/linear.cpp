@@ -9,14 +9,15 @@
 namespace lathe {
 
 Linear::Linear(Backend& backend, const LinearPlan& plan) : backend_(&backend), plan_(plan) {
-  if (plan.storage == LinearStorage::kPacked) {
-    weights_.push_back(make_frozen_parameter(plan.name, "weight", Shape{plan.out, plan.in}));
-  } else if (plan.storage == LinearStorage::kDense) {
-    weights_.push_back(
-        make_parameter(backend, plan.name, "weight", Shape{plan.out, plan.in}, true));
+  const auto add_matrix = [&](const char* leaf, Shape shape) {
+    weights_.push_back(plan.given ? make_frozen_parameter(plan.name, leaf, shape)
+                                  : make_parameter(backend, plan.name, leaf, shape, true));
+  };
+  if (plan.storage == LinearStorage::kDense) {
+    add_matrix("weight", Shape{plan.out, plan.in});
   } else {
-    weights_.push_back(make_parameter(backend, plan.name, "a", Shape{plan.rank, plan.in}, true));
-    weights_.push_back(make_parameter(backend, plan.name, "b", Shape{plan.out, plan.rank}, true));
+    add_matrix("a", Shape{plan.rank, plan.in});
+    add_matrix("b", Shape{plan.out, plan.rank});
   }
   if (plan.bias) {
     bias_ = std::make_unique<Parameter>(
@@ -25,7 +26,7 @@ Linear::Linear(Backend& backend, const LinearPlan& plan) : backend_(&backend), p
 }
 
 void Linear::initialise(std::uint64_t seed, std::uint64_t stream) {
-  CHECK(plan_.storage != LinearStorage::kPacked, "a packed weight is given, not drawn");
+  CHECK(!plan_.given, "a weight that is given is not drawn");
   if (bias_ != nullptr) {
     ops::fill(*backend_, {.out = bias_->weight, .value = 0.0f});
   }
@@ -73,13 +74,13 @@ void Linear::multiply(TensorRef x, TensorRef y, LinearSaved* saved) {
   const Shape hidden_shape{x.rows(), plan_.rank};
   Tensor hidden = saved != nullptr ? activation(*backend_, plan_.name, "hidden", hidden_shape)
                                    : workspace(*backend_, plan_.name, "hidden", hidden_shape);
-  ops::matmul(*backend_, {.a = x, .b = weights_[0].weight, .c = hidden, .transpose_b = true});
+  multiply_forward(*backend_, plan_.name, x, weights_[0].weight, hidden);
   if (plan_.between == Activation::kNone) {
-    ops::matmul(*backend_, {.a = hidden, .b = weights_[1].weight, .c = y, .transpose_b = true});
+    multiply_forward(*backend_, plan_.name, hidden, weights_[1].weight, y);
   } else {
     Tensor bent = workspace(*backend_, plan_.name, "activated", hidden_shape);
     ops::activation_forward(*backend_, {.x = hidden, .y = bent, .kind = plan_.between});
-    ops::matmul(*backend_, {.a = bent, .b = weights_[1].weight, .c = y, .transpose_b = true});
+    multiply_forward(*backend_, plan_.name, bent, weights_[1].weight, y);
   }
   if (saved != nullptr) {
     saved->hidden = std::move(hidden);
@@ -94,36 +95,34 @@ void Linear::backward(TensorRef x, TensorRef dy, TensorRef dx, float dx_beta, Li
     backward_low_rank(x, dy, dx, dx_beta, std::move(saved));
     return;
   }
-  if (!weights_[0].frozen) {
-    const GradientSlot dw = gradient_slot(*backend_, weights_[0]);
-    ops::matmul(*backend_,
-                {.a = dy, .b = x, .c = dw.gradient, .transpose_a = true, .beta = dw.beta});
-  }
+  add_weight_gradient(weights_[0], dy, x);
   multiply_backward(*backend_, plan_.name, dy, weights_[0].weight, dx, dx_beta);
 }
 
 void Linear::backward_low_rank(TensorRef x, TensorRef dy, TensorRef dx, float dx_beta,
                                LinearSaved saved) {
-  const GradientSlot db = gradient_slot(*backend_, weights_[1]);
   Tensor dhidden = workspace(*backend_, plan_.name, "dhidden", saved.hidden.shape());
-  ops::matmul(*backend_, {.a = dy, .b = weights_[1].weight, .c = dhidden});
+  multiply_backward(*backend_, plan_.name, dy, weights_[1].weight, dhidden, 0.0f);
   if (plan_.between == Activation::kNone) {
-    ops::matmul(
-        *backend_,
-        {.a = dy, .b = saved.hidden, .c = db.gradient, .transpose_a = true, .beta = db.beta});
+    add_weight_gradient(weights_[1], dy, saved.hidden);
   } else {
     Tensor bent = workspace(*backend_, plan_.name, "activated", saved.hidden.shape());
     ops::activation_forward(*backend_, {.x = saved.hidden, .y = bent, .kind = plan_.between});
-    ops::matmul(*backend_,
-                {.a = dy, .b = bent, .c = db.gradient, .transpose_a = true, .beta = db.beta});
+    add_weight_gradient(weights_[1], dy, bent);
     ops::activation_backward(
         *backend_, {.x = saved.hidden, .dy = dhidden, .dx = dhidden, .kind = plan_.between});
   }
   saved.hidden.reset();
-  const GradientSlot da = gradient_slot(*backend_, weights_[0]);
-  ops::matmul(*backend_,
-              {.a = dhidden, .b = x, .c = da.gradient, .transpose_a = true, .beta = da.beta});
-  ops::matmul(*backend_, {.a = dhidden, .b = weights_[0].weight, .c = dx, .beta = dx_beta});
+  add_weight_gradient(weights_[0], dhidden, x);
+  multiply_backward(*backend_, plan_.name, dhidden, weights_[0].weight, dx, dx_beta);
+}
+
+void Linear::add_weight_gradient(Parameter& weight, TensorRef dy, TensorRef x) {
+  if (weight.frozen) {
+    return;
+  }
+  const GradientSlot dw = gradient_slot(*backend_, weight);
+  ops::matmul(*backend_, {.a = dy, .b = x, .c = dw.gradient, .transpose_a = true, .beta = dw.beta});
 }
 
 void Linear::append_parameters(std::vector<Parameter*>& out) {

@@ -38,13 +38,14 @@ class Linear {
  private:
   void multiply(TensorRef x, TensorRef y, LinearSaved* saved);
   void initialise_spectral(std::uint64_t seed, std::uint64_t stream);
+  // dW += dy^T x, unless W is frozen.
+  void add_weight_gradient(Parameter& weight, TensorRef dy, TensorRef x);
   void backward_low_rank(TensorRef x, TensorRef dy, TensorRef dx, float dx_beta, LinearSaved saved);
 
   Backend* backend_;
   LinearPlan plan_;
   std::unique_ptr<Parameter> bias_;  // null where the plan has none
-  std::vector<Parameter>
-      weights_;  // dense, packed: W [out, in]; low rank: A [rank, in], B [out, rank]
+  std::vector<Parameter> weights_;   // dense: W [out, in]; low rank: A [rank, in], B [out, rank]
 };
 
 }  // namespace lathe

@@ -11,8 +11,7 @@
 
 namespace lathe {
 
-// kPacked: a frozen weight in the type that a file stores it in, given after construction.
-enum class LinearStorage : std::uint8_t { kDense, kLowRank, kPacked };
+enum class LinearStorage : std::uint8_t { kDense, kLowRank };
 
 // How the factors of a low-rank slot start (engine/methods/low_rank/README.md names the sources).
 enum class FactorInit : std::uint8_t { kSpectral, kScaledNormal };
@@ -23,6 +22,8 @@ struct LinearPlan {
   std::int64_t out = 0;    // rows m
   double init_std = 0.02;  // of the dense weight it stands for
   LinearStorage storage = LinearStorage::kDense;
+  // Its matrices are frozen, in the types that a file stores them in, and come after construction.
+  bool given = false;
   std::int64_t rank = 0;  // kLowRank: y = B f(A x), A [rank, in], B [out, rank]
   Activation between = Activation::kNone;
   FactorInit init = FactorInit::kSpectral;

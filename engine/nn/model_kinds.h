@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "engine/base/describe.h"
+#include "engine/ops/activation_kind.h"
 #include "engine/ops/rope_kind.h"
 
 namespace lathe {
@@ -26,6 +27,11 @@ struct EnumNames<PositionKind> {
 template <>
 struct EnumNames<MlpKind> {
   static constexpr std::array<std::string_view, 3> names{"swiglu", "gelu", "gelu_tanh"};
+};
+// What may stand between two factors.
+template <>
+struct EnumNames<Activation> {
+  static constexpr std::array<std::string_view, 5> names{"none", "relu", "gelu", "silu", "tanh"};
 };
 template <>
 struct EnumNames<RopePairs> {

@@ -72,7 +72,7 @@ void run(Backend& backend, DType dtype, const Options& options, double bandwidth
                            .tied = true};
   std::vector<LinearPlan> plans = dense_plan(config);
   for (LinearPlan& plan : plans) {
-    plan.storage = LinearStorage::kPacked;
+    plan.given = true;
   }
   Transformer model(backend, config, plans, TableMemory::kGiven);
   std::int64_t bytes = 0;

@@ -167,7 +167,7 @@ TEST_P(Inference, PackedWeightsGiveTheLogitsOfWhatTheyDecodeTo) {
   Transformer dense(*backend_, config, plans);
   dense.initialise(4);
   for (LinearPlan& plan : plans) {
-    plan.storage = LinearStorage::kPacked;
+    plan.given = true;
   }
   Transformer packed(*backend_, config, plans, TableMemory::kGiven);
   const std::vector<Parameter*> from = dense.parameters();

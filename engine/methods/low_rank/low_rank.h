@@ -17,10 +17,6 @@ struct EnumNames<LowRankTarget> {
   static constexpr std::array<std::string_view, 3> names{"all", "attention", "mlp"};
 };
 template <>
-struct EnumNames<Activation> {
-  static constexpr std::array<std::string_view, 5> names{"none", "relu", "gelu", "silu", "tanh"};
-};
-template <>
 struct EnumNames<FactorInit> {
   static constexpr std::array<std::string_view, 2> names{"spectral", "scaled_normal"};
 };
