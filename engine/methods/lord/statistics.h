@@ -1,0 +1,87 @@
+// What a layer's inputs look like, gathered in one pass over calibration rows: count, mean, mean
+// magnitude and Gram matrix, in double. Every solver of this folder works from these alone; the
+// rows are not kept. Layers that read the same input (q, k, v; gate, up) share one InputStatistics.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "engine/base/result.h"
+
+namespace lathe {
+
+// The first of rows [count, width] that holds a NaN or an infinity.
+std::optional<std::int64_t> first_non_finite_row(std::span<const float> rows, std::int64_t width);
+
+// Rows are collected into blocks of kBlockRows before they are multiplied, so the sums are the same
+// bits however the rows are split over calls. The product of a block runs on all cores (OpenBLAS):
+// the same bits at a fixed number of cores. Memory: 8 width^2 bytes.
+class InputStatistics {
+ public:
+  static constexpr std::int64_t kBlockRows = 256;
+
+  explicit InputStatistics(std::int64_t width);
+
+  // Adds rows [count, width]. A row that is not finite is refused (kData, naming row and column,
+  // counted from the first of this call) and nothing of the call is added.
+  Result<void> add(std::span<const float> rows);
+
+  // As if the rows of `other` (of the same width) had been added here.
+  void merge(const InputStatistics& other);
+
+  std::int64_t width() const { return width_; }
+  std::int64_t count() const { return count_; }
+
+  // Zeros where no row was added.
+  std::vector<double> mean() const;            // E x [width]
+  std::vector<double> mean_magnitude() const;  // E |x| [width]
+  std::vector<double> second_moment() const;   // E x x^T [width, width], symmetric
+  std::vector<double> covariance() const;      // E x x^T - mean mean^T [width, width], symmetric
+
+ private:
+  friend class CrossStatistics;
+
+  std::int64_t room() const { return kBlockRows - block_rows_; }
+  void append(std::span<const float> rows);  // not more than room()
+  void flush();                              // the block into the Gram matrix
+
+  std::int64_t width_;
+  std::int64_t count_ = 0;
+  std::vector<double> sum_;
+  std::vector<double> magnitude_;
+  std::vector<double> gram_;   // upper triangle
+  std::vector<double> block_;  // [kBlockRows, width], of which block_rows_ are filled
+  std::int64_t block_rows_ = 0;
+};
+
+// Inputs of one layer seen twice, for the sequential mode: x as the dense model makes it and x' as
+// the prefix of already compressed layers makes it, row by row of the same tokens.
+// Memory: 24 width^2 bytes.
+class CrossStatistics {
+ public:
+  explicit CrossStatistics(std::int64_t width);
+
+  // Adds rows [count, width] of both; as InputStatistics::add, the error says of which.
+  Result<void> add(std::span<const float> dense, std::span<const float> compressed);
+  void merge(const CrossStatistics& other);
+
+  std::int64_t width() const { return dense_.width(); }
+  std::int64_t count() const { return dense_.count(); }
+  const InputStatistics& dense() const { return dense_; }            // of x
+  const InputStatistics& compressed() const { return compressed_; }  // of x'
+
+  std::vector<double> second_moment() const;  // E x x'^T [width, width], not symmetric
+  std::vector<double> covariance() const;     // E x x'^T - E x (E x')^T
+
+ private:
+  void multiply_blocks(std::vector<double>& into) const;
+
+  InputStatistics dense_;
+  InputStatistics compressed_;
+  std::vector<double> product_;  // sum x x'^T of the flushed blocks
+};
+
+}  // namespace lathe
