@@ -44,8 +44,8 @@ struct LordSolverOptions {
 struct LayerProblem {
   std::int64_t out = 0;
   std::int64_t in = 0;
-  std::span<const float> weight;           // W [out, in], row-major
-  std::span<const float> bias;             // b [out], or empty
+  std::span<const float> weight = {};      // W [out, in], row-major
+  std::span<const float> bias = {};        // b [out], or empty
   const InputStatistics* input = nullptr;  // of x; not read where cross is given; svd needs none
   const CrossStatistics* cross = nullptr;  // of x and x': the factors will read x' (affine only)
 };
@@ -67,9 +67,9 @@ struct LayerSpectrum {
 
 struct LayerFactors {
   std::int64_t rank = 0;
-  std::vector<double> a;     // A [rank, in]
-  std::vector<double> b;     // B [out, rank]
-  std::vector<double> bias;  // b' [out]: the whole new bias; empty where the layer needs none
+  std::vector<double> a = {};     // A [rank, in]
+  std::vector<double> b = {};     // B [out, rank]
+  std::vector<double> bias = {};  // b' [out]: the whole new bias; empty where the layer needs none
 };
 
 // A decomposed layer: factors of any rank are then a copy.
