@@ -25,19 +25,19 @@ std::string step_text(const RunSummary& run) {
                              : fmt::format("{}", run.step);
 }
 
-bool is_evaluation(const RunSummary& run) {
-  return run.kind == "eval";
+// Measured, not trained: an evaluation or a decomposition.
+bool is_measurement(const RunSummary& run) {
+  return run.kind == "eval" || run.kind == "compress";
 }
 
-// The first of an evaluation's results, "acc_norm 0.5313".
+// The first of a measurement's results, "acc_norm 0.5313".
 std::string headline(const RunSummary& run) {
-  constexpr std::string_view kPrefix = "task/";
   for (const char* metric : {"task/ppl", "task/word_ppl", "task/weighted_f1", "task/acc_norm",
-                             "task/acc", "task/pass_at_1"}) {
+                             "task/acc", "task/pass_at_1", "eval/ppl", "compress/energy_kept"}) {
     const auto found = run.last.find(metric);
     if (found != run.last.end()) {
-      return fmt::format("{} {:.4g}", std::string_view(metric).substr(kPrefix.size()),
-                         found->second);
+      const std::string_view name = metric;
+      return fmt::format("{} {:.4g}", name.substr(name.find('/') + 1), found->second);
     }
   }
   return "-";
@@ -115,7 +115,7 @@ Json to_json(const storage::RunDetail& detail) {
 }
 
 std::string runs_table(const std::vector<RunSummary>& runs) {
-  const bool evaluations = std::any_of(runs.begin(), runs.end(), is_evaluation);
+  const bool evaluations = std::any_of(runs.begin(), runs.end(), is_measurement);
   std::vector<Column> columns{{"id"},         {"name"},           {"state"},     {"step", true},
                               {"loss", true}, {"held-out", true}, {"ppl", true}, {"params", true},
                               {"peak", true}, {"tok/s", true},    {"started"}};
@@ -134,7 +134,7 @@ std::string runs_table(const std::vector<RunSummary>& runs) {
                     speed == run.last.end() ? "-" : count_text(speed->second),
                     run.started_ms > 0 ? time_text(run.started_ms) : "-"});
     if (evaluations) {
-      rows.back().push_back(is_evaluation(run) ? headline(run) : "");
+      rows.back().push_back(is_measurement(run) ? headline(run) : "");
     }
   }
   return table_text(columns, rows);

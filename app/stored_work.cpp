@@ -68,9 +68,13 @@ Result<void> choose_checkpoint(const RunDetail& detail, std::optional<std::int64
 }
 
 Result<void> check_is_training(const RunSummary& summary) {
-  if (summary.kind == "eval") {
-    return Error{ErrorKind::kUsage, fmt::format("{} is an evaluation: it has no steps", summary.id),
-                 "`lathe show` has its settings, `lathe eval` measures again"};
+  if (summary.kind == "eval" || summary.kind == "compress") {
+    const bool eval = summary.kind == "eval";
+    return Error{
+        ErrorKind::kUsage,
+        fmt::format("{} is {}: it has no steps", summary.id,
+                    eval ? "an evaluation" : "a decomposition"),
+        fmt::format("`lathe show` has its settings, `lathe {}` does it again", summary.kind)};
   }
   return {};
 }

@@ -12,6 +12,7 @@
 #include "engine/base/format.h"
 #include "experiments/ids.h"
 #include "experiments/metrics.h"
+#include "experiments/settings.h"
 
 namespace lathe::app {
 namespace {
@@ -23,35 +24,6 @@ struct EvalOptions {
   std::vector<std::string> settings;  // key=value of EvalSpec, from the options
   bool allow_code_execution = false;
 };
-
-// "key=value" settings as an EvalSpec; all errors at once.
-Result<EvalSpec> spec_of(const std::vector<std::string>& settings) {
-  std::vector<ParamInfo> params;
-  append_params<EvalSpec>("", params);
-  Json document = Json::object();
-  for (const std::string& setting : settings) {
-    const std::size_t equals = setting.find('=');
-    const std::string key = setting.substr(0, equals);
-    const auto param = std::find_if(params.begin(), params.end(),
-                                    [&](const ParamInfo& info) { return info.path == key; });
-    if (param == params.end() || equals == std::string::npos) {
-      return Error{ErrorKind::kUsage, "an evaluation has no setting \"" + setting + "\"",
-                   "did you mean " + nearest_param(key, params) + "=..."};
-    }
-    const auto value = parse_param_value(*param, setting.substr(equals + 1));
-    if (!value) {
-      return value.error();
-    }
-    document[key] = *value;
-  }
-  EvalSpec spec;
-  std::vector<std::string> errors;
-  read_json(document, spec, "", errors);
-  if (!errors.empty()) {
-    return Error{ErrorKind::kUsage, fmt::format("{}", errors.front()), "see lathe eval --help"};
-  }
-  return spec;
-}
 
 void print_outcome(const Json& outcome) {
   std::vector<std::vector<std::string>> rows;
@@ -66,7 +38,7 @@ void print_outcome(const Json& outcome) {
 }
 
 int eval_model(const GlobalOptions& options, const EvalOptions& chosen) {
-  const auto spec = spec_of(chosen.settings);
+  const auto spec = from_settings<EvalSpec>(chosen.settings);
   if (!spec) {
     return report_error(spec.error(), options);
   }

@@ -5,6 +5,7 @@
 
 namespace lathe::app {
 
+void add_compress(CLI::App& root, Cli& cli);
 void add_completion(CLI::App& root, Cli& cli);
 void add_describe(CLI::App& root, Cli& cli);
 void add_diff(CLI::App& root, Cli& cli);

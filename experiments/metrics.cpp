@@ -12,6 +12,15 @@ constexpr MetricDef metric(std::string_view id, std::string_view unit, Better be
 }
 
 constexpr std::array kMetrics{
+    metric("compress/energy_kept", "", Better::kHigher, true,
+           "mean share of the layers' output energy that their factors keep"),
+    metric("compress/params_cut", "", Better::kNeither, true,
+           "share of the model's parameters that was taken away"),
+    metric("compress/ppl_rise", "", Better::kLower, true,
+           "rise of the held-out perplexity over the dense model's, as a share of it"),
+    metric("compress/rank_cut", "", Better::kNeither, true,
+           "share of the layers' ranks that was taken away"),
+    metric("compress/secs", "s", Better::kLower, false, "wall time of looking at the model"),
     metric("eval/acc", "", Better::kHigher, true, "share of held-out tokens predicted exactly"),
     metric("eval/loss", "nats/token", Better::kLower, true, "mean cross-entropy, held-out part"),
     metric("eval/ppl", "", Better::kLower, true, "perplexity: exp of the held-out loss"),

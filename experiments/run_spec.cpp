@@ -7,6 +7,7 @@
 
 #include "engine/base/hash.h"
 #include "engine/methods/method.h"
+#include "experiments/settings.h"
 
 namespace lathe::experiments {
 namespace {
@@ -269,29 +270,8 @@ std::string spec_hash(const RunSpec& spec, bool without_seed) {
 }
 
 Result<std::string> resolve_param(std::string_view key) {
-  if (const ParamInfo* exact = find_param(key)) {
-    return exact->path;
-  }
-  std::vector<std::string> matches;
-  for (const ParamInfo& param : run_spec_params()) {
-    if (param.short_name() == key) {
-      matches.push_back(param.path);
-    }
-  }
-  if (matches.size() == 1) {
-    return matches.front();
-  }
-  if (matches.empty()) {
-    return usage("unknown parameter " + std::string(key) + "; the nearest is " +
-                     nearest_param(key, run_spec_params()),
-                 "lathe describe lists every parameter");
-  }
-  std::string list;
-  for (const std::string& match : matches) {
-    list += (list.empty() ? "" : ", ") + match;
-  }
-  return usage(std::string(key) + " is short for several parameters: " + list,
-               "write the whole path");
+  const auto param = resolve_among(key, run_spec_params());
+  return param ? Result<std::string>((*param)->path) : param.error();
 }
 
 Result<Json> parse_param_value(const ParamInfo& param, std::string_view text) {
@@ -313,21 +293,7 @@ Result<Json> parse_param_value(const ParamInfo& param, std::string_view text) {
 }
 
 Result<void> apply_override(std::string_view assignment, Json& document) {
-  const std::size_t equals = assignment.find('=');
-  if (equals == std::string_view::npos || equals == 0) {
-    return usage("'" + std::string(assignment) + "' is not an override",
-                 "write key=value, e.g. lr=3e-4");
-  }
-  const auto path = resolve_param(assignment.substr(0, equals));
-  if (!path) {
-    return path.error();
-  }
-  const auto value = parse_param_value(*find_param(*path), assignment.substr(equals + 1));
-  if (!value) {
-    return value.error();
-  }
-  set_path(document, *path, *value);
-  return {};
+  return apply_setting(assignment, run_spec_params(), document);
 }
 
 Json get_path(const Json& document, std::string_view path) {

@@ -222,6 +222,14 @@ const ModelTensor* ModelFile::find(const std::string& name) const {
   return found == tensors_.end() ? nullptr : &*found;
 }
 
+std::vector<float> ModelFile::floats(const std::string& name) const {
+  const ModelTensor* tensor = find(name);
+  CHECK(tensor != nullptr, "a model file has the weights of its config");
+  std::vector<float> values(static_cast<std::size_t>(tensor->elements()));
+  read_tensor(*tensor, values.data());
+  return values;
+}
+
 std::int64_t ModelFile::parameters() const {
   std::int64_t sum = 0;
   for (const ModelTensor& tensor : tensors_) {

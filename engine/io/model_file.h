@@ -54,6 +54,8 @@ class ModelFile {
   const std::vector<ModelTensor>& tensors() const { return tensors_; }
   // nullptr if there is none of that name.
   const ModelTensor* find(const std::string& name) const;
+  // A weight's values. Precondition: there is one of that name.
+  std::vector<float> floats(const std::string& name) const;
 
   // Elements and bytes of all weights; the type that most of the bytes have.
   std::int64_t parameters() const;

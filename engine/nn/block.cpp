@@ -2,6 +2,25 @@
 #include "engine/nn/block.h"
 
 namespace lathe {
+namespace {
+
+void tell(const InputObserver& observer, BlockInput input, TensorRef x) {
+  if (observer) {
+    observer(input, x.reshaped(Shape{x.rows(), x.cols()}));
+  }
+}
+
+}  // namespace
+
+BlockInput input_of_slot(const ModelConfig& model, std::int64_t slot) {
+  if (slot < 3) {
+    return BlockInput::kAttention;
+  }
+  if (slot == 3) {
+    return BlockInput::kOutput;
+  }
+  return slot + 1 == model.slots_per_block() ? BlockInput::kDown : BlockInput::kMlp;
+}
 
 Block::Block(Backend& backend, const ModelConfig& model, std::int64_t index,
              const LinearPlan* plans)
@@ -56,8 +75,8 @@ Tensor Block::attention_scratch() {
                    Shape{attention_workspace_elements(model_.head_dim(), backend_->parallelism())});
 }
 
-Tensor Block::attention_forward(TensorRef x, const BatchShape& shape, BlockSaved& saved,
-                                bool keep) {
+Tensor Block::attention_forward(TensorRef x, const BatchShape& shape, BlockSaved& saved, bool keep,
+                                const InputObserver& observer) {
   const std::int64_t tokens = shape.tokens();
   const Shape wide{shape.batch, shape.seq_len, q_dim_};
   const Shape narrow{shape.batch, shape.seq_len, kv_dim_};
@@ -66,6 +85,7 @@ Tensor Block::attention_forward(TensorRef x, const BatchShape& shape, BlockSaved
   saved.v = activation(*backend_, name_, "v", narrow);
   {
     const Tensor input = normed(x, attention_norm_, keep ? &saved.attention_norm : nullptr);
+    tell(observer, BlockInput::kAttention, input);
     q_.forward(input, saved.q, keep ? &saved.q_in : nullptr);
     k_.forward(input, saved.k, keep ? &saved.k_in : nullptr);
     v_.forward(input, saved.v, keep ? &saved.v_in : nullptr);
@@ -93,6 +113,7 @@ Tensor Block::attention_forward(TensorRef x, const BatchShape& shape, BlockSaved
                                        .first_key = shape.first_key});
   }
   Tensor mid = activation(*backend_, name_, "mid", Shape{tokens, dim_});
+  tell(observer, BlockInput::kOutput, saved.attended);
   o_.forward(saved.attended, mid, keep ? &saved.o_in : nullptr);
   ops::add(*backend_, {.a = mid, .b = x, .out = mid});
   return mid;
@@ -124,7 +145,8 @@ void Block::hidden_backward(const BlockSaved& saved, Tensor& dhidden) {
   dhidden.reset();
 }
 
-Tensor Block::mlp_forward(TensorRef mid, const BatchShape& shape, BlockSaved& saved, bool keep) {
+Tensor Block::mlp_forward(TensorRef mid, const BatchShape& shape, BlockSaved& saved, bool keep,
+                          const InputObserver& observer) {
   const Shape hidden_shape{shape.tokens(), ff_};
   if (gate_) {
     saved.gate = activation(*backend_, name_, "gate", hidden_shape);
@@ -132,6 +154,7 @@ Tensor Block::mlp_forward(TensorRef mid, const BatchShape& shape, BlockSaved& sa
   saved.up = activation(*backend_, name_, "up", hidden_shape);
   {
     const Tensor input = normed(mid, mlp_norm_, keep ? &saved.mlp_norm : nullptr);
+    tell(observer, BlockInput::kMlp, input);
     if (gate_) {
       gate_->forward(input, saved.gate, keep ? &saved.gate_in : nullptr);
     }
@@ -141,25 +164,27 @@ Tensor Block::mlp_forward(TensorRef mid, const BatchShape& shape, BlockSaved& sa
   {
     const Tensor hidden = workspace(*backend_, name_, "hidden", hidden_shape);
     activate(saved, hidden);
+    tell(observer, BlockInput::kDown, hidden);
     down_.forward(hidden, out, keep ? &saved.down_in : nullptr);
   }
   ops::add(*backend_, {.a = out, .b = mid, .out = out});
   return out;
 }
 
-Tensor Block::forward(Tensor x, const BatchShape& shape, BlockSaved* saved) {
+Tensor Block::forward(Tensor x, const BatchShape& shape, BlockSaved* saved,
+                      const InputObserver& observer) {
   BlockSaved passing;
   const bool keep = saved != nullptr;
   BlockSaved& kept = keep ? *saved : passing;
   backend_->ledger().set_phase("forward " + name_);
-  Tensor mid = attention_forward(x, shape, kept, keep);
+  Tensor mid = attention_forward(x, shape, kept, keep, observer);
   if (keep) {
     kept.x = std::move(x);
   } else {
     kept = BlockSaved{};
     x.reset();
   }
-  Tensor out = mlp_forward(mid, shape, kept, keep);
+  Tensor out = mlp_forward(mid, shape, kept, keep, observer);
   if (keep) {
     kept.mid = std::move(mid);
   }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -33,6 +34,15 @@ struct BlockSaved {
   LinearSaved q_in, k_in, v_in, o_in, gate_in, up_in, down_in;
 };
 
+// What the linear slots of a block read; several slots share one of them.
+enum class BlockInput : std::uint8_t { kAttention, kOutput, kMlp, kDown };
+inline constexpr std::size_t kBlockInputs = 4;
+// Of slot `slot` of a block, in the order of dense_plan().
+BlockInput input_of_slot(const ModelConfig& model, std::int64_t slot);
+
+// Told each of them, [N, width], as a forward pass makes it.
+using InputObserver = std::function<void(BlockInput, TensorRef)>;
+
 class Block {
  public:
   // `plans`: the block's slots in the order of dense_plan().
@@ -41,7 +51,8 @@ class Block {
   void initialise(std::uint64_t seed, std::uint64_t first_stream);
 
   // x [N, D] -> the block's output. With `saved` null nothing is kept.
-  Tensor forward(Tensor x, const BatchShape& shape, BlockSaved* saved);
+  Tensor forward(Tensor x, const BatchShape& shape, BlockSaved* saved,
+                 const InputObserver& observer = {});
 
   // x [T, D], the newest T positions of the one sequence that `cache` keeps, layer `index` of it ->
   // the block's output. Writes their keys and values behind cache.length().
@@ -53,8 +64,10 @@ class Block {
   void append_parameters(std::vector<Parameter*>& out);
 
  private:
-  Tensor attention_forward(TensorRef x, const BatchShape& shape, BlockSaved& saved, bool keep);
-  Tensor mlp_forward(TensorRef mid, const BatchShape& shape, BlockSaved& saved, bool keep);
+  Tensor attention_forward(TensorRef x, const BatchShape& shape, BlockSaved& saved, bool keep,
+                           const InputObserver& observer);
+  Tensor mlp_forward(TensorRef mid, const BatchShape& shape, BlockSaved& saved, bool keep,
+                     const InputObserver& observer);
   Tensor attend_cached(TensorRef x, const KvCache& cache, std::int64_t index);
   void mlp_backward(TensorRef dy, const BatchShape& shape, BlockSaved& saved);
   void attention_backward(TensorRef dy, const BatchShape& shape, BlockSaved& saved);

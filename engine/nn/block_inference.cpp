@@ -47,7 +47,7 @@ Tensor Block::infer(Tensor x, const KvCache& cache, std::int64_t index) {
   ops::add(*backend_, {.a = mid, .b = x, .out = mid});
   x.reset();
   BlockSaved passing;
-  return mlp_forward(mid, {.batch = 1, .seq_len = mid.shape().rows()}, passing, false);
+  return mlp_forward(mid, {.batch = 1, .seq_len = mid.shape().rows()}, passing, false, {});
 }
 
 }  // namespace lathe

@@ -37,9 +37,10 @@ void pair(const PanelContext& context, const std::string& name, const std::strin
   hint(ImGui::CalcTextSize(value.c_str()).x > ImGui::GetColumnWidth() ? value : std::string());
 }
 
-// Evaluations are measured, not trained: no steps, nothing to resume or to replay.
-bool is_evaluation(const RunRow& row) {
-  return row.kind == "eval";
+// Evaluations and decompositions are measured, not trained: no steps, nothing to resume or to
+// replay.
+bool is_measurement(const RunRow& row) {
+  return row.kind == "eval" || row.kind == "compress";
 }
 
 void draw_head(PanelContext& context, const RunRow& row) {
@@ -49,13 +50,13 @@ void draw_head(PanelContext& context, const RunRow& row) {
   ImGui::TextUnformatted(row.name.c_str());
   ImGui::PopFont();
   state_badge(context.theme, row.state);
-  if (!is_evaluation(row)) {
+  if (!is_measurement(row)) {
     ImGui::SameLine();
     muted_text(context.theme, row.total_steps > 0
                                   ? fmt::format("step {} of {}", row.step, row.total_steps)
                                   : fmt::format("step {}", row.step));
   }
-  if (row.total_steps > 0 && !is_evaluation(row)) {
+  if (row.total_steps > 0 && !is_measurement(row)) {
     ImGui::ProgressBar(static_cast<float>(row.progress()), {-1, 4 * context.scale}, "");
   }
   if (!row.error.empty()) {
@@ -66,7 +67,7 @@ void draw_head(PanelContext& context, const RunRow& row) {
 void draw_actions(PanelContext& context, const RunRow& row) {
   const bool ended = row.state != RunState::kRunning && row.state != RunState::kPaused &&
                      row.state != RunState::kQueued;
-  if (!ended || is_evaluation(row)) {
+  if (!ended || is_measurement(row)) {
     return;
   }
   ImGui::BeginDisabled(context.live.busy);
@@ -157,17 +158,19 @@ void draw_spec(PanelContext& context, const RunRow& row) {
 }
 
 // What an evaluation measured: its rule, its model and data, and what was set.
-void draw_evaluation(PanelContext& context, const RunRow& row) {
-  ImGui::SeparatorText("evaluation");
+void draw_measurement(PanelContext& context, const RunRow& row) {
+  ImGui::SeparatorText(row.kind == "eval" ? "evaluation" : "decomposition");
   if (!row.spec) {
     muted_text(context.theme, "reading");
     return;
   }
-  ImGui::TextWrapped("%s", row.spec->value("rule", "").c_str());
-  if (!begin_pairs("evaluation")) {
+  if (const std::string rule = row.spec->value("rule", ""); !rule.empty()) {
+    ImGui::TextWrapped("%s", rule.c_str());
+  }
+  if (!begin_pairs("measurement")) {
     return;
   }
-  for (const char* section : {"subject", "eval"}) {
+  for (const char* section : {"subject", "eval", "compress"}) {
     const Json values = ex::get_path(*row.spec, section);  // null where there is none
     for (const auto& [key, value] : values.items()) {
       if (value != "" && value != 0 && value != false) {
@@ -225,14 +228,14 @@ void draw_inspector(PanelContext& context) {
   }
   draw_head(context, *row);
   draw_actions(context, *row);
-  if (is_evaluation(*row)) {  // what was asked first
+  if (is_measurement(*row)) {  // what was asked first
     draw_values(context, *row);
     draw_memory(context, *row);
   } else {
     draw_memory(context, *row);
     draw_values(context, *row);
   }
-  is_evaluation(*row) ? draw_evaluation(context, *row) : draw_spec(context, *row);
+  is_measurement(*row) ? draw_measurement(context, *row) : draw_spec(context, *row);
   draw_notes(context, *row);
 }
 

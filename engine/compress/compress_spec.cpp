@@ -1,0 +1,65 @@
+// From a spec to what solvers and allocators take.
+#include "engine/compress/compress_spec.h"
+
+#include "engine/base/json.h"
+
+namespace lathe {
+namespace {
+
+constexpr double kUsualBudget = 0.8;
+
+}  // namespace
+
+std::vector<LayerType> target_types(CompressTarget target) {
+  using enum LayerType;
+  switch (target) {
+    case CompressTarget::kAttention:
+      return {kQuery, kKey, kValue, kOutput};
+    case CompressTarget::kMlp:
+      return {kGate, kUp, kDown};
+    case CompressTarget::kAll:
+      break;
+  }
+  return {kQuery, kKey, kValue, kOutput, kGate, kUp, kDown};
+}
+
+Result<RankOptions> rank_options(const CompressSpec& spec) {
+  const std::array<std::pair<RankRule, double>, 5> rules{{
+      {RankRule::kRank, static_cast<double>(spec.rank)},
+      {RankRule::kRankFraction, spec.rank_fraction},
+      {RankRule::kParamShare, spec.param_share},
+      {RankRule::kEnergy, spec.energy},
+      {RankRule::kBudget, spec.budget},
+  }};
+  RankOptions options;
+  options.value = kUsualBudget;
+  options.multiple = spec.multiple;
+  std::string given;
+  for (const auto& [rule, value] : rules) {
+    if (value > 0) {
+      if (!given.empty()) {
+        return Error{ErrorKind::kUsage,
+                     given + " and " + std::string(enum_name(rule)) + " are both given",
+                     "give one of rank, rank_fraction, param_share, energy and budget"};
+      }
+      given = std::string(enum_name(rule));
+      options.rule = rule;
+      options.value = value;
+    }
+  }
+  if (spec.value_share > 0) {
+    options.floors.push_back({LayerType::kValue, spec.value_share});
+  }
+  return options;
+}
+
+LordSolverOptions solver_options(const CompressSpec& spec) {
+  return {.solver = spec.solver, .asvd_alpha = spec.asvd_alpha, .ridge = spec.ridge};
+}
+
+bool share_decomposition(const CompressSpec& a, const CompressSpec& b) {
+  return a.solver == b.solver && a.target == b.target && a.asvd_alpha == b.asvd_alpha &&
+         to_json(a.calibration) == to_json(b.calibration) && to_json(a.data) == to_json(b.data);
+}
+
+}  // namespace lathe

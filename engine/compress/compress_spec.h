@@ -1,0 +1,112 @@
+// A decomposition completely described, as the command line, the window and the store share it.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "engine/base/describe.h"
+#include "engine/base/result.h"
+#include "engine/compress/calibration.h"
+#include "engine/data/data_config.h"
+#include "engine/methods/lord/ranks.h"
+#include "engine/methods/lord/solver.h"
+
+namespace lathe {
+
+enum class CompressTarget : std::uint8_t { kAll, kAttention, kMlp };
+template <>
+struct EnumNames<CompressTarget> {
+  static constexpr std::array<std::string_view, 3> names{"all", "attention", "mlp"};
+};
+
+struct CompressSpec {
+  LordSolver solver = LordSolver::kAffine;
+  CompressTarget target = CompressTarget::kAll;
+  std::int64_t rank = 0;
+  double rank_fraction = 0;
+  double param_share = 0;
+  double energy = 0;
+  double budget = 0;
+  std::int64_t multiple = 8;
+  double value_share = 0;
+  bool sequential = false;
+  double asvd_alpha = 0.5;
+  double ridge = 1e-6;
+  std::int64_t heldout_windows = 32;
+  CalibrationConfig calibration;
+  DataConfig data;
+
+  static constexpr auto fields() {
+    using C = CompressSpec;
+    return std::tuple{
+        field("solver", &C::solver,
+              {.sweep = true,
+               .help = "svd: of the weights alone; asvd: inputs weighed by their magnitude; "
+                       "whitened: SVD-LLM; lord: principal components of the outputs, with a bias; "
+                       "affine: the best affine map of that rank"}),
+        field("target", &C::target, {.sweep = true, .help = "which layers of each block"}),
+        field("rank", &C::rank,
+              {.lo = 0,
+               .hi = 65536,
+               .log = true,
+               .sweep = true,
+               .help = "one rank for all layers; 0: chosen otherwise"}),
+        field("rank_fraction", &C::rank_fraction,
+              {.lo = 0, .hi = 1, .sweep = true, .help = "a share of each layer's smaller side"}),
+        field("param_share", &C::param_share,
+              {.lo = 0, .hi = 1, .sweep = true, .help = "a share of each layer's parameters"}),
+        field("energy", &C::energy,
+              {.lo = 0,
+               .hi = 1,
+               .sweep = true,
+               .help = "the least rank that keeps this share of a layer's output energy"}),
+        field("budget", &C::budget,
+              {.lo = 0,
+               .hi = 1,
+               .sweep = true,
+               .help = "a share of the parameters of all these layers, spent where it loses least; "
+                       "0.8 where nothing else is chosen"}),
+        field("multiple", &C::multiple,
+              {.lo = 1, .hi = 1024, .sweep = true, .help = "ranks are multiples of it"}),
+        field("value_share", &C::value_share,
+              {.lo = 0,
+               .hi = 1,
+               .sweep = true,
+               .help = "least share of their parameters that value projections keep; 1: dense"}),
+        field("sequential", &C::sequential,
+              {.sweep = true,
+               .help = "fit each block to what the blocks before it, factored, give it"}),
+        field("asvd_alpha", &C::asvd_alpha,
+              {.lo = 0, .hi = 2, .sweep = true, .help = "asvd: exponent of the magnitudes"}),
+        field("ridge", &C::ridge,
+              {.lo = 0,
+               .hi = 1,
+               .log = true,
+               .sweep = true,
+               .help = "sequential: keeps directions that were hardly seen close to the weights"}),
+        field("heldout_windows", &C::heldout_windows,
+              {.lo = 0,
+               .hi = 1e6,
+               .log = true,
+               .unit = "sequences",
+               .help = "pieces of held-out text on which the loss is measured before and after; 0: "
+                       "it is not"}),
+        field("calibration", &C::calibration),
+        field("data", &C::data)};
+  }
+};
+static_assert(complete<CompressSpec>());
+
+// The types of layers that the target means.
+std::vector<LayerType> target_types(CompressTarget target);
+
+// kUsage where several rules are given at once, or what they say cannot be.
+Result<RankOptions> rank_options(const CompressSpec& spec);
+LordSolverOptions solver_options(const CompressSpec& spec);
+
+// Whether two specs need the same look at the model, so that one decomposition serves both.
+bool share_decomposition(const CompressSpec& a, const CompressSpec& b);
+
+}  // namespace lathe

@@ -1,0 +1,50 @@
+// Decompositions as runs of kind "compress": one look at a model, and a run for each choice of
+// ranks with what it weighs and what it costs on held-out text, so that choices can be compared.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "engine/compress/compress_spec.h"
+#include "engine/compress/decomposition.h"
+#include "engine/lm/model_export.h"
+#include "experiments/events.h"
+
+namespace lathe::experiments {
+
+struct CompressRequest {
+  std::string model;                 // a path, or the name of an installed model
+  std::vector<CompressSpec> points;  // at least one
+  // Where the model of the only point is written; empty: it is not.
+  std::string out;
+  StoredType type = StoredType::kF16;
+  Factors factors = Factors::kKeep;
+  ModelFormat format = ModelFormat::kHuggingFace;
+};
+
+struct CompressPorts {
+  EventSink* sink = nullptr;
+  Backend* backend = nullptr;
+  Json environment = Json::object();
+  // Told of each run where it is; false ends it.
+  std::function<bool(const RunId& run, double share, const std::string& what)> progress;
+};
+
+// One choice of ranks.
+struct CompressOutcome {
+  RunId run;
+  CompressSpec spec;
+  RankSummary summary;
+  std::vector<RankVerdict> layers;
+  std::vector<std::string> notes;  // what had to be floored
+  Json metrics = Json::object();
+  Json exported = Json::object();  // where it was written: what export_model() reports
+};
+
+// Blocks until all are done. What cannot be opened or makes no sense is refused without an event
+// (kUsage, kData); what fails later is recorded as a failed run. Nothing is thrown.
+Result<std::vector<CompressOutcome>> run_compress(const CompressRequest& request,
+                                                  const CompressPorts& ports);
+
+}  // namespace lathe::experiments
