@@ -8,6 +8,7 @@
 
 #include "engine/backend/failure.h"
 #include "engine/compress/heldout.h"
+#include "engine/compress/sensitivity.h"
 #include "engine/lm/language_model.h"
 #include "experiments/base_model.h"
 #include "experiments/clock.h"
@@ -19,6 +20,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::int64_t kStep = 1;  // they have one moment
+constexpr std::int64_t kWeighedTokens = 4096;
 constexpr const char* kMemoryRemedy =
     "take fewer or shorter calibration samples, fewer layers (target), or a smaller model";
 
@@ -103,6 +105,9 @@ class Compression {
     if (!base) {
       return base.error();
     }
+    if (const Result<void> dense = check_is_dense(base->file); !dense) {
+      return dense;
+    }
     base_ = std::move(*base);
     hash_ = settled->from_hash;
     return {};
@@ -147,7 +152,8 @@ class Compression {
     }
     decomposition_.reset();
     const auto text =
-        open_corpus(spec.data, spec.calibration.seq_len, base_->encoding, progress(0, 0.05));
+        open_corpus(spec.data, calibration_length(spec.calibration, base_->file.config()),
+                    base_->encoding, progress(0, 0.05));
     if (!text) {
       return text.error();
     }
@@ -160,12 +166,20 @@ class Compression {
     const Stopwatch watch;
     auto decomposed =
         Decomposition::of(*ports_.backend, base_->file, sequences_, solver_options(spec),
-                          target_types(spec.target), progress(0.05, 0.6));
+                          target_types(spec.target), progress(0.05, 0.55));
     if (!decomposed) {
       return decomposed.error();
     }
-    look_secs_ = watch.secs();
     decomposition_ = std::move(*decomposed);
+    if (spec.weigh) {
+      const auto importance = output_sensitivity(*ports_.backend, base_->file, sequences_,
+                                                 kWeighedTokens, progress(0.55, 0.6));
+      if (!importance) {
+        return importance.error();
+      }
+      decomposition_->set_importance(*importance);
+    }
+    look_secs_ = watch.secs();
     looked_at_ = spec;
     dense_.reset();
     return {};
@@ -173,7 +187,8 @@ class Compression {
 
   Result<HeldoutLoss> measured(const ModelFile& model, const CompressSpec& spec, double from,
                                double to) const {
-    return heldout_loss(*ports_.backend, model, *text_, spec.calibration.seq_len,
+    return heldout_loss(*ports_.backend, model, *text_,
+                        calibration_length(spec.calibration, base_->file.config()),
                         spec.heldout_windows, progress(from, to));
   }
 

@@ -7,6 +7,8 @@
 namespace lathe {
 namespace {
 
+constexpr std::int64_t kUsualLength = 512;
+
 Error too_long(std::int64_t length, const std::string& why) {
   return {ErrorKind::kUsage, "seq_len=" + std::to_string(length) + " is more than " + why,
           "choose a smaller seq_len"};
@@ -14,9 +16,20 @@ Error too_long(std::int64_t length, const std::string& why) {
 
 }  // namespace
 
+std::int64_t calibration_length(const CalibrationConfig& config, const ModelConfig& model) {
+  if (config.seq_len > 0) {
+    return config.seq_len;
+  }
+  std::int64_t length = kUsualLength;
+  for (const std::int64_t limit : {model.context, model.window}) {
+    length = limit > 0 ? std::min(length, limit) : length;
+  }
+  return length;
+}
+
 Result<CalibrationSequences> draw_sequences(const TokenSource& text, const ModelConfig& model,
                                             const CalibrationConfig& config) {
-  const std::int64_t length = config.seq_len;
+  const std::int64_t length = calibration_length(config, model);
   if (model.context > 0 && length > model.context) {
     return too_long(length, "the model's context of " + std::to_string(model.context));
   }

@@ -13,7 +13,7 @@ namespace lathe {
 
 struct CalibrationConfig {
   std::int64_t samples = 128;
-  std::int64_t seq_len = 512;
+  std::int64_t seq_len = 0;
   std::int64_t seed = 0;
 
   static constexpr auto fields() {
@@ -26,7 +26,11 @@ struct CalibrationConfig {
                .unit = "sequences",
                .help = "pieces of text on which the layers' inputs are looked at"}),
         field("seq_len", &C::seq_len,
-              {.lo = 2, .hi = 131072, .log = true, .unit = "tokens", .help = "length of a piece"}),
+              {.lo = 0,
+               .hi = 131072,
+               .log = true,
+               .unit = "tokens",
+               .help = "length of a piece; 0: 512, or what the model sees where that is less"}),
         field("seed", &C::seed, {.lo = 0, .hi = 1e15, .help = "decides which pieces are drawn"})};
   }
 };
@@ -40,6 +44,9 @@ struct CalibrationSequences {
 
   std::int64_t tokens() const { return count * length; }
 };
+
+// seq_len with its 0 resolved.
+std::int64_t calibration_length(const CalibrationConfig& config, const ModelConfig& model);
 
 // Pieces of the training part, drawn from the seed alone. kUsage where they are longer than the
 // model sees or than the text has.

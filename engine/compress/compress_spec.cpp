@@ -59,7 +59,8 @@ LordSolverOptions solver_options(const CompressSpec& spec) {
 
 bool share_decomposition(const CompressSpec& a, const CompressSpec& b) {
   return a.solver == b.solver && a.target == b.target && a.asvd_alpha == b.asvd_alpha &&
-         to_json(a.calibration) == to_json(b.calibration) && to_json(a.data) == to_json(b.data);
+         a.weigh == b.weigh && to_json(a.calibration) == to_json(b.calibration) &&
+         to_json(a.data) == to_json(b.data);
 }
 
 }  // namespace lathe

@@ -31,6 +31,7 @@ struct CompressSpec {
   double budget = 0;
   std::int64_t multiple = 8;
   double value_share = 0;
+  bool weigh = true;
   bool sequential = false;
   double asvd_alpha = 0.5;
   double ridge = 1e-6;
@@ -75,6 +76,11 @@ struct CompressSpec {
                .hi = 1,
                .sweep = true,
                .help = "least share of their parameters that value projections keep; 1: dense"}),
+        field(
+            "weigh", &C::weigh,
+            {.sweep = true,
+             .help = "budget: a layer's error counts as much as the loss minds it, by the gradient "
+                     "of its output; otherwise as a share of its energy"}),
         field("sequential", &C::sequential,
               {.sweep = true,
                .help = "fit each block to what the blocks before it, factored, give it"}),

@@ -118,6 +118,17 @@ LayerProblem problem_of(const LinearPlan& plan, const LayerWeights& weights) {
   return {.out = plan.out, .in = plan.in, .weight = weights.weight, .bias = weights.bias};
 }
 
+// Values are fitted without a mean. Attention mixes them, and heads that have nothing to say look
+// at tokens whose value is nearly zero: an error that is the same for all tokens, as a new bias
+// leaves one where a token is unlike the mean, would reach every output. `lord` is as its paper has
+// it.
+LordSolverOptions options_for(const LinearPlan& plan, LordSolverOptions options) {
+  if (options.solver == LordSolver::kAffine && layer_type(plan.name) == LayerType::kValue) {
+    options.centred = false;
+  }
+  return options;
+}
+
 FactoredSlot slot_of(const LinearPlan& dense, const LayerFactors& factors) {
   FactoredSlot slot{.plan = dense,
                     .a = {factors.a.begin(), factors.a.end()},
@@ -138,18 +149,6 @@ std::map<std::string, std::int64_t> ranks_by_name(std::span<const RankVerdict> v
     }
   }
   return ranks;
-}
-
-Result<void> check_dense(const ModelFile& model) {
-  for (const LinearPlan& plan : model.plans()) {
-    if (plan.storage != LinearStorage::kDense) {
-      return Error{ErrorKind::kUsage,
-                   model.path().string() + ": " + plan.name + " is two factors already",
-                   "decompose the dense model it was made from, or one that was multiplied out "
-                   "(lathe export --format hf)"};
-    }
-  }
-  return {};
 }
 
 // The dense prefix and the one that is factored already, side by side.
@@ -187,7 +186,7 @@ class SequentialFit {
       const LayerWeights weights = weights_of(model_, plan);
       LayerProblem problem = problem_of(plan, weights);
       problem.cross = &*(*statistics)[input_of(model_, slot)];
-      const auto solution = solve_layer(problem, options_);
+      const auto solution = solve_layer(problem, options_for(plan, options_));
       if (!solution) {
         return Error{solution.error().kind, plan.name + ": " + solution.error().message,
                      solution.error().remedy};
@@ -235,12 +234,24 @@ class SequentialFit {
 
 }  // namespace
 
+Result<void> check_is_dense(const ModelFile& model) {
+  for (const LinearPlan& plan : model.plans()) {
+    if (plan.storage != LinearStorage::kDense) {
+      return Error{ErrorKind::kUsage,
+                   model.path().string() + ": " + plan.name + " is two factors already",
+                   "decompose the dense model it was made from, or one that was multiplied out "
+                   "(lathe export --format hf)"};
+    }
+  }
+  return {};
+}
+
 Result<Decomposition> Decomposition::of(Backend& backend, const ModelFile& model,
                                         const CalibrationSequences& sequences,
                                         const LordSolverOptions& options,
                                         std::span<const LayerType> types,
                                         const CompressProgress& progress) {
-  if (const Result<void> dense = check_dense(model); !dense) {
+  if (const Result<void> dense = check_is_dense(model); !dense) {
     return dense.error();
   }
   Decomposition all(model);
@@ -262,7 +273,7 @@ Result<Decomposition> Decomposition::of(Backend& backend, const ModelFile& model
       const LayerWeights weights = weights_of(model, plan);
       LayerProblem problem = problem_of(plan, weights);
       problem.input = &*(*statistics)[input_of(model, slots[i])];
-      auto solution = solve_layer(problem, options);
+      auto solution = solve_layer(problem, options_for(plan, options));
       if (!solution) {
         return Error{solution.error().kind, plan.name + ": " + solution.error().message,
                      solution.error().remedy};
@@ -276,12 +287,26 @@ Result<Decomposition> Decomposition::of(Backend& backend, const ModelFile& model
   return all;
 }
 
-Result<std::vector<RankVerdict>> Decomposition::choose(const RankOptions& options) const {
+void Decomposition::set_importance(std::span<const double> by_slot) {
+  std::map<std::string, double> by_name;
+  for (std::size_t i = 0; i < by_slot.size(); ++i) {
+    by_name[model_.plans()[i].name] = by_slot[i];
+  }
+  for (DecomposedLayer& layer : layers_) {
+    layer.importance = by_name.at(layer.slot.name);
+  }
+  weighed_ = true;
+}
+
+Result<std::vector<RankVerdict>> Decomposition::choose(const RankOptions& asked) const {
+  RankOptions options = asked;
+  options.relative_error = !weighed_;
   std::vector<RankLayer> layers;
   for (const DecomposedLayer& layer : layers_) {
     layers.push_back({.slot = layer.slot,
                       .spectrum = &layer.solution.spectrum(),
-                      .adds_bias = layer.solution.has_bias() && !layer.slot.bias});
+                      .adds_bias = layer.solution.has_bias() && !layer.slot.bias,
+                      .importance = layer.importance});
   }
   return choose_ranks(layers, options);
 }

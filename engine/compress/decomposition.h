@@ -22,7 +22,11 @@ using CompressProgress = std::function<bool(double share, const std::string& wha
 struct DecomposedLayer {
   LinearPlan slot;  // of the dense layer
   LayerSolution solution;
+  double importance = 1;  // of its error, where budgets are spent: sensitivity.h
 };
+
+// kUsage where a slot is two factors already.
+Result<void> check_is_dense(const ModelFile& model);
 
 class Decomposition {
  public:
@@ -40,6 +44,10 @@ class Decomposition {
   const std::vector<DecomposedLayer>& layers() const { return layers_; }
   // "layers.3.mlp.down: 512 rows for 1536 inputs ...": what had to be floored.
   const std::vector<std::string>& notes() const { return notes_; }
+
+  // From now on budgets weigh each layer's error with that: one number per slot of the model, in
+  // order. Before, errors count as shares of the layer's energy.
+  void set_importance(std::span<const double> by_slot);
 
   // One verdict per layer; errors as choose_ranks().
   Result<std::vector<RankVerdict>> choose(const RankOptions& options) const;
@@ -59,6 +67,7 @@ class Decomposition {
   ModelFile model_;
   std::vector<DecomposedLayer> layers_;
   std::vector<std::string> notes_;
+  bool weighed_ = false;
 };
 
 }  // namespace lathe

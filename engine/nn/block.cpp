@@ -10,6 +10,12 @@ void tell(const InputObserver& observer, BlockInput input, TensorRef x) {
   }
 }
 
+void tell(const GradientObserver& observer, std::int64_t slot, TensorRef dy) {
+  if (observer) {
+    observer(slot, dy.reshaped(Shape{dy.rows(), dy.cols()}));
+  }
+}
+
 }  // namespace
 
 BlockInput input_of_slot(const ModelConfig& model, std::int64_t slot) {
@@ -191,8 +197,11 @@ Tensor Block::forward(Tensor x, const BatchShape& shape, BlockSaved* saved,
   return out;
 }
 
-void Block::mlp_backward(TensorRef dy, const BatchShape& shape, BlockSaved& saved) {
+void Block::mlp_backward(TensorRef dy, const BatchShape& shape, BlockSaved& saved,
+                         const GradientObserver& observer) {
   const Shape hidden_shape{shape.tokens(), ff_};
+  const std::int64_t down = model_.slots_per_block() - 1;
+  tell(observer, down, dy);
   Tensor dhidden = workspace(*backend_, name_, "dhidden", hidden_shape);
   {
     const Tensor hidden = workspace(*backend_, name_, "hidden", hidden_shape);
@@ -200,10 +209,12 @@ void Block::mlp_backward(TensorRef dy, const BatchShape& shape, BlockSaved& save
     down_.backward(hidden, dy, dhidden, 0.0f, std::move(saved.down_in));
   }
   hidden_backward(saved, dhidden);
+  tell(observer, down - 1, saved.up);
   Tensor dinput = workspace(*backend_, name_, "dinput", Shape{shape.tokens(), dim_});
   {
     const Tensor input = normed(saved.mid, mlp_norm_, nullptr);
     if (gate_) {
+      tell(observer, down - 2, saved.gate);
       gate_->backward(input, saved.gate, dinput, 0.0f, std::move(saved.gate_in));
       saved.gate.reset();
     }
@@ -215,7 +226,9 @@ void Block::mlp_backward(TensorRef dy, const BatchShape& shape, BlockSaved& save
   saved.mlp_norm.reset();
 }
 
-void Block::attention_backward(TensorRef dy, const BatchShape& shape, BlockSaved& saved) {
+void Block::attention_backward(TensorRef dy, const BatchShape& shape, BlockSaved& saved,
+                               const GradientObserver& observer) {
+  tell(observer, 3, dy);
   Tensor dq = workspace(*backend_, name_, "dq", saved.q.shape());
   Tensor dk = workspace(*backend_, name_, "dk", saved.k.shape());
   Tensor dv = workspace(*backend_, name_, "dv", saved.v.shape());
@@ -252,6 +265,10 @@ void Block::attention_backward(TensorRef dy, const BatchShape& shape, BlockSaved
   Tensor dinput = workspace(*backend_, name_, "dinput", Shape{shape.tokens(), dim_});
   {
     const Tensor input = normed(saved.x, attention_norm_, nullptr);
+    std::int64_t slot = 0;
+    for (const Tensor* gradient : {&dq, &dk, &dv}) {
+      tell(observer, slot++, *gradient);
+    }
     q_.backward(input, dq, dinput, 0.0f, std::move(saved.q_in));
     k_.backward(input, dk, dinput, 1.0f, std::move(saved.k_in));
     v_.backward(input, dv, dinput, 1.0f, std::move(saved.v_in));
@@ -259,10 +276,11 @@ void Block::attention_backward(TensorRef dy, const BatchShape& shape, BlockSaved
   attention_norm_.backward(dinput, saved.x, saved.attention_norm, dy, dy);
 }
 
-void Block::backward(TensorRef dy, const BatchShape& shape, BlockSaved saved) {
+void Block::backward(TensorRef dy, const BatchShape& shape, BlockSaved saved,
+                     const GradientObserver& observer) {
   backend_->ledger().set_phase("backward " + name_);
-  mlp_backward(dy, shape, saved);
-  attention_backward(dy, shape, saved);
+  mlp_backward(dy, shape, saved, observer);
+  attention_backward(dy, shape, saved, observer);
 }
 
 void Block::append_parameters(std::vector<Parameter*>& out) {

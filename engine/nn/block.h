@@ -42,6 +42,9 @@ BlockInput input_of_slot(const ModelConfig& model, std::int64_t slot);
 
 // Told each of them, [N, width], as a forward pass makes it.
 using InputObserver = std::function<void(BlockInput, TensorRef)>;
+// Told the gradient of each slot's output, [N, out], as a backward pass makes it; slots count as in
+// dense_plan(), from 0 in each block.
+using GradientObserver = std::function<void(std::int64_t slot, TensorRef dy)>;
 
 class Block {
  public:
@@ -59,7 +62,8 @@ class Block {
   Tensor infer(Tensor x, const KvCache& cache, std::int64_t index);
 
   // dy [N, D], the gradient of the output, becomes that of the input, in place.
-  void backward(TensorRef dy, const BatchShape& shape, BlockSaved saved);
+  void backward(TensorRef dy, const BatchShape& shape, BlockSaved saved,
+                const GradientObserver& observer = {});
 
   void append_parameters(std::vector<Parameter*>& out);
 
@@ -69,8 +73,10 @@ class Block {
   Tensor mlp_forward(TensorRef mid, const BatchShape& shape, BlockSaved& saved, bool keep,
                      const InputObserver& observer);
   Tensor attend_cached(TensorRef x, const KvCache& cache, std::int64_t index);
-  void mlp_backward(TensorRef dy, const BatchShape& shape, BlockSaved& saved);
-  void attention_backward(TensorRef dy, const BatchShape& shape, BlockSaved& saved);
+  void mlp_backward(TensorRef dy, const BatchShape& shape, BlockSaved& saved,
+                    const GradientObserver& observer);
+  void attention_backward(TensorRef dy, const BatchShape& shape, BlockSaved& saved,
+                          const GradientObserver& observer);
   void activate(const BlockSaved& saved, TensorRef hidden);
   void hidden_backward(const BlockSaved& saved, Tensor& dhidden);
   Tensor normed(TensorRef x, Norm& norm, NormSaved* saved);

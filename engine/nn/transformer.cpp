@@ -178,7 +178,8 @@ Tensor Transformer::head_loss(Tensor x, CrossEntropyArgs loss, std::int64_t chun
 }
 
 void Transformer::train(TensorRef ids, TensorRef targets, const BatchShape& shape,
-                        std::int64_t logit_chunk, float grad_scale, CrossEntropySums* sums) {
+                        std::int64_t logit_chunk, float grad_scale, CrossEntropySums* sums,
+                        const GradientObserver& observer) {
   std::vector<BlockSaved> saved(blocks_.size());
   const Sight sight = complete(shape);
   Tensor x = embed(ids, sight.shape.positions);
@@ -189,7 +190,11 @@ void Transformer::train(TensorRef ids, TensorRef targets, const BatchShape& shap
       std::move(x), {.logits = {}, .targets = targets, .grad_scale = grad_scale, .sums = sums},
       logit_chunk);
   for (std::size_t i = blocks_.size(); i-- > 0;) {
-    blocks_[i]->backward(dx, sight.shape, std::move(saved[i]));
+    const std::int64_t first = static_cast<std::int64_t>(i) * model_.slots_per_block();
+    const GradientObserver within =
+        observer ? [&, first](std::int64_t slot, TensorRef dy) { observer(first + slot, dy); }
+                 : GradientObserver();
+    blocks_[i]->backward(dx, sight.shape, std::move(saved[i]), within);
   }
   backend_->ledger().set_phase("backward embedding");
   ops::embedding_backward(

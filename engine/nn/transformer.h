@@ -41,8 +41,9 @@ class Transformer {
   // Forward, loss and backward of one micro-batch; gradients are added to. ids, targets: i32 [N], N
   // = B*T, target -1 is ignored. Gradients are those of grad_scale * (sum of losses). *sums are
   // there after Backend::synchronize(), in evaluate() too.
+  // `observer` is told of the slots of all blocks, numbered as in dense_plan().
   void train(TensorRef ids, TensorRef targets, const BatchShape& shape, std::int64_t logit_chunk,
-             float grad_scale, CrossEntropySums* sums);
+             float grad_scale, CrossEntropySums* sums, const GradientObserver& observer = {});
 
   // Loss only; nothing is kept. targets: i32 [N], or [M] where scores.rows names M of the N rows.
   void evaluate(TensorRef ids, TensorRef targets, const BatchShape& shape, std::int64_t logit_chunk,
