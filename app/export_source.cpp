@@ -48,6 +48,19 @@ Json record_of(const storage::RunDetail& detail, std::int64_t step) {
           {"spec", detail.spec}};
 }
 
+// The slots of a run that began with a model, as its checkpoint has them: the model may be gone.
+std::vector<LinearPlan> stored_slots(const SafetensorsFile& weights, const ModelConfig& model) {
+  std::vector<LinearPlan> slots = dense_plan(model);
+  for (LinearPlan& slot : slots) {
+    if (const SafetensorsEntry* a = weights.find(slot.name + ".a"); a != nullptr) {
+      slot.storage = LinearStorage::kLowRank;
+      slot.rank = a->shape.empty() ? 0 : a->shape.front();
+      slot.bias = weights.find(slot.name + ".bias") != nullptr;
+    }
+  }
+  return slots;
+}
+
 // Where spec and corpus leave a size open, the checkpoint knows it.
 Result<void> settle_shape(const fs::path& checkpoint, TrainSpec& spec) {
   const auto weights = SafetensorsFile::open(checkpoint / "weights.safetensors");
@@ -60,6 +73,9 @@ Result<void> settle_shape(const fs::path& checkpoint, TrainSpec& spec) {
                  "take another checkpoint"};
   }
   spec.model.vocab_size = table->shape[0];
+  if (!spec.model.from.empty()) {
+    spec.base_slots = stored_slots(*weights, spec.model);
+  }
   if (spec.model.context == 0) {
     spec.model.context = spec.train.seq_len;
   }

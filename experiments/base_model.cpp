@@ -21,6 +21,7 @@ namespace fs = std::filesystem;
 // What a spec takes from a file.
 struct KnownModel {
   ModelConfig config;
+  std::vector<LinearPlan> factored;  // all slots, where some are factored
   std::string hash;
 };
 
@@ -52,7 +53,11 @@ Result<KnownModel> known_model(const fs::path& path) {
   if (!file) {
     return file.error();
   }
-  return known.emplace(stamp, KnownModel{file->config(), model_hash(*file)}).first->second;
+  const bool dense = !any_factored(file->plans());
+  return known
+      .emplace(stamp, KnownModel{file->config(), dense ? std::vector<LinearPlan>() : file->plans(),
+                                 model_hash(*file)})
+      .first->second;
 }
 
 Result<fs::path> path_of(const ModelConfig& model) {
@@ -117,6 +122,15 @@ Result<ModelConfig> settle_model(const ModelConfig& model) {
   settled.from = lasting_name(model.from);
   settled.from_hash = known->hash;
   return settled;
+}
+
+Result<std::vector<LinearPlan>> base_slots(const ModelConfig& model) {
+  const auto path = path_of(model);
+  if (!path) {
+    return path.error();
+  }
+  const auto known = known_model(*path);
+  return known ? Result<std::vector<LinearPlan>>(known->factored) : known.error();
 }
 
 Result<BaseModel> open_base_model(const ModelConfig& model) {

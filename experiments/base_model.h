@@ -15,6 +15,9 @@ namespace lathe::experiments {
 // Files are read once as long as they do not change.
 Result<ModelConfig> settle_model(const ModelConfig& model);
 
+// The slots of a settled config's file; empty where all are dense. Errors as above.
+Result<std::vector<LinearPlan>> base_slots(const ModelConfig& model);
+
 struct BaseModel {
   ModelFile file;
   ModelEncoding encoding;

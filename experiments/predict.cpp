@@ -23,6 +23,11 @@ Result<TrainSpec> resolve_model(const TrainSpec& spec) {
       return settled.error();
     }
     resolved.model = std::move(*settled);
+    auto slots = base_slots(resolved.model);
+    if (!slots) {
+      return slots.error();
+    }
+    resolved.base_slots = std::move(*slots);
     return resolved;
   }
   const std::int64_t tokens =

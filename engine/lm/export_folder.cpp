@@ -101,7 +101,7 @@ Json hf_config(const ExportPlan& plan) {
                           : type == StoredType::kF16 ? "float16"
                                                      : "bfloat16";
   set_marks(plan.text, config);
-  if (has_factors(plan.model.slots)) {
+  if (any_factored(plan.model.slots)) {
     set_factors(plan, config);
   }
   return config;
@@ -121,7 +121,7 @@ Result<void> write_hf_folder(const ExportPlan& plan, const std::filesystem::path
   if (done) {
     done = write_file_atomically(folder / "config.json", hf_config(plan).dump(2) + "\n");
   }
-  if (done && has_factors(plan.model.slots)) {
+  if (done && any_factored(plan.model.slots)) {
     done = write_file_atomically(folder / "modeling_lathe.py",
                                  modeling_source(plan.scheme, plan.model.config));
   }

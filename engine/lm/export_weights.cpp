@@ -162,12 +162,6 @@ Result<NameScheme> export_scheme(const ModelConfig& model, ModelFormat format) {
   return one_key && model.heads > 1 ? NameScheme::kHfBigCode : NameScheme::kHfGpt2;
 }
 
-bool has_factors(const std::vector<LinearPlan>& plans) {
-  return std::any_of(plans.begin(), plans.end(), [](const LinearPlan& plan) {
-    return plan.storage == LinearStorage::kLowRank;
-  });
-}
-
 WrittenModel written_model(const ModelConfig& source, const std::vector<LinearPlan>& plans,
                            Factors factors) {
   if (factors == Factors::kKeep) {

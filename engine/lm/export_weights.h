@@ -29,7 +29,6 @@ struct WrittenModel {
 // have one, as formats know no other way.
 WrittenModel written_model(const ModelConfig& source, const std::vector<LinearPlan>& plans,
                            Factors factors);
-bool has_factors(const std::vector<LinearPlan>& plans);
 
 // The names that a format has for models of this shape; kUsage, saying why, where it has none.
 Result<NameScheme> export_scheme(const ModelConfig& model, ModelFormat format);

@@ -26,8 +26,8 @@ Error cannot_hold(const std::string& what) {
   return {ErrorKind::kUsage, what, "choose another format or type"};
 }
 
-Result<void> check_factors(const std::vector<LinearPlan>& plans, const Result<NameScheme>& scheme,
-                           const ExportRequest& request) {
+Result<void> check_factors(const ModelConfig& source, const std::vector<LinearPlan>& plans,
+                           const Result<NameScheme>& scheme, const ExportRequest& request) {
   const bool keep = request.factors == Factors::kKeep;
   if (keep && request.format != ModelFormat::kHuggingFace) {
     return cannot_hold("gguf has no layers of two factors");
@@ -39,6 +39,10 @@ Result<void> check_factors(const std::vector<LinearPlan>& plans, const Result<Na
     if (!keep && plan.between != Activation::kNone) {
       return cannot_hold("the factors of " + plan.name +
                          " have an activation between them, so that no one matrix equals them");
+    }
+    if (!keep && plan.bias && source.window != 0 && source.gated()) {
+      return cannot_hold("mistral's files have no biases, and the factors of " + plan.name +
+                         " bring one (those of the solver whitened do not)");
     }
     if (keep && scheme && !stands_alone(*scheme, plan.name)) {
       return cannot_hold(
@@ -63,7 +67,8 @@ Result<NameScheme> check_request(const ModelFile& source, const std::vector<Line
                        " is not written to " + std::string(model_format_name(request.format)));
   }
   const auto scheme = export_scheme(source.config(), request.format);
-  if (const Result<void> possible = check_factors(plans, scheme, request); !possible) {
+  if (const Result<void> possible = check_factors(source.config(), plans, scheme, request);
+      !possible) {
     return possible.error();
   }
   return scheme;

@@ -1,9 +1,16 @@
 // The slots of a model, before any method has changed them.
 #include "engine/nn/linear_plan.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace lathe {
+
+bool any_factored(const std::vector<LinearPlan>& slots) {
+  return std::any_of(slots.begin(), slots.end(), [](const LinearPlan& slot) {
+    return slot.storage == LinearStorage::kLowRank;
+  });
+}
 
 std::vector<LinearPlan> dense_plan(const ModelConfig& model) {
   std::vector<LinearPlan> slots;

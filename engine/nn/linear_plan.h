@@ -38,6 +38,8 @@ struct LinearPlan {
   }
 };
 
+bool any_factored(const std::vector<LinearPlan>& slots);
+
 // The linear slots of a model in forward order, all dense: q, k, v, o, gate (where the MLP has
 // one), up, down of each block; ModelConfig::slots_per_block() of them.
 std::vector<LinearPlan> dense_plan(const ModelConfig& model);

@@ -9,12 +9,15 @@
 namespace lathe {
 namespace {
 
-// The first slot whose weight is not one trained matrix; nullptr if all are.
-const LinearPlan* first_made(const std::vector<LinearPlan>& slots) {
-  const auto found = std::find_if(slots.begin(), slots.end(), [](const LinearPlan& slot) {
-    return slot.storage != LinearStorage::kDense;
-  });
-  return found == slots.end() ? nullptr : &*found;
+// The first slot of which a method made something else; nullptr if there is none.
+const LinearPlan* first_made(const std::vector<LinearPlan>& before,
+                             const std::vector<LinearPlan>& slots) {
+  for (std::size_t i = 0; i < slots.size(); ++i) {
+    if (slots[i].storage != before[i].storage || slots[i].rank != before[i].rank) {
+      return &slots[i];
+    }
+  }
+  return nullptr;
 }
 
 }  // namespace
@@ -28,9 +31,10 @@ Result<std::vector<LinearPlan>> plan_slots(const TrainSpec& spec,
                      " is longer than model.context=" + std::to_string(spec.model.context) +
                      ", the table of learned positions: lower the one or raise the other");
   }
-  std::vector<LinearPlan> slots;
+  std::vector<LinearPlan> before, slots;
   if (errors.empty()) {
-    slots = dense_plan(spec.model);
+    before = spec.base_slots.empty() ? dense_plan(spec.model) : spec.base_slots;
+    slots = before;
     for (const Method& method : methods()) {
       const auto chosen = spec.method.find(method.id);
       if (chosen != spec.method.end()) {
@@ -38,10 +42,10 @@ Result<std::vector<LinearPlan>> plan_slots(const TrainSpec& spec,
       }
     }
   }
-  if (const LinearPlan* made = spec.model.from.empty() ? nullptr : first_made(slots)) {
+  if (const LinearPlan* made = spec.model.from.empty() ? nullptr : first_made(before, slots)) {
     errors.push_back("model.from=" + spec.model.from + " brings the weight of " + made->name +
-                     " as one matrix, and a method makes something else of that slot: switch the "
-                     "method off, or leave model.from empty");
+                     ", and a method makes something else of that slot: switch the method off, "
+                     "leave model.from empty, or begin with what `lathe compress` made of it");
   }
   if (errors.empty()) {
     return slots;

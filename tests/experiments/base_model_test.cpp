@@ -8,9 +8,11 @@
 
 #include "engine/data/token_source.h"
 #include "engine/io/safetensors.h"
+#include "engine/lm/model_export.h"
 #include "experiments/predict.h"
 #include "experiments/replay_run.h"
 #include "tests/experiments/runner_fixture.h"
+#include "tests/support/factored_slot.h"
 #include "tests/support/model_folder.h"
 
 namespace lathe::experiments {
@@ -108,7 +110,35 @@ TEST_F(BaseModelTest, AMethodThatRemakesSlotsIsRefused) {
   request_.spec.train.method = {{"low_rank", {{"rank", 4}}}};
   const RunOutcome outcome = run_one(request_, ports_);
   ASSERT_TRUE(outcome.error);
-  EXPECT_THAT(outcome.error->text(), HasSubstr("layers.0.attention.q as one matrix"));
+  EXPECT_THAT(outcome.error->text(), HasSubstr("brings the weight of layers.0.attention.q"));
+}
+
+TEST_F(BaseModelTest, FactorsThatTheModelBringsAreTrained) {
+  const ModelFile dense = *ModelFile::open(model_.path());
+  const std::string slot = "layers.1.mlp.up";
+  const ModelFile file = ModelFile::with_factors(dense, {test::factored(dense, slot, 6, true)});
+  const std::string out = (model_.path() / "factored").string();
+  const auto backend = make_backend("cpu", 1);
+  const auto report = export_model(**backend, file, file.plans(),
+                                   {.format = ModelFormat::kHuggingFace,
+                                    .type = StoredType::kF32,
+                                    .factors = Factors::kKeep,
+                                    .out = out,
+                                    .name = "factored"});
+  ASSERT_TRUE(report.ok()) << report.error().text();
+  TrainSpec& train = request_.spec.train;
+  train.model.from = out;
+  train.train.steps = 30;
+  train.optim.lr = 2e-2;
+  const RunOutcome outcome = run_one(request_, ports_);
+  ASSERT_EQ(outcome.state, RunState::kDone) << outcome.error->text();
+  EXPECT_LT(series("eval/loss").at(30), 0.9 * series("eval/loss").at(0));
+  EXPECT_NE(saved(slot + ".a"), file.floats(slot + ".a"));
+  EXPECT_EQ(saved(slot + ".b").size(), file.floats(slot + ".b").size());
+  // What was planned is what was needed.
+  const auto created = witness_.all<RunCreated>();
+  const auto memory = witness_.all<MemorySample>();
+  EXPECT_EQ(created[0].predicted_peak_bytes, memory.back().peak.live_bytes);
 }
 
 TEST_F(BaseModelTest, AModelWithoutATokenizerIsRefused) {
