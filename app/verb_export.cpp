@@ -25,6 +25,7 @@ struct ExportOptions {
   std::string out;
   std::string data;
   bool last_only = false;
+  bool keep_factors = false;
 };
 
 // NaN and infinities are spelled alike in both directions.
@@ -116,7 +117,9 @@ void print_report(const ExportOptions& chosen, const ExportReport& report) {
     fmt::print(stderr, "another type: {}\n", fallback);
   }
   if (!report.merged_slots.empty()) {
-    fmt::print(stderr, "{} factored matrices were multiplied out; the size gain is lost\n",
+    fmt::print(stderr,
+               "{} factored matrices were multiplied out; the size gain is lost (hf keeps it with "
+               "--keep-factors)\n",
                report.merged_slots.size());
   }
   fmt::print(
@@ -129,7 +132,11 @@ void print_report(const ExportOptions& chosen, const ExportReport& report) {
 
 Result<void> export_weights_of(const GlobalOptions& options, const ExportOptions& chosen) {
   const WeightsExport wanted{
-      .model = chosen.run, .format = chosen.format, .dtype = chosen.dtype, .out = chosen.out};
+      .model = chosen.run,
+      .format = chosen.format,
+      .dtype = chosen.dtype,
+      .out = chosen.out,
+      .factors = chosen.keep_factors ? Factors::kKeep : Factors::kMultiplyOut};
   std::atomic<bool> cancelled = false;
   const SignalWatch signals([&](int) { cancelled = true; });
   const auto report =
@@ -231,6 +238,9 @@ void add_export(CLI::App& root, Cli& cli) {
   verb->add_option("--dtype", chosen->dtype,
                    std::string("of the weights in gguf and hf: ") + kExportTypes)
       ->capture_default_str();
+  verb->add_flag("--keep-factors", chosen->keep_factors,
+                 "hf: layers of two factors stay two, with a modelling file for transformers; "
+                 "otherwise they are multiplied out");
   verb->add_option(
       "--data", chosen->data,
       "logits: JSON lines of {\"ids\": [...]}, {\"text\": \"...\"} or {\"messages\": [...]}");

@@ -33,6 +33,7 @@ Result<ExportReport> export_weights(const GlobalOptions& options, const WeightsE
     return export_model(**backend, source->file, source->plans,
                         {.format = gguf ? ModelFormat::kGguf : ModelFormat::kHuggingFace,
                          .type = *type,
+                         .factors = wanted.factors,
                          .out = wanted.out,
                          .name = source->name,
                          .corpus_tokenizer = own ? source->corpus->tokenizer() : nullptr,

@@ -14,6 +14,7 @@ struct WeightsExport {
   std::string format = "gguf";  // or "hf"
   std::string dtype = "f16";
   std::string out;
+  Factors factors = Factors::kMultiplyOut;
 };
 
 // What may be asked for as a dtype, for messages.

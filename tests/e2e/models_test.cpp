@@ -86,6 +86,39 @@ TEST_F(ModelsTest, AModelIsTunedMeasuredAndWritten) {
   EXPECT_EQ(replayed.code, 0) << replayed.err << replayed.out;
 }
 
+TEST_F(ModelsTest, AModelIsDecomposedMeasuredAndWritten) {
+  const std::string out = (folder() / "factored").string();
+  const std::vector<std::string> settings{"calibration.samples=8", "calibration.seq_len=64",
+                                          "heldout_windows=4", "multiple=1",
+                                          "data.path=" + (folder() / "corpus").string()};
+  std::vector<std::string> both{"compress", base_, "--json", "budget=0.9,0.6"};
+  both.insert(both.end(), settings.begin(), settings.end());
+  const Finished swept = lathe(both);
+  ASSERT_EQ(swept.code, 0) << swept.err;
+  EXPECT_EQ(Json::parse(swept.out.substr(
+                swept.out.rfind("{\"event\":\"result\"")))["compress"]["spec"]["budget"],
+            0.6);
+
+  std::vector<std::string> one{"compress", base_, "budget=0.6", "--dtype", "f32", "-o", out};
+  one.insert(one.end(), settings.begin(), settings.end());
+  const Finished written_out = lathe(one);
+  ASSERT_EQ(written_out.code, 0) << written_out.err;
+  EXPECT_THAT(written_out.out, HasSubstr("rank cut"));
+  const Json shown = json({"show", newest_run()});
+  EXPECT_EQ(shown["kind"], "compress");
+  EXPECT_EQ(shown["spec"]["compress"]["budget"], 0.6);
+  EXPECT_EQ(continuation(out, "def ").size(), 12u);
+
+  // Multiplied out it says the same, in a file that knows nothing of factors.
+  const std::string gguf = (folder() / "factored.gguf").string();
+  written(out, "gguf", "f32", gguf);
+  EXPECT_EQ(continuation(gguf, "def "), continuation(out, "def "));
+  const Finished again = lathe({"compress", out, "data.path=" + (folder() / "corpus").string()});
+  EXPECT_EQ(again.code, 2) << again.err;
+  EXPECT_THAT(again.err, HasSubstr("two factors already"));
+  EXPECT_EQ(lathe({"replay", newest_run()}).code, 2);
+}
+
 TEST_F(ModelsTest, InstalledModelsAreListedBeforeTheFirstRun) {
   const std::filesystem::path models = folder() / "data" / "lathe" / "models";
   std::filesystem::create_directories(models);
