@@ -6,6 +6,7 @@
 
 #include "app/cli.h"
 #include "app/verb_list.h"
+#include "engine/compress/compress_spec.h"
 #include "engine/methods/method.h"
 #include "experiments/metrics.h"
 #include "experiments/run_spec.h"
@@ -40,9 +41,15 @@ std::string legal_text(const ParamInfo& param) {
                      to ? fmt::format("{:g}", param.hi) : "");
 }
 
-Json params_json() {
+std::vector<ParamInfo> compress_params() {
+  std::vector<ParamInfo> params;
+  append_params<CompressSpec>("", params);
+  return params;
+}
+
+Json params_json(const std::vector<ParamInfo>& described) {
   Json params = Json::array();
-  for (const ParamInfo& param : experiments::run_spec_params()) {
+  for (const ParamInfo& param : described) {
     params.push_back({{"path", param.path},
                       {"type", type_name(param.type)},
                       {"default", param.default_text},
@@ -76,19 +83,29 @@ Json methods_json() {
   return rows;
 }
 
-void print_markdown() {
+void print_params(const std::vector<ParamInfo>& params) {
   fmt::print(
-      "# Parameters, metrics and methods\n\nMade by `lathe describe`; do not edit.\n\n"
-      "## Parameters\n\n| parameter | type | default | legal | marks | meaning |\n"
+      "| parameter | type | default | legal | marks | meaning |\n"
       "| --- | --- | --- | --- | --- | --- |\n");
-  for (const ParamInfo& param : experiments::run_spec_params()) {
+  for (const ParamInfo& param : params) {
     const std::string unit = param.unit.empty() ? "" : " " + param.unit;
     fmt::print("| `{}` | {} | {}{} | {} | {}{} | {} |\n", param.path, type_name(param.type),
                param.default_text, unit, legal_text(param), param.sweep ? "sweep " : "",
                param.live ? "live" : "", param.help);
   }
+}
+
+void print_markdown() {
+  fmt::print(
+      "# Parameters, metrics and methods\n\nMade by `lathe describe`; do not edit.\n\n"
+      "## Parameters\n\n");
+  print_params(experiments::run_spec_params());
   fmt::print(
       "\n*sweep*: may be an axis of a sweep; *live*: may be changed while a run trains.\n\n"
+      "## Settings of `lathe compress`\n\n");
+  print_params(compress_params());
+  fmt::print(
+      "\n*sweep*: takes a list, `budget=0.9,0.8`.\n\n"
       "## Metrics\n\n| metric | unit | better | replayed bit for bit | meaning |\n"
       "| --- | --- | --- | --- | --- |\n");
   for (const experiments::MetricDef& metric : experiments::metric_defs()) {
@@ -107,7 +124,8 @@ void add_describe(CLI::App& root, Cli& cli) {
   add_verb(root, cli, "describe", "Every parameter, metric and method, as Markdown or JSON",
            [&cli] {
              if (cli.options.json) {
-               fmt::print("{}\n", Json{{"parameters", params_json()},
+               fmt::print("{}\n", Json{{"parameters", params_json(experiments::run_spec_params())},
+                                       {"compress", params_json(compress_params())},
                                        {"metrics", metrics_json()},
                                        {"methods", methods_json()}}
                                       .dump(2));
