@@ -10,9 +10,9 @@
 #include <string>
 #include <vector>
 
-#include "engine/base/rng.h"
 #include "engine/lm/generator.h"
 #include "engine/quant/block_codec.h"
+#include "tests/bench/random_weights.h"
 
 namespace lathe {
 namespace {
@@ -43,25 +43,6 @@ double measured_bandwidth(Backend& backend) {
   return best;
 }
 
-// Random weights of the type; a pattern of one row repeated, as encoding all would take minutes.
-void give_random(Backend& backend, Parameter& parameter, DType dtype) {
-  Rng rng(1, 1);
-  const std::int64_t width = parameter.shape.cols();
-  std::vector<float> row(static_cast<std::size_t>(width));
-  for (float& value : row) {
-    value = static_cast<float>(0.08 * (rng.next_unit() - 0.5));
-  }
-  std::vector<std::byte> stored(static_cast<std::size_t>(size_bytes(dtype, width)));
-  encode_row(dtype, row.data(), stored.data(), width);
-  Tensor weight(backend.allocator(), dtype, parameter.shape,
-                {Category::kWeights, parameter.layer, "weight"});
-  for (std::int64_t i = 0; i < parameter.shape.rows(); ++i) {
-    backend.write(weight.ref().row_range(i, 1), stored.data(),
-                  static_cast<std::int64_t>(stored.size()));
-  }
-  give_weight(parameter, std::move(weight));
-}
-
 void run(Backend& backend, DType dtype, const Options& options, double bandwidth) {
   const ModelConfig config{.dim = kWidth,
                            .layers = 30,
@@ -75,15 +56,7 @@ void run(Backend& backend, DType dtype, const Options& options, double bandwidth
     plan.given = true;
   }
   Transformer model(backend, config, plans, TableMemory::kGiven);
-  std::int64_t bytes = 0;
-  for (Parameter* parameter : model.parameters()) {
-    if (parameter->frozen) {
-      give_random(backend, *parameter, dtype);
-    } else {
-      ops::fill(backend, {.out = parameter->weight, .value = 1.0f});
-    }
-    bytes += parameter->weight.ref().bytes();
-  }
+  const std::int64_t bytes = fill_random(backend, model, dtype);
   Generator generator(backend, model, config, options.prompt + options.tokens);
   GenerateRequest request{
       .prompt = std::vector<std::int32_t>(static_cast<std::size_t>(options.prompt), 17)};
