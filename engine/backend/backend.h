@@ -66,10 +66,15 @@ class Backend {
   // gives zeros).
   virtual void write(TensorRef to, const void* from, std::int64_t bytes) = 0;
   virtual void read(TensorRef from, void* to, std::int64_t bytes) = 0;
-  // Waits until all ops issued so far are done; what they have for host memory is there then.
+  // write() beside the ops that are issued next, where a device copies while it computes: it begins
+  // when those issued so far are done, and only those issued after join_writes() may use what it
+  // writes. Returns when the bytes have been read.
+  virtual void write_beside(TensorRef to, const void* from, std::int64_t bytes) {
+    write(to, from, bytes);
+  }
+  virtual void join_writes() {}
+  // Waits until all ops issued so far are done.
   virtual void synchronize() {}
-  // What is still to come to host memory never will (ResultScope).
-  virtual void forget_results() noexcept {}
   // Bytes of the device in use by all programs; nothing where it is the machine's own memory.
   virtual std::optional<std::int64_t> device_used_bytes() { return std::nullopt; }
 
@@ -78,19 +83,6 @@ class Backend {
   const OpTable* table_;
   Allocator allocator_;
   OpCounters counters_;
-};
-
-// For scopes that hold what ops write to host memory: results that have not come by its end, which
-// an exception may bring about, are not written to places that are gone.
-class ResultScope {
- public:
-  explicit ResultScope(Backend& backend) : backend_(backend) {}
-  ~ResultScope() { backend_.forget_results(); }
-  ResultScope(const ResultScope&) = delete;
-  ResultScope& operator=(const ResultScope&) = delete;
-
- private:
-  Backend& backend_;
 };
 
 // The ops as functions: checks shapes, counts, calls the table's entry. Calling an op that the back

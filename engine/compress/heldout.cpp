@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "engine/backend/sums.h"
 #include "engine/lm/language_model.h"
 #include "engine/nn/transformer.h"
 
@@ -37,8 +38,7 @@ Result<HeldoutLoss> heldout_loss(Backend& backend, const ModelFile& model, const
   Transformer transformer(backend, model.config(), model.plans());
   load_weights(backend, model, transformer);
   const std::int64_t batch = std::clamp<std::int64_t>(kBatchRows / length, 1, count);
-  CrossEntropySums sums;
-  const ResultScope scope(backend);
+  const Tensor on_device = make_sums(backend, "heldout", "sums");
   for (std::int64_t first = 0; first < count; first += batch) {
     const double share = static_cast<double>(first) / static_cast<double>(count);
     if (progress && !progress(share, "measuring")) {
@@ -52,9 +52,10 @@ Result<HeldoutLoss> heldout_loss(Backend& backend, const ModelFile& model, const
       targets.insert(targets.end(), begin + 1, begin + length + 1);
     }
     transformer.evaluate(uploaded(backend, ids), uploaded(backend, targets),
-                         {.batch = rows, .seq_len = length}, 0, &sums);
+                         {.batch = rows, .seq_len = length}, 0, on_device);
     backend.synchronize();
   }
+  const CrossEntropySums sums = read_cross_entropy(backend, on_device);
   if (!std::isfinite(sums.loss)) {
     return Error{ErrorKind::kDiverged, "the held-out loss is not finite",
                  "choose higher ranks, or another solver"};

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <numeric>
 
+#include "engine/backend/sums.h"
+
 namespace lathe {
 namespace {
 
@@ -133,10 +135,9 @@ void run_batch(const EvalModel& model, Batch& batch) {
   const Tensor targets = upload(backend, "targets", batch.targets);
   const Tensor losses = workspace(backend, "evaluation", "losses", Shape{scored});
   const Tensor argmax = workspace(backend, "evaluation", "argmax", Shape{scored}, DType::kI32);
-  CrossEntropySums sums;
-  const ResultScope scope(backend);
+  const Tensor sums = make_sums(backend, "evaluation", "sums");
   const std::int64_t logit_chunk = std::max<std::int64_t>(1, kLogitBytes / (4 * model.vocab_size));
-  model.transformer->evaluate(ids, targets, batch.shape, logit_chunk, &sums,
+  model.transformer->evaluate(ids, targets, batch.shape, logit_chunk, sums,
                               {.rows = rows, .losses = losses, .argmax = argmax});
   batch.losses.resize(batch.rows.size());
   batch.argmax.resize(batch.rows.size());

@@ -28,7 +28,7 @@ Parameter make_frozen_parameter(const std::string& layer, const std::string& lea
 
 void give_weight(Parameter& parameter, Tensor weight) {
   CHECK(parameter.frozen, "only a frozen parameter is given its weight");
-  CHECK(weight.shape() == parameter.shape && weight.dtype() != DType::kI32,
+  CHECK(weight.shape() == parameter.shape && weight.dtype() < DType::kI32,
         "a given weight has the parameter's shape");
   parameter.weight = std::move(weight);
 }

@@ -178,7 +178,7 @@ Tensor Transformer::head_loss(Tensor x, CrossEntropyArgs loss, std::int64_t chun
 }
 
 void Transformer::train(TensorRef ids, TensorRef targets, const BatchShape& shape,
-                        std::int64_t logit_chunk, float grad_scale, CrossEntropySums* sums,
+                        std::int64_t logit_chunk, float grad_scale, TensorRef sums,
                         const GradientObserver& observer) {
   std::vector<BlockSaved> saved(blocks_.size());
   const Sight sight = complete(shape);
@@ -187,7 +187,7 @@ void Transformer::train(TensorRef ids, TensorRef targets, const BatchShape& shap
     x = blocks_[i]->forward(std::move(x), sight.shape, &saved[i]);
   }
   const Tensor dx = head_loss(
-      std::move(x), {.logits = {}, .targets = targets, .grad_scale = grad_scale, .sums = sums},
+      std::move(x), {.logits = {}, .targets = targets, .sums = sums, .grad_scale = grad_scale},
       logit_chunk);
   for (std::size_t i = blocks_.size(); i-- > 0;) {
     const std::int64_t first = static_cast<std::int64_t>(i) * model_.slots_per_block();
@@ -207,8 +207,7 @@ void Transformer::train(TensorRef ids, TensorRef targets, const BatchShape& shap
 }
 
 void Transformer::evaluate(TensorRef ids, TensorRef targets, const BatchShape& shape,
-                           std::int64_t logit_chunk, CrossEntropySums* sums,
-                           const RowScores& scores) {
+                           std::int64_t logit_chunk, TensorRef sums, const RowScores& scores) {
   const Sight sight = complete(shape);
   Tensor x = embed(ids, sight.shape.positions);
   for (const auto& block : blocks_) {
@@ -223,10 +222,10 @@ void Transformer::evaluate(TensorRef ids, TensorRef targets, const BatchShape& s
   head_loss(std::move(x),
             {.logits = {},
              .targets = targets,
+             .sums = sums,
              .losses = scores.losses,
              .argmax = scores.argmax,
-             .write_gradient = false,
-             .sums = sums},
+             .write_gradient = false},
             logit_chunk);
 }
 

@@ -39,15 +39,15 @@ class Transformer {
   void initialise(std::uint64_t seed);
 
   // Forward, loss and backward of one micro-batch; gradients are added to. ids, targets: i32 [N], N
-  // = B*T, target -1 is ignored. Gradients are those of grad_scale * (sum of losses). *sums are
-  // there after Backend::synchronize(), in evaluate() too.
-  // `observer` is told of the slots of all blocks, numbered as in dense_plan().
+  // = B*T, target -1 is ignored. Gradients are those of grad_scale * (sum of losses). Adds to sums
+  // as CrossEntropyArgs says, in evaluate() too. `observer` is told of the slots of all blocks,
+  // numbered as in dense_plan().
   void train(TensorRef ids, TensorRef targets, const BatchShape& shape, std::int64_t logit_chunk,
-             float grad_scale, CrossEntropySums* sums, const GradientObserver& observer = {});
+             float grad_scale, TensorRef sums, const GradientObserver& observer = {});
 
   // Loss only; nothing is kept. targets: i32 [N], or [M] where scores.rows names M of the N rows.
   void evaluate(TensorRef ids, TensorRef targets, const BatchShape& shape, std::int64_t logit_chunk,
-                CrossEntropySums* sums, const RowScores& scores = {});
+                TensorRef sums, const RowScores& scores = {});
 
   // The next positions of one sequence: ids i32 [T] follow what `cache` keeps and join it. logits:
   // f32 [R, V] of the last R of them. Preconditions: T more positions fit the cache and, where

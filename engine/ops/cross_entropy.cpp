@@ -13,7 +13,7 @@ void validate(const CrossEntropyArgs& args) {
         "cross_entropy: one loss a row");
   CHECK(!args.argmax.defined() || args.argmax.elements() == args.logits.rows(),
         "cross_entropy: one argmax a row");
-  CHECK(args.sums != nullptr, "cross_entropy: no place for the sums");
+  check_sums(args.sums, kCrossEntropySums);
 }
 
 OpCost cost(const CrossEntropyArgs& args) {

@@ -72,14 +72,4 @@ OpCost cost(const RandomFillArgs& args) {
   return {.flops = 0, .bytes = double(args.out.bytes())};
 }
 
-void validate(const SumSquaresArgs& args) {
-  check_f32(args.x);
-  CHECK(args.result != nullptr, "sum_squares: no place for the result");
-}
-
-OpCost cost(const SumSquaresArgs& args) {
-  const double n = double(args.x.elements());
-  return {.flops = 2.0 * n, .bytes = 4.0 * n};
-}
-
 }  // namespace lathe

@@ -6,7 +6,7 @@
 namespace lathe {
 
 void validate(const EmbeddingForwardArgs& args) {
-  CHECK(args.table.defined() && args.table.dtype != DType::kI32, "embedding: a table of weights");
+  CHECK(args.table.defined() && args.table.dtype < DType::kI32, "embedding: a table of weights");
   check_f32(args.out);
   check_i32(args.ids);
   CHECK(args.out.rows() == args.ids.elements() && args.out.cols() == args.table.cols(),

@@ -10,6 +10,7 @@
 #include "engine/ops/activation_kind.h"
 #include "engine/ops/attention_tile.h"
 #include "engine/ops/norm_args.h"
+#include "engine/ops/optimizer_args.h"
 #include "engine/ops/rope_kind.h"
 #include "engine/ops/stored_args.h"
 #include "engine/tensor/tensor.h"
@@ -71,13 +72,6 @@ struct RandomFillArgs {
   float stddev = 1.0f;
   bool uniform = false;
   bool truncated = false;
-};
-
-// *result = sum of squares of x, accumulated in double in a fixed order. `result` is a host address
-// (set to zero on meta); the sum is there after Backend::synchronize().
-struct SumSquaresArgs {
-  TensorRef x;
-  double* result = nullptr;
 };
 
 // Rotary position embedding (Su et al. 2021, eq. 34) in place. x: [B, T, heads * head_dim].
@@ -152,39 +146,27 @@ struct EmbeddingBackwardArgs {
   TensorRef dout, ids, dtable;
 };
 
-// Sums over a chunk of rows; zeroed by the caller before the first chunk.
+// The sums over rows, in the order of kCrossEntropySums doubles of a tensor (engine/backend/sums.h
+// reads them).
 struct CrossEntropySums {
   double loss = 0;           // nats
   std::int64_t correct = 0;  // argmax == target
   std::int64_t counted = 0;  // targets that are not ignored
 };
+inline constexpr std::int64_t kCrossEntropySums = 3;
 
 // Softmax cross-entropy of one chunk of rows, in place: logits [n, V] become their gradient
 // (softmax - onehot) * grad_scale if write_gradient, else they are left as they are. targets: i32
-// [n]; a target of -1 is ignored (zero gradient). Adds to *sums (host memory; ignored on meta);
-// they are there after Backend::synchronize().
+// [n]; a target of -1 is ignored (zero gradient). Adds to sums: f64 [kCrossEntropySums], zeroed
+// before the first chunk (clear_sums()).
 // Where defined, losses: f32 [n] gets each row's own loss and argmax: i32 [n] the first index of
 // its greatest logit. An ignored row has loss 0 and argmax -1; a row with any logit that is not
 // finite has loss NaN and argmax -1, so that no score hides it.
 struct CrossEntropyArgs {
-  TensorRef logits, targets;
+  TensorRef logits, targets, sums;
   TensorRef losses = {}, argmax = {};
   float grad_scale = 1.0f;
   bool write_gradient = true;
-  CrossEntropySums* sums = nullptr;
-};
-
-// AdamW (Loshchilov & Hutter 2019, algorithm 2), decoupled decay: g *= grad_scale (clipping) first.
-// m, v: first and second moment; bias corrections are those of `step` (1 for the first).
-struct AdamwStepArgs {
-  TensorRef weight, gradient, m, v;
-  float lr = 1e-3f;
-  float beta1 = 0.9f;
-  float beta2 = 0.95f;
-  float eps = 1e-8f;
-  float weight_decay = 0.0f;
-  float grad_scale = 1.0f;
-  std::int64_t step = 1;
 };
 
 }  // namespace lathe

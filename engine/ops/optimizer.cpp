@@ -1,20 +1,57 @@
-// AdamW: shape rule and cost.
+// The optimizer's ops: shape rules and costs.
 #include "engine/ops/op_table.h"
 #include "engine/ops/shape_rules.h"
 
 namespace lathe {
 
-void validate(const AdamwStepArgs& args) {
-  for (const TensorRef& x : {args.weight, args.gradient, args.m, args.v}) {
+void validate(const SumSquaresArgs& args) {
+  for (const TensorRef& x : args.x) {
     check_f32(x);
-    check_same_size(x, args.weight);
   }
+  check_sums(args.sums, static_cast<std::int64_t>(args.x.size()));
+  check_sums(args.total, 1);
+}
+
+OpCost cost(const SumSquaresArgs& args) {
+  OpCost sum;
+  for (const TensorRef& x : args.x) {
+    sum.flops += 2.0 * double(x.elements());
+    sum.bytes += double(x.bytes());
+  }
+  return sum;
+}
+
+void validate(const AdamwStepArgs& args) {
+  for (const AdamwTensor& tensor : args.tensors) {
+    for (const TensorRef& x : {tensor.gradient, tensor.m, tensor.v}) {
+      check_f32(x);
+      check_same_size(x, tensor.weight);
+    }
+    const bool rounded = tensor.weight.defined() && tensor.weight.dtype == DType::kBf16;
+    CHECK(rounded || tensor.weight.dtype == DType::kF32, "adamw_step: a weight of f32 or bf16");
+    if (tensor.master.defined()) {
+      CHECK(rounded, "adamw_step: only a bf16 weight has a master");
+      check_f32(tensor.master);
+      check_same_size(tensor.master, tensor.weight);
+    }
+  }
+  check_sums(args.squares, 1);
+  check_sums(args.refused, 1);
+  CHECK(!args.loss.defined() || (args.loss.dtype == DType::kF64 && args.loss.elements() == 1),
+        "adamw_step: the loss is one f64");
   CHECK(args.step >= 1, "adamw_step: the first step is 1");
 }
 
+// Gradient read, moments read and written, the weight read (or its master) and written.
 OpCost cost(const AdamwStepArgs& args) {
-  const double n = double(args.weight.elements());
-  return {.flops = 14.0 * n, .bytes = 28.0 * n};
+  OpCost sum;
+  for (const AdamwTensor& tensor : args.tensors) {
+    const double n = double(tensor.weight.elements());
+    sum.flops += 14.0 * n;
+    sum.bytes += 20.0 * n + (tensor.master.defined() ? 8.0 * n + double(tensor.weight.bytes())
+                                                     : 2.0 * double(tensor.weight.bytes()));
+  }
+  return sum;
 }
 
 }  // namespace lathe

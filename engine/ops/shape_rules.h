@@ -12,6 +12,11 @@ inline void check_f32(const TensorRef& x) {
 inline void check_i32(const TensorRef& x) {
   CHECK(x.defined() && x.dtype == DType::kI32, "an i32 tensor is expected");
 }
+// Sums that an op leaves where the device can read them on.
+inline void check_sums(const TensorRef& x, std::int64_t elements) {
+  CHECK(x.defined() && x.dtype == DType::kF64 && x.elements() == elements,
+        "an f64 tensor with a place for each sum is expected");
+}
 inline void check_packed(const TensorRef& x) {
   CHECK(x.defined() && is_packed(x.dtype), "a tensor of a packed type is expected");
 }

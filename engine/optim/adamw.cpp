@@ -3,7 +3,6 @@
 
 #include <cmath>
 #include <numbers>
-#include <numeric>
 
 namespace lathe {
 
@@ -29,8 +28,8 @@ double learning_rate(const OptimConfig& config, double peak, std::int64_t step,
   return peak * (config.min_lr_ratio + (1.0 - config.min_lr_ratio) * share);
 }
 
-AdamW::AdamW(Backend& backend, std::vector<Parameter*> parameters)
-    : backend_(&backend), parameters_(std::move(parameters)) {
+AdamW::AdamW(Backend& backend, std::vector<Parameter*> parameters, std::uint64_t seed)
+    : backend_(&backend), parameters_(std::move(parameters)), seed_(seed) {
   for (const Parameter* parameter : parameters_) {
     for (auto* moments : {&first_, &second_}) {
       const Tag tag{Category::kOptimizer, parameter->layer, "moment"};
@@ -40,33 +39,36 @@ AdamW::AdamW(Backend& backend, std::vector<Parameter*> parameters)
   }
 }
 
-double AdamW::gradient_norm() {
-  std::vector<double> squares(parameters_.size());
-  const ResultScope scope(*backend_);
-  for (std::size_t i = 0; i < parameters_.size(); ++i) {
-    ops::sum_squares(*backend_, {.x = parameters_[i]->gradient, .result = &squares[i]});
+void AdamW::measure(TensorRef squares, TensorRef total) {
+  std::vector<TensorRef> gradients;
+  for (const Parameter* parameter : parameters_) {
+    gradients.push_back(parameter->gradient);
   }
-  backend_->synchronize();
-  return std::sqrt(std::accumulate(squares.begin(), squares.end(), 0.0));
+  ops::sum_squares(*backend_, {.x = gradients, .sums = squares, .total = total});
 }
 
-void AdamW::step(const OptimConfig& config, double lr, double grad_scale, std::int64_t step) {
+void AdamW::step(const OptimConfig& config, double lr, std::int64_t step, const UpdateSums& sums) {
+  std::vector<AdamwTensor> tensors;
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
-    Parameter& parameter = *parameters_[i];
-    ops::adamw_step(
-        *backend_,
-        {.weight = parameter.weight,
-         .gradient = parameter.gradient,
-         .m = first_[i],
-         .v = second_[i],
-         .lr = static_cast<float>(lr),
-         .beta1 = static_cast<float>(config.beta1),
-         .beta2 = static_cast<float>(config.beta2),
-         .eps = static_cast<float>(config.eps),
-         .weight_decay = parameter.decays ? static_cast<float>(config.weight_decay) : 0.0f,
-         .grad_scale = static_cast<float>(grad_scale),
-         .step = step});
+    const Parameter& parameter = *parameters_[i];
+    tensors.push_back({.weight = parameter.weight,
+                       .gradient = parameter.gradient,
+                       .m = first_[i],
+                       .v = second_[i],
+                       .decays = parameter.decays});
   }
+  ops::adamw_step(*backend_, {.tensors = tensors,
+                              .squares = sums.squares,
+                              .loss = sums.loss,
+                              .refused = sums.refused,
+                              .lr = static_cast<float>(lr),
+                              .beta1 = static_cast<float>(config.beta1),
+                              .beta2 = static_cast<float>(config.beta2),
+                              .eps = static_cast<float>(config.eps),
+                              .weight_decay = static_cast<float>(config.weight_decay),
+                              .clip_norm = config.clip_norm,
+                              .step = step,
+                              .seed = seed_});
 }
 
 void AdamW::drop_gradients() {

@@ -1,5 +1,5 @@
 // AdamW over a list of parameters, with global-norm clipping (Loshchilov & Hutter 2019; Pascanu et
-// al. 2013). Moments live in the ledger's optimizer category.
+// al. 2013). Moments, and masters of rounded weights, live in the ledger's optimizer category.
 #pragma once
 
 #include <cstdint>
@@ -14,16 +14,25 @@ namespace lathe {
 // warm-up, then cosine or linear down to min_lr_ratio * peak at the last step, or constant.
 double learning_rate(const OptimConfig& config, double peak, std::int64_t step, std::int64_t steps);
 
+// What an update hangs on, as AdamwStepArgs has it: f64 [1] each, on the device.
+struct UpdateSums {
+  TensorRef squares;  // of all gradients
+  TensorRef loss;     // may be undefined
+  TensorRef refused;
+};
+
 class AdamW {
  public:
-  // The moments start at zero.
-  AdamW(Backend& backend, std::vector<Parameter*> parameters);
+  // The moments start at zero. `seed` is that of rounding at random.
+  AdamW(Backend& backend, std::vector<Parameter*> parameters, std::uint64_t seed);
 
-  // The global norm of all gradients.
-  double gradient_norm();
+  // squares[i] = the sum of squares of parameter i's gradient, total = that of all: f64, on the
+  // device.
+  void measure(TensorRef squares, TensorRef total);
 
-  // One update; gradients are multiplied by grad_scale first. `step` counts from 1.
-  void step(const OptimConfig& config, double lr, double grad_scale, std::int64_t step);
+  // One update, with the gradients clipped to config.clip_norm; none where `sums` refuse it. `step`
+  // counts from 1.
+  void step(const OptimConfig& config, double lr, std::int64_t step, const UpdateSums& sums);
 
   // Gives the gradients' memory back.
   void drop_gradients();
@@ -38,6 +47,7 @@ class AdamW {
   std::vector<Parameter*> parameters_;
   std::vector<Tensor> first_;
   std::vector<Tensor> second_;
+  std::uint64_t seed_;
 };
 
 }  // namespace lathe

@@ -7,7 +7,7 @@
 namespace lathe {
 
 void decode_row(StoredType type, const std::byte* stored, float* out, std::int64_t elements) {
-  CHECK(type != DType::kI32 && elements % info_of(type).block_elements == 0,
+  CHECK(type < DType::kI32 && elements % info_of(type).block_elements == 0,
         "a stored row is whole blocks of floats");
   block::decode_run(type, reinterpret_cast<const block::Byte*>(stored), out, elements);
 }

@@ -146,6 +146,7 @@ template <std::int64_t kBytes, std::int64_t kElements, typename Decode>
     case DType::kQ6_K:
       return decode_blocks<210, 256>(from, out, count, decode_q6_k);
     case DType::kI32:
+    case DType::kF64:
       return;  // no stored weight; block_codec.h refuses it
   }
 }

@@ -54,4 +54,13 @@ namespace lathe {
   return static_cast<std::uint16_t>((bits + 0x7fffu + (bits >> 16 & 1u)) >> 16);
 }
 
+// Rounds up in size with the probability of the part that is cut off, by 16 random bits: unbiased.
+[[gnu::always_inline]] inline std::uint16_t bf16_of_float_by(float value, std::uint32_t random) {
+  const std::uint32_t bits = __builtin_bit_cast(std::uint32_t, value);
+  if ((bits & 0x7f800000u) == 0x7f800000u) {
+    return bf16_of_float(value);
+  }
+  return static_cast<std::uint16_t>((bits + (random & 0xffffu)) >> 16);
+}
+
 }  // namespace lathe

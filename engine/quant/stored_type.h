@@ -11,9 +11,9 @@
 
 namespace lathe {
 
-// The types of tensors but for i32, the last of them.
+// The types of tensors but for i32 and f64, the last of them.
 using StoredType = DType;
-inline constexpr int kStoredTypeCount = kDTypeCount - 1;
+inline constexpr int kStoredTypeCount = kDTypeCount - 2;
 static_assert(static_cast<int>(DType::kI32) == kStoredTypeCount);
 
 struct StoredTypeInfo {
@@ -24,8 +24,8 @@ struct StoredTypeInfo {
 };
 
 constexpr StoredTypeInfo info_of(StoredType type) {
-  constexpr std::array<std::uint32_t, kDTypeCount> kGgmlIds{0, 1, 30, 8,  2,  3,
-                                                            6, 7, 12, 13, 14, 26};
+  constexpr std::array<std::uint32_t, kDTypeCount> kGgmlIds{0, 1,  30, 8,  2,  3, 6,
+                                                            7, 12, 13, 14, 26, 28};
   const DTypeLayout layout = dtype_layout(type);
   return {layout.name, layout.block_elements, layout.block_bytes,
           kGgmlIds[static_cast<std::size_t>(type)]};

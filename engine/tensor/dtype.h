@@ -1,5 +1,6 @@
 // Element types of tensors: plain numbers, and the block types in which models are stored. A block
-// type keeps runs of 32 or 256 neighbouring elements of a row as one block of bytes.
+// type keeps runs of 32 or 256 neighbouring elements of a row as one block of bytes. No weight is
+// an i32, which is for tokens and positions, or an f64, which is for sums over many elements.
 #pragma once
 
 #include <array>
@@ -21,9 +22,10 @@ enum class DType : std::uint8_t {
   kQ4_K,
   kQ5_K,
   kQ6_K,
-  kI32
+  kI32,
+  kF64
 };
-inline constexpr int kDTypeCount = 12;
+inline constexpr int kDTypeCount = 13;
 
 // How a type lies in memory; an element that stands alone is a block of one.
 struct DTypeLayout {
@@ -44,7 +46,8 @@ constexpr DTypeLayout dtype_layout(DType dtype) {
                                                            {"q4_k", 256, 144},
                                                            {"q5_k", 256, 176},
                                                            {"q6_k", 256, 210},
-                                                           {"i32", 1, 4}}};
+                                                           {"i32", 1, 4},
+                                                           {"f64", 1, 8}}};
   return kLayouts[static_cast<std::size_t>(dtype)];
 }
 
@@ -54,7 +57,7 @@ constexpr std::string_view dtype_name(DType dtype) {
 
 // True for what is stored in fewer bits than the engine computes in: f16, bf16 and the block types.
 constexpr bool is_packed(DType dtype) {
-  return dtype != DType::kF32 && dtype != DType::kI32;
+  return dtype != DType::kF32 && dtype < DType::kI32;
 }
 
 // Bytes of `elements` neighbours that begin at the start of a block and end at the end of one.

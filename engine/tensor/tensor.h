@@ -28,6 +28,10 @@ struct TensorRef {
     CHECK(dtype == DType::kI32, "not an i32 tensor");
     return static_cast<std::int32_t*>(data);
   }
+  double* f64() const {
+    CHECK(dtype == DType::kF64, "not an f64 tensor");
+    return static_cast<double*>(data);
+  }
   std::int64_t elements() const { return shape.elements(); }
   std::int64_t bytes() const { return size_bytes(dtype, shape.elements()); }
   std::int64_t rows() const { return shape.rows(); }

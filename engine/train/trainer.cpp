@@ -2,17 +2,17 @@
 #include "engine/train/trainer.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
-#include <functional>
 
+#include "engine/backend/sums.h"
 #include "engine/base/hash.h"
-#include "engine/data/batch_source.h"
 #include "engine/data/token_source.h"
 #include "engine/nn/transformer.h"
 #include "engine/optim/adamw.h"
+#include "engine/train/batch_feed.h"
 #include "engine/train/checkpoint.h"
 #include "engine/train/model_plan.h"
+#include "engine/train/step_records.h"
 
 namespace lathe {
 namespace {
@@ -29,32 +29,28 @@ std::string spec_digest(const TrainSpec& spec) {
        spec.method}}.dump());
 }
 
-// One micro-batch on the device; `shape` names its positions and first keys where rows are packed.
-struct Batch {
-  Tensor ids;
-  Tensor targets;
-  Tensor positions;
-  Tensor first_key;
-  BatchShape shape;
-};
+std::unique_ptr<BatchSource> batch_source(const TrainSpec& spec,
+                                          const std::shared_ptr<const TokenSource>& data) {
+  return data == nullptr ? nullptr
+                         : make_batch_source(data, {spec.train.batch_size, spec.train.seq_len,
+                                                    spec.train.grad_accum});
+}
 
 class TransformerTrainer final : public Trainer {
  public:
   TransformerTrainer(Backend& backend, const TrainSpec& spec, const std::vector<LinearPlan>& slots,
-                     std::shared_ptr<const TokenSource> data, const InitialWeights& weights)
+                     const std::shared_ptr<const TokenSource>& data, const InitialWeights& weights)
       : backend_(backend),
         spec_(spec),
-        packs_(spec.data.kind != DataKind::kText),
-        shape_{spec.train.batch_size, spec.train.seq_len},
         model_(backend, spec.model, slots),
-        optimizer_(backend, model_.parameters()),
+        optimizer_(backend, model_.parameters(), static_cast<std::uint64_t>(spec.seed)),
+        records_(backend, 1, optimizer_.parameters()),
+        feed_(backend, spec, batch_source(spec, data)),
         parameters_(count_parameters(spec.model, slots)) {
     state_.knobs = {spec.optim.lr, spec.optim.weight_decay, spec.optim.clip_norm};
     state_.spec_digest = spec_digest(spec);
     if (data != nullptr) {
       state_.data_digest = data->info().digest;
-      rows_ = make_batch_source(std::move(data),
-                                {spec.train.batch_size, spec.train.seq_len, spec.train.grad_accum});
     }
     if (weights) {
       weights(backend, model_);
@@ -78,181 +74,89 @@ class TransformerTrainer final : public Trainer {
   Backend& backend() override { return backend_; }
 
  private:
-  Batch load_batch(const std::function<void(const BatchRows&)>& fill);
-  std::vector<std::int64_t> evaluated_windows() const;
-  std::int64_t count_targets();
-  CrossEntropySums accumulate_gradients(float grad_scale);
-  Result<double> checked_norm(double loss);
+  void accumulate_gradients(TensorRef sums, std::int64_t targets);
+  Error divergence(const BrokenStep& broken);
 
   Backend& backend_;
   TrainSpec spec_;
-  std::unique_ptr<BatchSource> rows_;  // null on meta
-  bool packs_;                         // rows hold several samples
-  BatchShape shape_;
   Transformer model_;
   AdamW optimizer_;
+  StepRecords records_;
+  BatchFeed feed_;
   std::int64_t parameters_;
   TrainState state_;
 };
 
-// Has the rows of a micro-batch filled in and copies them to the device.
-Batch TransformerTrainer::load_batch(const std::function<void(const BatchRows&)>& fill) {
-  const Shape shape{shape_.batch, shape_.seq_len};
-  const auto on_device = [&](const char* name) {
-    return workspace(backend_, "batch", name, shape, DType::kI32);
-  };
-  Batch batch{.ids = on_device("ids"),
-              .targets = on_device("targets"),
-              .positions = {},
-              .first_key = {},
-              .shape = shape_};
-  if (packs_) {
-    batch.positions = on_device("positions");
-    batch.first_key = on_device("first_key");
-    batch.shape.positions = batch.positions;
-    batch.shape.first_key = batch.first_key;
-  }
-  if (rows_ == nullptr) {
-    return batch;
-  }
-  const auto tokens = static_cast<std::size_t>(shape_.tokens());
-  std::vector<std::int32_t> host(tokens * (packs_ ? 4 : 2));
-  const std::span<std::int32_t> all(host);
-  BatchRows rows{.ids = all.first(tokens),
-                 .targets = all.subspan(tokens, tokens),
-                 .positions = {},
-                 .first_key = {}};
-  if (packs_) {
-    rows.positions = all.subspan(2 * tokens, tokens);
-    rows.first_key = all.subspan(3 * tokens, tokens);
-  }
-  fill(rows);
-  backend_.write(batch.ids, rows.ids.data(), batch.ids.ref().bytes());
-  backend_.write(batch.targets, rows.targets.data(), batch.targets.ref().bytes());
-  if (packs_) {
-    backend_.write(batch.positions, rows.positions.data(), batch.positions.ref().bytes());
-    backend_.write(batch.first_key, rows.first_key.data(), batch.first_key.ref().bytes());
-  }
-  return batch;
-}
-
-// The targets that the next step is the mean of.
-std::int64_t TransformerTrainer::count_targets() {
-  if (rows_ == nullptr) {
-    return shape_.tokens() * spec_.train.grad_accum;
-  }
-  std::int64_t count = 0;
+void TransformerTrainer::accumulate_gradients(TensorRef sums, std::int64_t targets) {
+  const float grad_scale = 1.0f / static_cast<float>(targets);
   for (std::int64_t micro = 0; micro < spec_.train.grad_accum; ++micro) {
-    count += rows_->train_targets(static_cast<std::uint64_t>(spec_.seed), state_.step, micro);
+    const TrainBatch batch = feed_.train_batch(state_.step, micro);
+    model_.train(batch.ids, batch.targets, batch.shape, spec_.train.logit_chunk, grad_scale, sums);
   }
-  return std::max<std::int64_t>(1, count);
 }
 
-CrossEntropySums TransformerTrainer::accumulate_gradients(float grad_scale) {
-  CrossEntropySums sums;
-  const ResultScope scope(backend_);
-  for (std::int64_t micro = 0; micro < spec_.train.grad_accum; ++micro) {
-    const Batch batch = load_batch([&](const BatchRows& rows) {
-      rows_->train_rows(static_cast<std::uint64_t>(spec_.seed), state_.step, micro, rows);
-    });
-    model_.train(batch.ids, batch.targets, batch.shape, spec_.train.logit_chunk, grad_scale, &sums);
-  }
-  backend_.synchronize();
-  return sums;
-}
-
-// The gradient norm, or kDiverged naming the first tensor that is not finite.
-Result<double> TransformerTrainer::checked_norm(double loss) {
-  const double norm = optimizer_.gradient_norm();
-  if (std::isfinite(loss) && std::isfinite(norm)) {
-    return norm;
-  }
-  std::string where;
-  const ResultScope scope(backend_);
-  double squares = 0;
-  for (const Parameter* parameter : optimizer_.parameters()) {
-    ops::sum_squares(backend_, {.x = parameter->gradient, .result = &squares});
-    backend_.synchronize();
-    if (!std::isfinite(squares)) {
-      where = ", first in the gradient of " + parameter->name;
-      break;
-    }
-  }
-  optimizer_.drop_gradients();
-  return Error{ErrorKind::kDiverged,
-               "loss " + std::to_string(loss) + " and gradient norm " + std::to_string(norm) +
-                   " at step " + std::to_string(state_.step + 1) + " are not both finite" + where,
-               "lower lr (now " + std::to_string(state_.knobs.lr) +
-                   "), lengthen the warm-up or set clip_norm; the weights are those of step " +
-                   std::to_string(state_.step)};
+// The steps from the broken one on were not taken.
+Error TransformerTrainer::divergence(const BrokenStep& broken) {
+  state_.step = broken.step - 1;
+  state_.tokens = broken.tokens_before;
+  return {ErrorKind::kDiverged,
+          "loss " + std::to_string(broken.loss) + " and gradient norm " +
+              std::to_string(broken.grad_norm) + " at step " + std::to_string(broken.step) +
+              " are not both finite" +
+              (broken.parameter.empty() ? "" : ", first in the gradient of " + broken.parameter),
+          "lower lr (now " + std::to_string(state_.knobs.lr) +
+              "), lengthen the warm-up or set clip_norm; the weights are those of step " +
+              std::to_string(state_.step)};
 }
 
 Result<StepReport> TransformerTrainer::step() {
-  const auto begin = std::chrono::steady_clock::now();
   Ledger& ledger = backend_.ledger();
   ledger.reset_peak();
   backend_.counters() = OpCounters{};
   optimizer_.drop_gradients();  // of a step that ended by OutOfMemory
-  const std::int64_t tokens = shape_.tokens() * spec_.train.grad_accum;
-  const std::int64_t targets = count_targets();
-  const CrossEntropySums sums = accumulate_gradients(1.0f / static_cast<float>(targets));
+  const StepRecords::Row row = records_.begin_step();
+  const std::int64_t targets = feed_.count_targets(state_.step);
+  accumulate_gradients(row.entropy, targets);
   ledger.set_phase("optimizer");
-  const double loss = sums.loss / static_cast<double>(targets);
-  const Result<double> norm = checked_norm(loss);
-  if (!norm) {
-    return norm.error();
-  }
   const std::int64_t step = state_.step + 1;
   const double lr = learning_rate(spec_.optim, state_.knobs.lr, step, spec_.train.steps);
-  const double clip = state_.knobs.clip_norm;
-  const double scale = clip > 0 && *norm > clip ? clip / *norm : 1.0;
   OptimConfig config = spec_.optim;
   config.weight_decay = state_.knobs.weight_decay;
-  optimizer_.step(config, lr, scale, step);
+  config.clip_norm = state_.knobs.clip_norm;
+  optimizer_.measure(row.squares, row.total);
+  optimizer_.step(
+      config, lr, step,
+      {.squares = row.total, .loss = sums_at(row.entropy, 0, 1), .refused = records_.refused()});
   optimizer_.drop_gradients();
-  backend_.synchronize();
+  const std::int64_t tokens = feed_.shape().tokens() * spec_.train.grad_accum;
   state_.step = step;
   state_.tokens += tokens;
-  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
-  return StepReport{.step = step,
-                    .loss = loss,
-                    .accuracy = static_cast<double>(sums.correct) / static_cast<double>(targets),
-                    .lr = lr,
-                    .grad_norm = *norm,
-                    .tokens = state_.tokens,
-                    .step_secs = took.count(),
-                    .flops = backend_.counters().total_flops(),
-                    .live = ledger.live(),
-                    .peak = ledger.peak()};
-}
-
-// The windows that an evaluation reads, spread evenly over the held-out part: its first files alone
-// would not stand for it. Always the same for the same corpus and spec.
-std::vector<std::int64_t> TransformerTrainer::evaluated_windows() const {
-  const std::int64_t available = rows_ == nullptr ? 1 : rows_->heldout_windows();
-  const std::int64_t all_batches = (available + shape_.batch - 1) / shape_.batch;
-  const std::int64_t batches =
-      rows_ == nullptr ? spec_.train.eval_batches : std::min(spec_.train.eval_batches, all_batches);
-  const std::int64_t count = batches * shape_.batch;
-  std::vector<std::int64_t> windows;
-  for (std::int64_t i = 0; i < count; ++i) {
-    windows.push_back(count <= available ? i * available / count : i % available);
+  records_.end_step({.step = step,
+                     .lr = lr,
+                     .tokens = state_.tokens,
+                     .flops = backend_.counters().total_flops(),
+                     .live = ledger.live(),
+                     .peak = ledger.peak()},
+                    targets, tokens);
+  std::vector<StepReport> reports;
+  if (const auto broken = records_.take(reports)) {
+    return divergence(*broken);
   }
-  return windows;
+  return reports.back();
 }
 
 Result<EvalReport> TransformerTrainer::evaluate() {
-  const std::vector<std::int64_t> windows = evaluated_windows();
-  const auto batch_size = static_cast<std::size_t>(shape_.batch);
-  CrossEntropySums sums;
-  const ResultScope scope(backend_);
+  const std::vector<std::int64_t> windows = feed_.evaluated_windows();
+  const auto batch_size = static_cast<std::size_t>(feed_.shape().batch);
+  const Tensor on_device = make_sums(backend_, "evaluation", "sums");
   for (std::size_t first = 0; first < windows.size(); first += batch_size) {
-    const Batch batch = load_batch([&](const BatchRows& rows) {
-      rows_->heldout_rows(std::span(windows).subspan(first, batch_size), rows);
-    });
-    model_.evaluate(batch.ids, batch.targets, batch.shape, spec_.train.logit_chunk, &sums);
+    feed_.with_heldout_batch(std::span(windows).subspan(first, batch_size),
+                             [&](const TrainBatch& batch) {
+                               model_.evaluate(batch.ids, batch.targets, batch.shape,
+                                               spec_.train.logit_chunk, on_device);
+                             });
   }
-  backend_.synchronize();
+  const CrossEntropySums sums = read_cross_entropy(backend_, on_device);
   if (!std::isfinite(sums.loss)) {
     return Error{ErrorKind::kDiverged,
                  "the held-out loss at step " + std::to_string(state_.step) + " is not finite",
@@ -316,8 +220,7 @@ Result<std::unique_ptr<Trainer>> make_trainer(Backend& backend, const TrainSpec&
     return slots.error();
   }
   return std::unique_ptr<Trainer>(
-
-      std::make_unique<TransformerTrainer>(backend, resolved, *slots, std::move(data), weights));
+      std::make_unique<TransformerTrainer>(backend, resolved, *slots, data, weights));
 }
 
 }  // namespace lathe

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/backend/sums.h"
 #include "engine/lm/generator.h"
 #include "engine/quant/block_codec.h"
 #include "tests/bench/random_weights.h"
@@ -31,11 +32,13 @@ double measured_bandwidth(Backend& backend) {
   constexpr std::int64_t kElements = std::int64_t{1} << 26;
   const Tensor x(backend.allocator(), DType::kF32, Shape{kElements}, {});
   ops::fill(backend, {.out = x, .value = 1.0f});
+  const std::array<TensorRef, 1> list{x};
+  const Tensor sums = make_sums(backend, "bench", "sums", 2);
   double best = 0.0;
   for (int i = 0; i < 5; ++i) {
     const auto begin = std::chrono::steady_clock::now();
-    double sum = 0.0;
-    ops::sum_squares(backend, {.x = x, .result = &sum});
+    ops::sum_squares(backend,
+                     {.x = list, .sums = sums_at(sums, 0, 1), .total = sums_at(sums, 1, 1)});
     backend.synchronize();
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
     best = std::max(best, double(x.ref().bytes()) / took.count());

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "engine/backend/backend.h"
+#include "engine/backend/sums.h"
 #include "engine/base/json.h"
 #include "tests/bench/bench_shape.h"
 
@@ -246,17 +247,24 @@ void Bench::loss_and_optimizer() {
   const bench::BenchShape& m = model_;
   const Tensor logits = tensor({kLogitRows, m.vocab_size});
   const Tensor targets = ids(kLogitRows);
-  CrossEntropySums sums;
+  const Tensor sums = make_sums(backend_, "bench", "sums");
   run("cross_entropy", m.tokens() / kLogitRows, ops::cross_entropy,
-      {.logits = logits, .targets = targets, .sums = &sums});
+      {.logits = logits, .targets = targets, .sums = sums});
   const std::int64_t block = 4 * m.dim * m.dim + 3 * m.dim * m.ff_dim;
   const Shape all{m.layers * block + m.vocab_size * m.dim};
   const Tensor weight = tensor(all), gradient = tensor(all), first = tensor(all);
   const Tensor second = tensor(all);
+  const std::array<AdamwTensor, 1> updated{
+      {{.weight = weight, .gradient = gradient, .m = first, .v = second}}};
+  const std::array<TensorRef, 1> gradients{gradient};
+  const Tensor step = make_sums(backend_, "bench", "sums", 3);
   run("adamw_step", 1, ops::adamw_step,
-      {.weight = weight, .gradient = gradient, .m = first, .v = second});
-  double norm = 0;
-  run("sum_squares", 1, ops::sum_squares, {.x = gradient, .result = &norm});
+      {.tensors = updated,
+       .squares = sums_at(step, 1, 1),
+       .loss = {},
+       .refused = sums_at(step, 2, 1)});
+  run("sum_squares", 1, ops::sum_squares,
+      {.x = gradients, .sums = sums_at(step, 0, 1), .total = sums_at(step, 1, 1)});
   run("fill", 1, ops::fill, {.out = gradient});
 }
 

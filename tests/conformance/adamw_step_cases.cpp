@@ -1,48 +1,140 @@
-// AdamW at its first step and later, with and without decay.
+// AdamW over lists of tensors: at its first step and later, with and without decay and clipping, of
+// weights in f32, in bf16 with a master and in bf16 alone, and where the step is refused.
 #include <cmath>
+#include <limits>
 
+#include "engine/backend/sums.h"
 #include "tests/conformance/case.h"
 
 namespace lathe::conformance {
 namespace {
 
-Case step_case(std::int64_t count, std::int64_t step, float decay, Fill fill) {
-  Case test = make_case("adamw_step", {param("count", count), param("step", step),
-                                       param("decay", decay), param("fill", fill)});
-  test.in_out("weight", Shape{count});
-  test.input("gradient", Shape{count}, fill);
-  test.in_out("m", Shape{count}, fill);
-  test.in_out("v", Shape{count}, fill);
-  for (float& value : test.operands["v"].values) {
-    value = std::fabs(value);
+enum class Kept { kFloat, kMaster, kRounded };
+
+struct StepCase {
+  std::vector<std::int64_t> sizes;
+  Kept kept = Kept::kFloat;
+  std::int64_t step = 7;
+  float decay = 0.1f;
+  double clip = 0.0;  // the norm is taken to be 4
+  double squares = 16.0;
+  double loss = 2.5;
+  double refused = 0.0;
+  Fill fill = Fill::kUniform;
+
+  bool taken() const { return std::isfinite(squares) && std::isfinite(loss) && refused == 0.0; }
+  double scale() const { return clip > 0.0 && clip < 4.0 ? clip / 4.0 : 1.0; }
+  std::string of(const char* what, std::size_t tensor) const {
+    return std::string(what) + std::to_string(tensor);
   }
-  test.call = [step, decay](Backend& backend, const Refs& t) -> std::vector<double> {
-    ops::adamw_step(backend, {.weight = t.at("weight"),
-                              .gradient = t.at("gradient"),
-                              .m = t.at("m"),
-                              .v = t.at("v"),
-                              .lr = 1e-2f,
-                              .beta1 = 0.9f,
-                              .beta2 = 0.95f,
-                              .eps = 1e-8f,
-                              .weight_decay = decay,
-                              .grad_scale = 0.5f,
-                              .step = step});
-    return {};
-  };
-  test.expect = [step, decay](const Wide& in) {
-    Wide out{{"weight", in.at("weight")}, {"m", in.at("m")}, {"v", in.at("v")}};
-    const double beta1 = double(0.9f);
-    const double beta2 = double(0.95f);
-    for (std::size_t i = 0; i < in.at("gradient").size(); ++i) {
-      const double g = 0.5 * in.at("gradient")[i];
-      const double m = out["m"][i] = out["m"][i] * beta1 + g * (1.0 - beta1);
-      const double v = out["v"][i] = out["v"][i] * beta2 + g * g * (1.0 - beta2);
-      const double mhat = m / (1.0 - std::pow(beta1, double(step)));
-      const double vhat = v / (1.0 - std::pow(beta2, double(step)));
-      out["weight"][i] *= 1.0 - double(1e-2f) * double(decay);
-      out["weight"][i] -= double(1e-2f) * mhat / (std::sqrt(vhat) + double(1e-8f));
+};
+
+// The first decays, the second does not, and so on.
+bool decays(std::size_t tensor) {
+  return tensor % 2 == 0;
+}
+
+void add_operands(const StepCase& c, Case& test) {
+  for (std::size_t t = 0; t < c.sizes.size(); ++t) {
+    const Shape shape{c.sizes[t]};
+    if (c.kept == Kept::kFloat) {
+      test.in_out(c.of("weight", t), shape);
+    } else {
+      test.packed_input(c.of("weight", t), shape, DType::kBf16);
+      test.operands[c.of("weight", t)].role = Role::kInOut;
     }
+    if (c.kept == Kept::kMaster) {
+      test.in_out(c.of("master", t), shape);
+    }
+    test.input(c.of("gradient", t), shape, c.fill);
+    test.in_out(c.of("m", t), shape, c.fill);
+    test.in_out(c.of("v", t), shape, c.fill);
+    for (float& value : test.operands[c.of("v", t)].values) {
+      value = std::fabs(value);
+    }
+  }
+}
+
+std::vector<double> call_step(const StepCase& c, Backend& backend, const Refs& refs) {
+  std::vector<AdamwTensor> tensors;
+  for (std::size_t t = 0; t < c.sizes.size(); ++t) {
+    tensors.push_back({.weight = refs.at(c.of("weight", t)),
+                       .gradient = refs.at(c.of("gradient", t)),
+                       .m = refs.at(c.of("m", t)),
+                       .v = refs.at(c.of("v", t)),
+                       .decays = decays(t)});
+    if (c.kept == Kept::kMaster) {
+      tensors.back().master = refs.at(c.of("master", t));
+    }
+  }
+  const Tensor sums = make_sums(backend, "conformance", "sums", 3);
+  const std::array<double, 3> given{c.squares, c.loss, c.refused};
+  backend.write(sums, given.data(), sizeof given);
+  ops::adamw_step(backend, {.tensors = tensors,
+                            .squares = sums_at(sums, 0, 1),
+                            .loss = sums_at(sums, 1, 1),
+                            .refused = sums_at(sums, 2, 1),
+                            .lr = 1e-2f,
+                            .beta1 = 0.9f,
+                            .beta2 = 0.95f,
+                            .eps = 1e-8f,
+                            .weight_decay = c.decay,
+                            .clip_norm = c.clip,
+                            .step = c.step,
+                            .seed = 99});
+  return {read_sums(backend, sums)[2]};
+}
+
+void expect_tensor(const StepCase& c, const Wide& in, std::size_t t, Wide& out) {
+  const double beta1 = double(0.9f);
+  const double beta2 = double(0.95f);
+  const double decay = decays(t) ? double(c.decay) : 0.0;
+  const std::vector<double>& gradient = in.at(c.of("gradient", t));
+  std::vector<double>& first = out[c.of("m", t)] = in.at(c.of("m", t));
+  std::vector<double>& second = out[c.of("v", t)] = in.at(c.of("v", t));
+  std::vector<double> weight = in.at(c.of(c.kept == Kept::kMaster ? "master" : "weight", t));
+  for (std::size_t i = 0; i < gradient.size() && c.taken(); ++i) {
+    const double g = c.scale() * gradient[i];
+    first[i] = first[i] * beta1 + g * (1.0 - beta1);
+    second[i] = second[i] * beta2 + g * g * (1.0 - beta2);
+    const double mhat = first[i] / (1.0 - std::pow(beta1, double(c.step)));
+    const double vhat = second[i] / (1.0 - std::pow(beta2, double(c.step)));
+    weight[i] *= 1.0 - double(1e-2f) * decay;
+    weight[i] -= double(1e-2f) * mhat / (std::sqrt(vhat) + double(1e-8f));
+  }
+  if (c.kept == Kept::kMaster) {
+    out[c.of("master", t)] = weight;
+  }
+  out[c.of("weight", t)] =
+      c.taken() ? weight : in.at(c.of("weight", t));  // a master may say something else
+}
+
+Case step_case(const StepCase& c) {
+  std::string sizes;
+  for (const std::int64_t size : c.sizes) {
+    sizes.append(sizes.empty() ? "" : "+").append(std::to_string(size));
+  }
+  if (c.sizes.size() > 8) {
+    sizes = std::to_string(c.sizes.size()) + " tensors";
+  }
+  static constexpr std::array kKept{"f32", "master", "rounded"};
+  Case test = make_case("adamw_step", {{"sizes", sizes},
+                                       {"kept", kKept[static_cast<std::size_t>(c.kept)]},
+                                       param("step", c.step),
+                                       param("decay", c.decay),
+                                       param("clip", c.clip),
+                                       param("squares", c.squares),
+                                       param("loss", c.loss),
+                                       param("refused", c.refused),
+                                       param("fill", c.fill)});
+  add_operands(c, test);
+  test.call = [c](Backend& backend, const Refs& refs) { return call_step(c, backend, refs); };
+  test.expect = [c](const Wide& in) {
+    Wide out;
+    for (std::size_t t = 0; t < c.sizes.size(); ++t) {
+      expect_tensor(c, in, t, out);
+    }
+    out["host"] = {c.taken() ? 0.0 : 1.0};
     return out;
   };
   return test;
@@ -51,13 +143,27 @@ Case step_case(std::int64_t count, std::int64_t step, float decay, Fill fill) {
 }  // namespace
 
 std::vector<Case> adamw_step_cases() {
+  constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
   std::vector<Case> cases;
-  for (const std::int64_t count : {0, 1, 13, 65, 20011}) {
-    cases.push_back(step_case(count, 1, 0.1f, Fill::kUniform));
+  for (const Kept kept : {Kept::kFloat, Kept::kMaster, Kept::kRounded}) {
+    for (const std::vector<std::int64_t>& sizes :
+         std::vector<std::vector<std::int64_t>>{{0}, {1}, {65}, {8192, 3}, {13, 0, 20011, 4, 33}}) {
+      cases.push_back(step_case({.sizes = sizes, .kept = kept, .step = 1}));
+    }
+    cases.push_back(step_case({.sizes = {33, 5}, .kept = kept, .step = 1000, .decay = 0.0f}));
+    cases.push_back(step_case({.sizes = {33, 5}, .kept = kept, .clip = 1.5}));
+    for (const double bad : {kNan, kInfinity}) {
+      cases.push_back(step_case({.sizes = {33, 5}, .kept = kept, .squares = bad}));
+      cases.push_back(step_case({.sizes = {33, 5}, .kept = kept, .loss = bad}));
+    }
+    cases.push_back(step_case({.sizes = {33, 5}, .kept = kept, .refused = 1.0}));
   }
-  cases.push_back(step_case(33, 1000, 0.0f, Fill::kUniform));
+  cases.push_back(step_case({.sizes = {}, .squares = kNan}));
+  // More than a table of the cuda back end has room for.
+  cases.push_back(step_case({.sizes = std::vector<std::int64_t>(1100, 3), .clip = 9.0}));
   for (const Fill fill : {Fill::kLarge, Fill::kDenormal, Fill::kEqual, Fill::kSpecial}) {
-    cases.push_back(step_case(33, 7, 0.1f, fill));
+    cases.push_back(step_case({.sizes = {33}, .fill = fill}));
   }
   return cases;
 }

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 
+#include "engine/backend/sums.h"
 #include "tests/conformance/case.h"
 
 namespace lathe::conformance {
@@ -60,16 +61,15 @@ Case entropy_case(std::int64_t rows, std::int64_t classes, bool gradient, bool p
   }
   test.length = 64;
   test.call = [gradient, per_row](Backend& backend, const Refs& t) -> std::vector<double> {
-    CrossEntropySums sums;
+    const Tensor sums = make_sums(backend, "conformance", "sums");
     ops::cross_entropy(backend, {.logits = t.at("logits"),
                                  .targets = t.at("targets"),
+                                 .sums = sums,
                                  .losses = per_row ? t.at("losses") : TensorRef{},
                                  .argmax = per_row ? t.at("argmax") : TensorRef{},
                                  .grad_scale = kGradScale,
-                                 .write_gradient = gradient,
-                                 .sums = &sums});
-    backend.synchronize();
-    return {sums.loss, double(sums.correct), double(sums.counted)};
+                                 .write_gradient = gradient});
+    return read_sums(backend, sums);
   };
   test.expect = [rows, classes, gradient](const Wide& in) {
     return plain(rows, classes, gradient, in);

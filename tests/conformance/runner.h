@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,7 @@ namespace lathe::conformance {
 // Everything an op wrote, and what it should have left alone.
 struct Outcome {
   std::map<std::string, std::vector<float>> outputs;
+  std::set<std::string> rounded;  // outputs that are stored in bf16
   std::vector<double> host;
   // Violations: guard bands overwritten, inputs changed.
   std::vector<std::string> violations;

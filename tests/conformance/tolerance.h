@@ -36,6 +36,11 @@ inline Tolerance rounded_tolerance(ProductPrecision products) {
   return {.norm = rounding, .worst = 2.0 * rounding};
 }
 
+// Outputs that are then rounded to bf16, to either neighbour.
+inline Tolerance with_rounding(const Tolerance& tolerance) {
+  return {.norm = tolerance.norm + 0x1.0p-7, .worst = tolerance.worst + 0x1.0p-7};
+}
+
 // Finite differences of single-precision functions.
 inline constexpr double kGradientTolerance = 2e-3;
 

@@ -3,6 +3,7 @@
 
 #include "engine/backend/device_error.h"
 #include "engine/backend/simt/language.h"
+#include "engine/backend/sums.h"
 
 namespace lathe::simt {
 namespace {
@@ -193,25 +194,6 @@ TEST(Simt, ATrapIsAnError) {
   EXPECT_THAT(call, ThrowsMessage<DeviceError>(HasSubstr("trap at")));
 }
 
-// A place for a result may be gone before the result comes.
-TEST(Simt, ResultsComeWhenTheHostWaitsOrNever) {
-  SimtBackend backend(Turns::kAscending);
-  const Tensor x(backend.allocator(), DType::kF32, Shape{3}, {});
-  ops::fill(backend, {.out = x, .value = 2.0f});
-  double late = -1.0;
-  double lost = -1.0;
-  ops::sum_squares(backend, {.x = x, .result = &late});
-  EXPECT_EQ(late, -1.0);
-  backend.synchronize();
-  EXPECT_EQ(late, 12.0);
-  {
-    const ResultScope scope(backend);
-    ops::sum_squares(backend, {.x = x, .result = &lost});
-  }
-  backend.synchronize();
-  EXPECT_EQ(lost, -1.0);
-}
-
 // More rows than scratch has scores for; those that count are the first and the last.
 TEST(Simt, ALossOfManyRowsComesInRanges) {
   constexpr std::int64_t kRows = 8200;
@@ -223,10 +205,12 @@ TEST(Simt, ALossOfManyRowsComesInRanges) {
   classes.back() = 1;
   backend.write(targets, classes.data(), targets.ref().bytes());
   ops::fill(backend, {.out = logits, .value = 1.0f});
-  CrossEntropySums sums{.loss = 1.0, .correct = 5, .counted = 7};
+  const Tensor on_device(backend.allocator(), DType::kF64, Shape{kCrossEntropySums}, {});
+  const std::array<double, 3> before{1.0, 5.0, 7.0};
+  backend.write(on_device, before.data(), sizeof before);
   ops::cross_entropy(
-      backend, {.logits = logits, .targets = targets, .write_gradient = false, .sums = &sums});
-  backend.synchronize();
+      backend, {.logits = logits, .targets = targets, .sums = on_device, .write_gradient = false});
+  const CrossEntropySums sums = read_cross_entropy(backend, on_device);
   EXPECT_DOUBLE_EQ(sums.loss, 1.0 + 2.0 * std::log(2.0));
   EXPECT_EQ(sums.correct, 6);
   EXPECT_EQ(sums.counted, 9);

@@ -1,6 +1,7 @@
 // Log-likelihoods and perplexities against models of known predictions, and against the loss of the
 // same transformer asked token by token.
 #include "engine/eval/scorer.h"
+#include "engine/backend/sums.h"
 
 #include <gmock/gmock.h>
 
@@ -108,10 +109,9 @@ TEST(Scorer, AgreesWithTheLossOfSingleTargets) {
     const Tensor out = workspace(*backend, "test", "targets", Shape{inputs}, DType::kI32);
     backend->write(in, ids.data(), inputs * 4);
     backend->write(out, targets.data(), inputs * 4);
-    CrossEntropySums sums;
-    transformer.evaluate(in, out, {.batch = 1, .seq_len = inputs}, 0, &sums);
-    backend->synchronize();
-    nll += sums.loss;
+    const Tensor sums = make_sums(*backend, "test", "sums");
+    transformer.evaluate(in, out, {.batch = 1, .seq_len = inputs}, 0, sums);
+    nll += read_cross_entropy(*backend, sums).loss;
   }
   EXPECT_NEAR((*alone)[0].log_likelihood, -nll, 1e-4);
   EXPECT_NEAR((*together)[0].log_likelihood, -nll, 1e-4);

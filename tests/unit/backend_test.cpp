@@ -1,5 +1,6 @@
 // The front of the ops: what is counted, what is refused, and what meta does without values.
 #include "engine/backend/backend.h"
+#include "engine/backend/sums.h"
 
 #include <gtest/gtest.h>
 
@@ -44,9 +45,11 @@ TEST(Backend, MetaHasShapesAndTheLedgerOnly) {
   EXPECT_EQ(backend->parallelism(), 6);
   const Tensor x(backend->allocator(), DType::kF32, Shape{1 << 20, 1 << 20}, {});
   EXPECT_EQ(backend->ledger().live().live_bytes, std::int64_t{4} << 40);
-  double squares = 1.0;
-  ops::sum_squares(*backend, {.x = x, .result = &squares});
-  EXPECT_EQ(squares, 0.0);
+  const Tensor sums = make_sums(*backend, "test", "sums", 2);
+  const std::array<TensorRef, 1> list{x};
+  ops::sum_squares(*backend,
+                   {.x = list, .sums = sums_at(sums, 0, 1), .total = sums_at(sums, 1, 1)});
+  EXPECT_EQ(read_sums(*backend, sums), (std::vector<double>{0.0, 0.0}));
   float value = 1.0f;
   backend->read(x, &value, 4);
   EXPECT_EQ(value, 0.0f);

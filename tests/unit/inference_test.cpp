@@ -5,6 +5,7 @@
 #include <cmath>
 #include <vector>
 
+#include "engine/backend/sums.h"
 #include "engine/base/rng.h"
 #include "engine/nn/transformer.h"
 #include "engine/quant/block_codec.h"
@@ -104,9 +105,8 @@ std::vector<float> row_losses(Backend& backend, Transformer& model,
   const Tensor in = workspace(backend, "t", "ids", Shape{shape.tokens()}, DType::kI32);
   const Tensor losses = workspace(backend, "t", "losses", Shape{shape.tokens()});
   backend.write(in, ids.data(), in.ref().bytes());
-  CrossEntropySums sums;
-  model.evaluate(in, in, shape, 0, &sums, {.losses = losses});
-  backend.synchronize();
+  const Tensor sums = make_sums(backend, "t", "sums");
+  model.evaluate(in, in, shape, 0, sums, {.losses = losses});
   std::vector<float> values(ids.size());
   backend.read(losses, values.data(), losses.ref().bytes());
   return values;

@@ -67,10 +67,11 @@ void cross_entropy(Backend& backend, const CrossEntropyArgs& args) {
     write_row(args, row, finite ? loss : std::numeric_limits<double>::quiet_NaN(),
               finite ? argmax : -1);
   });
+  double* sums = args.sums.f64();
   for (std::int64_t row = 0; row < rows; ++row) {
-    args.sums->loss += losses[static_cast<std::size_t>(row)];
-    args.sums->correct += correct[row] > 0.0 ? 1 : 0;
-    args.sums->counted += targets[row] >= 0 ? 1 : 0;
+    sums[0] += losses[static_cast<std::size_t>(row)];
+    sums[1] += correct[row];
+    sums[2] += targets[row] >= 0 ? 1.0 : 0.0;
   }
 }
 

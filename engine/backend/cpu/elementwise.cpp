@@ -1,4 +1,4 @@
-// add, scale, copy, fill, random_fill, sum_squares over threads.
+// add, scale, copy, fill, random_fill over threads.
 #include <cstring>
 
 #include "engine/backend/cpu/cpu_backend.h"
@@ -6,12 +6,6 @@
 #include "engine/backend/random_values.h"
 
 namespace lathe::cpu {
-namespace {
-
-// Elements of one partial sum; fixed, so that sums do not depend on the number of threads.
-constexpr std::int64_t kSumElements = 32768;
-
-}  // namespace
 
 void add(Backend& backend, const AddArgs& args) {
   parallel_ranges(
@@ -47,23 +41,6 @@ void random_fill(Backend& backend, const RandomFillArgs& args) {
   parallel_ranges(
       backend.parallelism(), args.out.elements(),
       [&](std::int64_t first, std::int64_t count) { write_random_values(args, first, count); });
-}
-
-void sum_squares(Backend& backend, const SumSquaresArgs& args) {
-  const std::int64_t elements = args.x.elements();
-  const std::int64_t parts = (elements + kSumElements - 1) / kSumElements;
-  std::vector<double>& sums = self(backend).double_scratch();
-  sums.resize(static_cast<std::size_t>(parts));
-  parallel_items(backend.parallelism(), parts, elements, [&](std::int64_t part) {
-    const std::int64_t first = part * kSumElements;
-    sums[static_cast<std::size_t>(part)] =
-        kernels().sum_squares(args.x.f32() + first, std::min(kSumElements, elements - first));
-  });
-  double total = 0.0;
-  for (const double sum : sums) {
-    total += sum;
-  }
-  *args.result = total;
 }
 
 }  // namespace lathe::cpu

@@ -37,9 +37,10 @@ RowResult one_row(float* logits, std::int64_t classes, std::int64_t target,
   }
   const RowResult result{.loss = portable::log(sum) + offset - double(logits[target]),
                          .argmax = static_cast<std::int32_t>(top - logits)};
-  args.sums->loss += result.loss;
-  args.sums->correct += result.argmax == target ? 1 : 0;
-  args.sums->counted += 1;
+  double* sums = args.sums.f64();
+  sums[0] += result.loss;
+  sums[1] += result.argmax == target ? 1.0 : 0.0;
+  sums[2] += 1.0;
   if (!args.write_gradient) {
     return result;
   }

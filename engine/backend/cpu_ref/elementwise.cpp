@@ -52,13 +52,4 @@ void random_fill(Backend&, const RandomFillArgs& args) {
   write_random_values(args, 0, args.out.elements());
 }
 
-void sum_squares(Backend&, const SumSquaresArgs& args) {
-  double sum = 0.0;
-  for (std::int64_t i = 0; i < args.x.elements(); ++i) {
-    const double x = args.x.f32()[i];
-    sum += x * x;
-  }
-  *args.result = sum;
-}
-
 }  // namespace lathe::cpu_ref

@@ -16,14 +16,6 @@ unsigned threads_for(std::int64_t classes) {
   return classes <= 128 ? kWarpThreads : classes <= 512 ? 128 : classes <= 8192 ? 256 : 1024;
 }
 
-double* sums_on_device(Backend& backend, CrossEntropySums* sums) {
-  return gpu(backend).result(3, [sums](std::span<const double> values) {
-    sums->loss += values[0];
-    sums->correct += static_cast<std::int64_t>(values[1]);
-    sums->counted += static_cast<std::int64_t>(values[2]);
-  });
-}
-
 }  // namespace
 
 void cross_entropy(Backend& backend, const CrossEntropyArgs& args) {
@@ -32,7 +24,6 @@ void cross_entropy(Backend& backend, const CrossEntropyArgs& args) {
   if (rows == 0) {
     return;
   }
-  double* const sums = sums_on_device(backend, args.sums);
   auto* const scores = static_cast<RowScore*>(gpu(backend).scratch());
   for (std::int64_t first = 0; first < rows; first += kScoreRows) {
     const std::int64_t count = std::min(kScoreRows, rows - first);
@@ -54,7 +45,7 @@ void cross_entropy(Backend& backend, const CrossEntropyArgs& args) {
                           .grid = 1,
                           .block = kBlockThreads,
                           .shared_bytes = kWarpThreads * sizeof(double)};
-    launch(backend, last, add_scores_kernel, scores, count, first == 0, sums);
+    launch(backend, last, add_scores_kernel, scores, count, args.sums.f64());
   }
 }
 

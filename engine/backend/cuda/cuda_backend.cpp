@@ -3,9 +3,6 @@
 
 #include <fmt/core.h>
 
-#include <algorithm>
-#include <cstring>
-
 #include "engine/backend/cuda/cublas.h"
 #include "engine/backend/cuda/cuda_check.h"
 #include "engine/backend/cuda/device_range.h"
@@ -16,7 +13,6 @@
 namespace lathe::cuda {
 namespace {
 
-constexpr std::int64_t kStagingBytes = 4 << 20;
 // More shared memory than this a kernel has to ask for.
 constexpr std::size_t kPlainSharedBytes = 48 << 10;
 
@@ -39,55 +35,58 @@ cublasComputeType_t compute_type(ProductPrecision products) {
 
 }  // namespace
 
-CudaBackend::CudaBackend(const CudaDevice& device, BackendInfo info)
-    : GpuBackend(std::move(info), op_table(), device_pool(device.index)), uuid_(device.uuid) {
-  CUDA_CHECK(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking));
-  for (Staging& half : staging_) {
-    CUDA_CHECK(cudaMallocHost(reinterpret_cast<void**>(&half.bytes), kStagingBytes));
-    CUDA_CHECK(cudaEventCreateWithFlags(&half.copied, cudaEventDisableTiming));
-  }
-  cublas_workspace_ = device_block(kCublasBytes, "cublas");
-  CUDA_CHECK(cublas()->create(&cublas_));
-  CUDA_CHECK(cublas()->set_stream(cublas_, stream_));
-  CUDA_CHECK(cublas()->set_workspace(cublas_, cublas_workspace_.ref().data, kCublasBytes));
+CudaBackend::Lane::Lane() {
+  CUDA_CHECK(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking));
+  CUDA_CHECK(cudaEventCreateWithFlags(&reached, cudaEventDisableTiming));
+  writer.emplace(stream);
 }
 
 // Failures are not told: a device that was lost has nothing left to free.
+CudaBackend::Lane::~Lane() {
+  cudaStreamSynchronize(stream);
+  writer.reset();
+  cudaEventDestroy(reached);
+  cudaStreamDestroy(stream);
+}
+
+void CudaBackend::follow(const Lane& first, const Lane& waiting) {
+  CUDA_CHECK(cudaEventRecord(first.reached, first.stream));
+  CUDA_CHECK(cudaStreamWaitEvent(waiting.stream, first.reached, 0));
+}
+
+CudaBackend::CudaBackend(const CudaDevice& device, BackendInfo info)
+    : GpuBackend(std::move(info), op_table(), device_pool(device.index)), uuid_(device.uuid) {
+  cublas_workspace_ = device_block(kCublasBytes, "cublas");
+  CUDA_CHECK(cublas()->create(&cublas_));
+  CUDA_CHECK(cublas()->set_stream(cublas_, stream()));
+  CUDA_CHECK(cublas()->set_workspace(cublas_, cublas_workspace_.ref().data, kCublasBytes));
+}
+
 CudaBackend::~CudaBackend() {
-  cudaStreamSynchronize(stream_);
+  cudaStreamSynchronize(stream());
   if (cublas_ != nullptr) {
     cublas()->destroy(cublas_);
   }
-  for (Staging& half : staging_) {
-    cudaEventDestroy(half.copied);
-    cudaFreeHost(half.bytes);
-  }
-  cudaStreamDestroy(stream_);
-}
-
-// The half that is being filled while it has room, else the other one, once its copies are done.
-CudaBackend::Staging& CudaBackend::staging_for(std::int64_t bytes) {
-  if (staging_[filling_].used + bytes > kStagingBytes) {
-    CUDA_CHECK(cudaEventRecord(staging_[filling_].copied, stream_));
-    filling_ = 1 - filling_;
-    CUDA_CHECK(cudaEventSynchronize(staging_[filling_].copied));
-    staging_[filling_].used = 0;
-  }
-  return staging_[filling_];
 }
 
 void CudaBackend::write(TensorRef to, const void* from, std::int64_t bytes) {
   CHECK(bytes <= to.bytes(), "a write ends within the tensor");
-  for (std::int64_t done = 0; done < bytes;) {
-    const std::int64_t piece = std::min(kStagingBytes, bytes - done);
-    Staging& half = staging_for(piece);
-    std::byte* const room = half.bytes + half.used;
-    const auto size = static_cast<std::size_t>(piece);
-    std::memcpy(room, static_cast<const std::byte*>(from) + done, size);
-    CUDA_CHECK(cudaMemcpyAsync(static_cast<std::byte*>(to.data) + done, room, size,
-                               cudaMemcpyHostToDevice, stream_));
-    half.used += piece;
-    done += piece;
+  ops_.writer->write(to.data, from, bytes);
+}
+
+void CudaBackend::write_beside(TensorRef to, const void* from, std::int64_t bytes) {
+  CHECK(bytes <= to.bytes(), "a write ends within the tensor");
+  if (!writing_beside_) {
+    follow(ops_, copies_);
+    writing_beside_ = true;
+  }
+  copies_.writer->write(to.data, from, bytes);
+}
+
+void CudaBackend::join_writes() {
+  if (writing_beside_) {
+    follow(copies_, ops_);
+    writing_beside_ = false;
   }
 }
 
@@ -95,20 +94,20 @@ void CudaBackend::read(TensorRef from, void* to, std::int64_t bytes) {
   CHECK(bytes <= from.bytes(), "a read ends within the tensor");
   if (bytes > 0) {
     CUDA_CHECK(cudaMemcpyAsync(to, from.data, static_cast<std::size_t>(bytes),
-                               cudaMemcpyDeviceToHost, stream_));
+                               cudaMemcpyDeviceToHost, stream()));
   }
-  wait_for_device();
+  synchronize();
 }
 
 void CudaBackend::copy(const void* from, void* to, std::int64_t bytes) {
   if (bytes > 0) {
     CUDA_CHECK(cudaMemcpyAsync(to, from, static_cast<std::size_t>(bytes), cudaMemcpyDeviceToDevice,
-                               stream_));
+                               stream()));
   }
 }
 
-void CudaBackend::wait_for_device() {
-  CUDA_CHECK(cudaStreamSynchronize(stream_));
+void CudaBackend::synchronize() {
+  CUDA_CHECK(cudaStreamSynchronize(stream()));
 }
 
 std::optional<std::int64_t> CudaBackend::device_used_bytes() {

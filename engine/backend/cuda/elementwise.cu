@@ -1,4 +1,4 @@
-// add, bias_add, scale, copy, fill, random_fill, sum_squares.
+// add, bias_add, scale, copy, fill, random_fill.
 #include "engine/backend/cuda/device/elementwise.cuh"
 
 #include <vector>
@@ -47,22 +47,6 @@ void random_fill(Backend& backend, const RandomFillArgs& args) {
   on_host.out.data = values.data();
   write_random_values(on_host, 0, args.out.elements());
   backend.write(args.out, values.data(), args.out.bytes());
-}
-
-void sum_squares(Backend& backend, const SumSquaresArgs& args) {
-  constexpr std::size_t kRoom = kWarpThreads * sizeof(double);
-  const std::int64_t count = args.x.elements();
-  const unsigned blocks = strided_blocks(count, kBlockThreads);
-  static_assert(132 * 16 * sizeof(double) <= GpuBackend::kScratchBytes);
-  auto* const partial = static_cast<double*>(gpu(backend).scratch());
-  double* const sum = gpu(backend).result(
-      1, [to = args.result](std::span<const double> values) { *to = values[0]; });
-  const KernelCall call{
-      .op = "sum_squares", .grid = blocks, .block = kBlockThreads, .shared_bytes = kRoom};
-  launch(backend, call, square_sums_kernel, args.x.f32(), count, partial);
-  const KernelCall last{
-      .op = "sum_squares", .grid = 1, .block = kBlockThreads, .shared_bytes = kRoom};
-  launch(backend, last, add_up_kernel, partial, blocks, sum);
 }
 
 }  // namespace lathe::LATHE_GPU

@@ -5,9 +5,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
-#include <span>
-#include <vector>
 
 #include "engine/backend/backend.h"
 
@@ -30,9 +27,7 @@ class GpuBackend : public Backend {
  public:
   // What a back end holds as long as it lives, in the ledger as workspace of "device".
   static constexpr std::int64_t kScratchBytes = 64 << 10;
-  static constexpr std::int64_t kResultCount = 2048;
-  static constexpr std::int64_t kHeldBytes =
-      kScratchBytes + kResultCount * std::int64_t{sizeof(double)};
+  static constexpr std::int64_t kHeldBytes = kScratchBytes;
 
   // By a library. m and n are not 0; with a k of 0, c = beta c.
   virtual void gemm(const GemmCall& call) = 0;
@@ -41,33 +36,18 @@ class GpuBackend : public Backend {
 
   // Device memory that one op uses within its own launches; the next op overwrites it.
   void* scratch() { return scratch_.ref().data; }
-  // `count` doubles on the device, which ops on the stream fill; when the host next waits for the
-  // device, `take` gets their values. At most kResultCount at a time.
-  double* result(std::size_t count, std::function<void(std::span<const double>)> take);
+  // Its first `bytes` as a tensor, for write().
+  TensorRef scratch_bytes(std::int64_t bytes) const;
 
   bool reads_host_memory() const override { return false; }
-  // Waits, then hands out the results.
-  void synchronize() override;
-  void forget_results() noexcept override;
 
  protected:
   GpuBackend(BackendInfo info, const OpTable& table, std::unique_ptr<MemorySource> memory);
-  // All work issued so far is done when it returns; throws DeviceError if some failed.
-  virtual void wait_for_device() = 0;
   // Memory that the back end itself holds, in the ledger.
   Tensor device_block(std::int64_t bytes, const char* name);
 
  private:
-  struct Pending {
-    std::size_t first, count;
-    std::function<void(std::span<const double>)> take;
-  };
-
   Tensor scratch_;
-  Tensor results_;
-  std::vector<double> host_results_;
-  std::vector<Pending> pending_;
-  std::size_t used_ = 0;
 };
 
 // The back end that an op of the cuda table was called with.

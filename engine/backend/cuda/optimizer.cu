@@ -2,36 +2,82 @@
 #include "engine/backend/cuda/device/optimizer.cuh"
 
 #include "engine/backend/cuda/alignment.h"
-#include "engine/backend/cuda/launch.h"
 #include "engine/backend/cuda/ops.h"
+#include "engine/backend/cuda/tensor_list.h"
 #include "engine/backend/portable_math.h"
 
 namespace lathe::LATHE_GPU {
+namespace {
 
-void adamw_step(Backend& backend, const AdamwStepArgs& args) {
-  const std::int64_t count = args.weight.elements();
+constexpr std::size_t kMostTensors = GpuBackend::kScratchBytes / sizeof(AdamwEntry);
+constexpr std::int64_t kPieceElements = 8192;
+static_assert(kPieceElements % kRoundingElements == 0);
+
+AdamwRule rule_of(const AdamwStepArgs& args) {
   const double beta1 = args.beta1;
   const double beta2 = args.beta2;
   const auto correction = [&](double beta) {
     return static_cast<float>(1.0 / (1.0 - portable::pow(beta, static_cast<double>(args.step))));
   };
-  const AdamwFactors factors{.keep1 = args.beta1,
-                             .add1 = static_cast<float>(1.0 - beta1),
-                             .keep2 = args.beta2,
-                             .add2 = static_cast<float>(1.0 - beta2),
-                             .correction1 = correction(beta1),
-                             .correction2 = correction(beta2),
-                             .lr = args.lr,
-                             .eps = args.eps,
-                             .decay = args.weight_decay,
-                             .grad_scale = args.grad_scale};
+  return {.keep1 = args.beta1,
+          .add1 = static_cast<float>(1.0 - beta1),
+          .keep2 = args.beta2,
+          .add2 = static_cast<float>(1.0 - beta2),
+          .correction1 = correction(beta1),
+          .correction2 = correction(beta2),
+          .lr = args.lr,
+          .eps = args.eps,
+          .decay = args.weight_decay,
+          .clip_norm = args.clip_norm,
+          .squares = args.squares.f64(),
+          .loss = args.loss.defined() ? args.loss.f64() : nullptr,
+          .refused = args.refused.f64(),
+          .random = {args.seed, rounding_stream(args.step)}};
+}
+
+AdamwEntry entry_of(const AdamwTensor& tensor, std::int64_t first_piece, std::int64_t place) {
+  const bool rounded = tensor.weight.dtype == DType::kBf16;
   const bool fours =
-      aligned_to_fours({args.weight.data, args.gradient.data, args.m.data, args.v.data});
-  const KernelCall call{.op = "adamw_step",
-                        .grid = strided_blocks(fours ? (count + 3) / 4 : count, kBlockThreads),
-                        .block = kBlockThreads};
-  launch(backend, call, fours ? adamw_kernel<4> : adamw_kernel<1>, args.weight.f32(),
-         args.gradient.f32(), args.m.f32(), args.v.f32(), factors, count);
+      aligned_to(rounded ? 8 : 16, {tensor.weight.data}) &&
+      aligned_to_fours({tensor.gradient.data, tensor.m.data, tensor.v.data, tensor.master.data});
+  return {.weight = tensor.weight.data,
+          .master = tensor.master.f32(),
+          .gradient = tensor.gradient.f32(),
+          .m = tensor.m.f32(),
+          .v = tensor.v.f32(),
+          .count = tensor.weight.elements(),
+          .first_piece = first_piece,
+          .place = place,
+          .form = !rounded                  ? WeightForm::kFloat
+                  : tensor.master.defined() ? WeightForm::kMaster
+                                            : WeightForm::kRandom,
+          .decays = tensor.decays,
+          .fours = fours};
+}
+
+}  // namespace
+
+void adamw_step(Backend& backend, const AdamwStepArgs& args) {
+  const AdamwRule rule = rule_of(args);
+  std::int64_t place = 0;
+  for_table_ranges(args.tensors.size(), kMostTensors, [&](std::size_t first, std::size_t count) {
+    std::vector<AdamwEntry> entries;
+    std::int64_t pieces = 0;
+    for (const AdamwTensor& tensor : args.tensors.subspan(first, count)) {
+      const std::int64_t elements = tensor.weight.elements();
+      entries.push_back(entry_of(tensor, pieces, place));
+      pieces += (elements + kPieceElements - 1) / kPieceElements;
+      place = next_rounding_place(place, elements);
+    }
+    const AdamwEntry* const table = upload_table(backend, entries);
+    // Without any element there still is a step to refuse.
+    const KernelCall call{.op = "adamw_step",
+                          .grid = blocks_for(std::max<std::int64_t>(1, pieces), 1),
+                          .block = kBlockThreads,
+                          .shared_bytes = sizeof(float)};
+    launch(backend, call, adamw_kernel, table, pieces == 0 ? 0 : static_cast<int>(count),
+           kPieceElements, rule);
+  });
 }
 
 }  // namespace lathe::LATHE_GPU

@@ -22,6 +22,9 @@ struct alignas(4) __half2 {
 inline __nv_bfloat16 __float2bfloat16(float value) {
   return {lathe::bf16_of_float(value)};
 }
+inline unsigned short __bfloat16_as_ushort(__nv_bfloat16 value) {
+  return value.bits;
+}
 inline float __bfloat162float(__nv_bfloat16 value) {
   return lathe::float_of_bf16(value.bits);
 }

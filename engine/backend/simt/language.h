@@ -173,6 +173,9 @@ struct alignas(16) uint4 {
 inline float __uint_as_float(unsigned bits) {
   return std::bit_cast<float>(bits);
 }
+inline unsigned __float_as_uint(float value) {
+  return std::bit_cast<unsigned>(value);
+}
 
 namespace lathe::simt {
 

@@ -21,9 +21,6 @@ class SimtBackend final : public GpuBackend {
   void gemm(const GemmCall& call) override;
   void copy(const void* from, void* to, std::int64_t bytes) override;
 
- protected:
-  void wait_for_device() override {}
-
  private:
   simt::Turns turns_;
 };

@@ -23,6 +23,7 @@ bool all_finite(const float* x, std::int64_t count);
 double exp_sum(const float* x, float offset, std::int64_t count);
 double exp_sum_in_place(float* x, float offset, std::int64_t count);
 void adamw(const AdamwRange& range);
+void round_to_bf16(const float* x, std::uint16_t* out, std::int64_t count);
 void attention_forward(const AttentionForwardTile& tile);
 void attention_backward(const AttentionBackwardHead& head);
 void attention_row(const AttentionRow& row);

@@ -1,6 +1,7 @@
-// Sums, activations, SwiGLU and AdamW over ranges of elements.
+// Sums, activations, SwiGLU, AdamW and rounding over ranges of elements.
 #include "engine/backend/cpu/simd/copies.h"
 #include "engine/backend/cpu/simd/vector.h"
+#include "engine/quant/half.h"
 
 namespace lathe::cpu::LATHE_ISA {
 namespace {
@@ -180,6 +181,12 @@ void adamw(const AdamwRange& range) {
     store(range.v, part, v);
     store(range.weight, part, weight - range.lr * (update + range.weight_decay * weight));
   });
+}
+
+void round_to_bf16(const float* x, std::uint16_t* out, std::int64_t count) {
+  for (std::int64_t i = 0; i < count; ++i) {
+    out[i] = bf16_of_float(x[i]);
+  }
 }
 
 }  // namespace lathe::cpu::LATHE_ISA

@@ -157,6 +157,8 @@ struct Kernels {
   // The same, and x becomes exp(x - offset).
   double (*exp_sum_in_place)(float* x, float offset, std::int64_t count);
   void (*adamw)(const AdamwRange& range);
+  // To the nearest.
+  void (*round_to_bf16)(const float* x, std::uint16_t* out, std::int64_t count);
   void (*attention_forward)(const AttentionForwardTile& tile);
   void (*attention_backward)(const AttentionBackwardHead& head);
   void (*attention_row)(const AttentionRow& row);

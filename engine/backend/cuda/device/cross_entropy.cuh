@@ -151,10 +151,8 @@ static __global__ void __launch_bounds__(1024, 2)
   }
 }
 
-// result = {loss, correct, counted} of the scores, added to what is there unless `fresh`; one
-// block.
-static __global__ void add_scores_kernel(const RowScore* scores, Index count, bool fresh,
-                                         double* result) {
+// result += {loss, correct, counted} of the scores; one block.
+static __global__ void add_scores_kernel(const RowScore* scores, Index count, double* result) {
   double sums[3] = {};
   for (Index i = threadIdx.x; i < count; i += blockDim.x) {
     sums[0] += scores[i].loss;
@@ -164,7 +162,7 @@ static __global__ void add_scores_kernel(const RowScore* scores, Index count, bo
   for (int s = 0; s < 3; ++s) {
     const double sum = reduce_block(sums[s], 0.0, Sum(), shared_memory<double>());
     if (threadIdx.x == 0) {
-      result[s] = fresh ? sum : result[s] + sum;
+      result[s] += sum;
     }
   }
 }

@@ -1,7 +1,7 @@
-// Kernels that touch each element once: add, bias, scale, fill, and the sum of squares.
+// Kernels that touch each element once: add, bias, scale, fill.
 #pragma once
 
-#include "engine/backend/cuda/device/reduce.cuh"
+#include "engine/backend/cuda/device/grid.cuh"
 
 namespace lathe::LATHE_GPU {
 
@@ -26,30 +26,6 @@ static __global__ void scale_kernel(float* x, float factor, Index count) {
 static __global__ void fill_kernel(float* out, float value, Index count) {
   for (Index i = first_item(); i < count; i += item_stride()) {
     out[i] = value;
-  }
-}
-
-// partial[block] = the sum of squares of the elements that the block strides over.
-static __global__ void square_sums_kernel(const float* x, Index count, double* partial) {
-  double sum = 0.0;
-  for (Index i = first_item(); i < count; i += item_stride()) {
-    sum += static_cast<double>(x[i]) * static_cast<double>(x[i]);
-  }
-  sum = reduce_block(sum, 0.0, Sum(), shared_memory<double>());
-  if (threadIdx.x == 0) {
-    partial[blockIdx.x] = sum;
-  }
-}
-
-// *result = the sum of partial[0 .. count), by one block.
-static __global__ void add_up_kernel(const double* partial, Index count, double* result) {
-  double sum = 0.0;
-  for (Index i = threadIdx.x; i < count; i += blockDim.x) {
-    sum += partial[i];
-  }
-  sum = reduce_block(sum, 0.0, Sum(), shared_memory<double>());
-  if (threadIdx.x == 0) {
-    *result = sum;
   }
 }
 

@@ -1,39 +1,133 @@
-// AdamW in one pass: 28 bytes an element.
+// AdamW over all tensors in one launch, a block a piece of one: 28 bytes an element of f32. Every
+// block reads the norm and the loss, and so decides alike whether the step is taken.
 #pragma once
 
-#include "engine/backend/cuda/device/pack.cuh"
+#include "engine/backend/cuda/device/rounding.cuh"
+#include "engine/backend/cuda/device/tensor_list.cuh"
 
 namespace lathe::LATHE_GPU {
 
-// What the host worked out in double.
-struct AdamwFactors {
+enum class WeightForm : int { kFloat, kMaster, kRandom };
+
+// A tensor; `fours` where all of it may be moved four elements at a time.
+struct AdamwEntry {
+  void* weight;
+  float* master;
+  const float* gradient;
+  float *m, *v;
+  Index count, first_piece;
+  Index place;  // in the order of rounding
+  WeightForm form;
+  bool decays, fours;
+};
+
+// What the host worked out in double, and where the device finds the rest.
+struct AdamwRule {
   float keep1, add1;               // beta1, 1 - beta1
   float keep2, add2;               // beta2, 1 - beta2
   float correction1, correction2;  // 1 / (1 - beta^step)
-  float lr, eps, decay, grad_scale;
+  float lr, eps, decay;
+  double clip_norm;
+  const double* squares;
+  const double* loss;  // or null
+  double* refused;
+  RandomKey random;
 };
 
-template <int kWidth>
-static __global__ void adamw_kernel(float* weight, const float* gradient, float* m, float* v,
-                                    AdamwFactors by, Index count) {
-  for_each_pack<kWidth>(count, [&](auto pack, Index i) {
-    constexpr int kLanes = decltype(pack)::kLanes;
-    const Pack<kLanes> g = load_pack<kLanes>(gradient + i);
-    Pack<kLanes> w = load_pack<kLanes>(weight + i);
-    Pack<kLanes> first = load_pack<kLanes>(m + i);
-    Pack<kLanes> second = load_pack<kLanes>(v + i);
-    for (int j = 0; j < kLanes; ++j) {
-      const float scaled = g.at[j] * by.grad_scale;
-      first.at[j] = by.keep1 * first.at[j] + by.add1 * scaled;
-      second.at[j] = by.keep2 * second.at[j] + by.add2 * scaled * scaled;
-      const float update =
-          first.at[j] * by.correction1 / (sqrtf(second.at[j] * by.correction2) + by.eps);
-      w.at[j] -= by.lr * (update + by.decay * w.at[j]);
+// The factor of the gradients, or -1 where the step is not to be taken; as clipping.h.
+__device__ inline float accepted_scale(const AdamwRule& rule) {
+  constexpr double kLargest = 1.7976931348623157e308;
+  const double squares = *rule.squares;
+  const double loss = rule.loss == nullptr ? 0.0 : *rule.loss;
+  // A NaN is not less than anything.
+  if (!(squares <= kLargest) || !(fabs(loss) <= kLargest) || *rule.refused != 0.0) {
+    return -1.0f;
+  }
+  const double norm = sqrt(squares);
+  const bool clips = rule.clip_norm > 0.0 && norm > rule.clip_norm;
+  return static_cast<float>(clips ? rule.clip_norm / norm : 1.0);
+}
+
+template <WeightForm kForm, int kWidth>
+__device__ inline void update_pack(const AdamwEntry& entry, Index i, const AdamwRule& by,
+                                   float scale) {
+  float* const exact =
+      kForm == WeightForm::kFloat ? static_cast<float*>(entry.weight) : entry.master;
+  Bf16Bits* const bits = static_cast<Bf16Bits*>(entry.weight);
+  const Pack<kWidth> g = load_pack<kWidth>(entry.gradient + i);
+  Pack<kWidth> first = load_pack<kWidth>(entry.m + i);
+  Pack<kWidth> second = load_pack<kWidth>(entry.v + i);
+  Pack<kWidth> w;
+  if constexpr (kForm == WeightForm::kRandom) {
+    w = load_bf16<kWidth>(bits + i);
+  } else {
+    w = load_pack<kWidth>(exact + i);
+  }
+  const float decay = entry.decays ? by.decay : 0.0f;
+  for (int j = 0; j < kWidth; ++j) {
+    const float scaled = g.at[j] * scale;
+    first.at[j] = by.keep1 * first.at[j] + by.add1 * scaled;
+    second.at[j] = by.keep2 * second.at[j] + by.add2 * scaled * scaled;
+    const float move =
+        first.at[j] * by.correction1 / (sqrtf(second.at[j] * by.correction2) + by.eps);
+    w.at[j] -= by.lr * (move + decay * w.at[j]);
+  }
+  store_pack(entry.m + i, first);
+  store_pack(entry.v + i, second);
+  if constexpr (kForm != WeightForm::kRandom) {
+    store_pack(exact + i, w);
+  }
+  if constexpr (kForm == WeightForm::kMaster) {
+    store_bf16(bits + i, nearest_bf16(w));
+  } else if constexpr (kForm == WeightForm::kRandom) {
+    store_bf16(bits + i, random_bf16(w, by.random, entry.place + i));
+  }
+}
+
+template <WeightForm kForm>
+__device__ inline void update_piece(const AdamwEntry& entry, Index begin, Index end,
+                                    const AdamwRule& by, float scale) {
+  for_fours(begin, end, [&](Index i, bool four) {
+    if (four && entry.fours) {
+      update_pack<kForm, 4>(entry, i, by, scale);
+      return;
     }
-    store_pack(m + i, first);
-    store_pack(v + i, second);
-    store_pack(weight + i, w);
+    for (Index j = i; j < i + (four ? 4 : 1); ++j) {
+      update_pack<kForm, 1>(entry, j, by, scale);
+    }
   });
+}
+
+static __global__ void adamw_kernel(const AdamwEntry* entries, int tensors, Index piece_elements,
+                                    AdamwRule by) {
+  float* const shared_scale = shared_memory<float>();
+  if (threadIdx.x == 0) {
+    *shared_scale = accepted_scale(by);
+  }
+  __syncthreads();
+  const float scale = *shared_scale;
+  if (scale < 0.0f) {
+    // Blocks that read it before and after find the same: it was not 0, or the sums are not finite.
+    if (blockIdx.x == 0 && threadIdx.x == 0) {
+      *by.refused = 1.0;
+    }
+    return;
+  }
+  if (tensors == 0) {
+    return;
+  }
+  const Index piece = blockIdx.x;
+  const AdamwEntry entry = entries[entry_of(entries, tensors, piece)];
+  const Index begin = (piece - entry.first_piece) * piece_elements;
+  const Index end = entry.count < begin + piece_elements ? entry.count : begin + piece_elements;
+  switch (entry.form) {
+    case WeightForm::kFloat:
+      return update_piece<WeightForm::kFloat>(entry, begin, end, by, scale);
+    case WeightForm::kMaster:
+      return update_piece<WeightForm::kMaster>(entry, begin, end, by, scale);
+    case WeightForm::kRandom:
+      return update_piece<WeightForm::kRandom>(entry, begin, end, by, scale);
+  }
 }
 
 }  // namespace lathe::LATHE_GPU
