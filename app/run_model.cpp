@@ -39,11 +39,12 @@ Result<std::string> fill_weights(const fs::path& path, RunModel& model) {
   for (Parameter* parameter : model.transformer->parameters()) {
     const SafetensorsEntry* entry = file->find(parameter->name);
     const auto bytes = entry == nullptr ? std::span<const std::byte>() : file->bytes(*entry);
-    if (entry == nullptr || entry->dtype != "F32" ||
+    const std::string dtype = parameter->weight.dtype() == DType::kBf16 ? "BF16" : "F32";
+    if (entry == nullptr || entry->dtype != dtype ||
         static_cast<std::int64_t>(bytes.size()) != parameter->weight.ref().bytes()) {
       return Error{ErrorKind::kData,
                    path.string() + " lacks " + parameter->name + " of shape " +
-                       parameter->weight.shape().text() + " in F32",
+                       parameter->weight.shape().text() + " in " + dtype,
                    "the checkpoint is of another spec than its run; take another run"};
     }
     digest.update(parameter->name.data(), parameter->name.size());
@@ -144,7 +145,9 @@ Result<experiments::OpenedModel> open_run_model(storage::RunCatalog& catalog, st
     return backend.error();
   }
   model->backend = std::move(*backend);
-  model->transformer = std::make_unique<Transformer>(*model->backend, spec.model, *slots);
+  const DType kept = weight_dtype(spec.train.weights);
+  model->transformer =
+      std::make_unique<Transformer>(*model->backend, spec.model, *slots, TableMemory::kOwned, kept);
   const auto hash = fill_weights(fs::path(checkpoint->path) / "weights.safetensors", *model);
   if (!hash) {
     return hash.error();
@@ -153,7 +156,7 @@ Result<experiments::OpenedModel> open_run_model(storage::RunCatalog& catalog, st
   opened.model = eval_model(model, spec);
   opened.facts = {
       {"name", detail->summary.name.empty() ? detail->summary.id : detail->summary.name},
-      {"format", "checkpoint f32"},
+      {"format", "checkpoint " + std::string(dtype_name(kept))},
       {"run", detail->summary.id},
       {"step", checkpoint->step},
       {"path", checkpoint->path},

@@ -169,10 +169,13 @@ Result<ModelFile> ModelFile::open_checkpoint(const fs::path& folder, const Model
   for (NamedWeight& weight : slot_weights(config, NameScheme::kHfLlama, plans)) {
     ModelTensor& tensor = weight.tensor;
     const SafetensorsEntry* entry = file->find(tensor.name);
-    if (entry == nullptr || entry->dtype != "F32" || entry->shape != tensor.shape) {
-      return unusable(folder, "there is no " + tensor.name + " of its shape in F32");
+    const bool rounded = entry != nullptr && entry->dtype == "BF16";
+    if (entry == nullptr || !(rounded || entry->dtype == "F32") || entry->shape != tensor.shape) {
+      return unusable(folder, "there is no " + tensor.name + " of its shape in F32 or BF16");
     }
-    tensor.stored = {.type = StoredType::kF32, .shape = entry->shape, .bytes = file->bytes(*entry)};
+    tensor.stored = {.type = rounded ? StoredType::kBf16 : StoredType::kF32,
+                     .shape = entry->shape,
+                     .bytes = file->bytes(*entry)};
     model.tensors_.push_back(std::move(tensor));
   }
   if (file->entries().size() != model.tensors_.size()) {

@@ -107,7 +107,7 @@ void load_weights(Backend& backend, const ModelFile& file, Transformer& transfor
     }
     values.resize(static_cast<std::size_t>(tensor->elements()));
     read_tensor(*tensor, values.data());
-    backend.write(parameter->weight, values.data(), parameter->weight.ref().bytes());
+    set_values(backend, *parameter, values.data());
   }
 }
 

@@ -10,8 +10,9 @@ namespace lathe {
 
 Linear::Linear(Backend& backend, const LinearPlan& plan) : backend_(&backend), plan_(plan) {
   const auto add_matrix = [&](const char* leaf, Shape shape) {
-    weights_.push_back(plan.given ? make_frozen_parameter(plan.name, leaf, shape)
-                                  : make_parameter(backend, plan.name, leaf, shape, true));
+    weights_.push_back(plan.given
+                           ? make_frozen_parameter(plan.name, leaf, shape)
+                           : make_parameter(backend, plan.name, leaf, shape, true, plan.dtype));
   };
   if (plan.storage == LinearStorage::kDense) {
     add_matrix("weight", Shape{plan.out, plan.in});
@@ -32,8 +33,8 @@ void Linear::initialise(std::uint64_t seed, std::uint64_t stream) {
   }
   const auto std_dev = static_cast<float>(plan_.init_std);
   if (plan_.storage == LinearStorage::kDense) {
-    ops::random_fill(
-        *backend_, {.out = weights_[0].weight, .seed = seed, .stream = stream, .stddev = std_dev});
+    draw_values(*backend_, weights_[0],
+                {.out = {}, .seed = seed, .stream = stream, .stddev = std_dev});
   } else if (plan_.init == FactorInit::kSpectral) {
     initialise_spectral(seed, stream);
   } else {
@@ -41,10 +42,8 @@ void Linear::initialise(std::uint64_t seed, std::uint64_t stream) {
     const auto factor_std =
         static_cast<float>(std::sqrt(plan_.init_std / std::sqrt(static_cast<double>(plan_.rank))));
     for (std::size_t i = 0; i < weights_.size(); ++i) {
-      ops::random_fill(*backend_, {.out = weights_[i].weight,
-                                   .seed = seed,
-                                   .stream = 2 * stream + i,
-                                   .stddev = factor_std});
+      draw_values(*backend_, weights_[i],
+                  {.out = {}, .seed = seed, .stream = 2 * stream + i, .stddev = factor_std});
     }
   }
 }
@@ -55,8 +54,8 @@ void Linear::initialise_spectral(std::uint64_t seed, std::uint64_t stream) {
   }
   const FactorPair factors =
       spectral_factors(plan_.out, plan_.in, plan_.rank, plan_.init_std, seed, stream);
-  backend_->write(weights_[0].weight, factors.a.data(), weights_[0].weight.ref().bytes());
-  backend_->write(weights_[1].weight, factors.b.data(), weights_[1].weight.ref().bytes());
+  set_values(*backend_, weights_[0], factors.a.data());
+  set_values(*backend_, weights_[1], factors.b.data());
 }
 
 void Linear::forward(TensorRef x, TensorRef y, LinearSaved* saved) {

@@ -27,7 +27,8 @@ struct LinearPlan {
   std::int64_t rank = 0;  // kLowRank: y = B f(A x), A [rank, in], B [out, rank]
   Activation between = Activation::kNone;
   FactorInit init = FactorInit::kSpectral;
-  bool bias = false;  // y += b, b [out], after any storage
+  DType dtype = DType::kF32;  // of trained matrices: f32 or bf16
+  bool bias = false;          // y += b, b [out], after any storage
 
   // Largest rank at which two factors hold fewer parameters than the dense weight:
   // r < m n / (m + n).

@@ -2,19 +2,52 @@
 #include "engine/nn/parameter.h"
 
 #include <utility>
+#include <vector>
+
+#include "engine/backend/random_values.h"
+#include "engine/quant/block_codec.h"
 
 namespace lathe {
 
 Parameter make_parameter(Backend& backend, const std::string& layer, const std::string& leaf,
-                         Shape shape, bool decays) {
+                         Shape shape, bool decays, DType dtype) {
   Parameter parameter;
   parameter.name = layer + "." + leaf;
   parameter.layer = layer;
   parameter.weight =
-      Tensor(backend.allocator(), DType::kF32, shape, Tag{Category::kWeights, layer, leaf});
+      Tensor(backend.allocator(), dtype, shape, Tag{Category::kWeights, layer, leaf});
   parameter.decays = decays;
   parameter.shape = shape;
   return parameter;
+}
+
+void set_values(Backend& backend, Parameter& parameter, const float* values) {
+  const TensorRef weight = parameter.weight;
+  if (weight.dtype == DType::kF32) {
+    backend.write(weight, values, weight.bytes());
+    return;
+  }
+  std::vector<std::byte> rounded(static_cast<std::size_t>(weight.bytes()));
+  encode_row(weight.dtype, values, rounded.data(), weight.elements());
+  backend.write(weight, rounded.data(), weight.bytes());
+  if (parameter.master.defined()) {
+    backend.write(parameter.master, values, parameter.master.ref().bytes());
+  }
+}
+
+void draw_values(Backend& backend, Parameter& parameter, RandomFillArgs how) {
+  how.out = parameter.weight;
+  if (how.out.dtype == DType::kF32) {
+    ops::random_fill(backend, how);
+    return;
+  }
+  if (!backend.computes()) {
+    return;
+  }
+  std::vector<float> values(static_cast<std::size_t>(parameter.elements()));
+  how.out = {values.data(), DType::kF32, parameter.shape};
+  write_random_values(how, 0, parameter.elements());
+  set_values(backend, parameter, values.data());
 }
 
 Parameter make_frozen_parameter(const std::string& layer, const std::string& leaf, Shape shape) {

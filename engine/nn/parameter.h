@@ -13,7 +13,8 @@ struct Parameter {
   std::string name;   // full path with the leaf, "layers.3.attention.q.weight"
   std::string layer;  // module path, for the ledger
   Tensor weight;
-  Tensor gradient;     // undefined until the first backward after an optimizer step
+  Tensor master;       // f32 of a bf16 weight, where an optimizer keeps one
+  Tensor gradient;     // f32; undefined until the first backward after an optimizer step
   bool decays = true;  // weight decay applies: matrices, not norm gains
 
   // Never trained; its weight may be of a packed type and lie in a mapped file.
@@ -23,9 +24,15 @@ struct Parameter {
   std::int64_t elements() const { return shape.elements(); }
 };
 
-// A parameter of `shape`, contents undefined.
+// A parameter of `shape`, contents undefined. dtype: f32 or bf16.
 Parameter make_parameter(Backend& backend, const std::string& layer, const std::string& leaf,
-                         Shape shape, bool decays);
+                         Shape shape, bool decays, DType dtype = DType::kF32);
+
+// The weight becomes `values`, elements() of them, or what they are nearest to in its type; a
+// master becomes the values themselves.
+void set_values(Backend& backend, Parameter& parameter, const float* values);
+// The same by random_fill; `how.out` is not used.
+void draw_values(Backend& backend, Parameter& parameter, RandomFillArgs how);
 
 // A frozen parameter without memory until give_weight().
 Parameter make_frozen_parameter(const std::string& layer, const std::string& leaf, Shape shape);

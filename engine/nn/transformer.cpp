@@ -27,10 +27,11 @@ TensorRef elements_of(TensorRef vector, std::int64_t first, std::int64_t count) 
 
 // The embedding, or the head.
 Parameter make_table(Backend& backend, const std::string& layer, const ModelConfig& model,
-                     TableMemory memory) {
+                     TableMemory memory, DType dtype) {
   const Shape shape{model.vocab_size, model.dim};
-  return memory == TableMemory::kGiven ? make_frozen_parameter(layer, "weight", shape)
-                                       : make_parameter(backend, layer, "weight", shape, true);
+  return memory == TableMemory::kGiven
+             ? make_frozen_parameter(layer, "weight", shape)
+             : make_parameter(backend, layer, "weight", shape, true, dtype);
 }
 
 }  // namespace
@@ -44,10 +45,10 @@ std::int64_t logit_chunk_rows(std::int64_t wanted, std::int64_t vocab_size, std:
 }
 
 Transformer::Transformer(Backend& backend, const ModelConfig& model,
-                         const std::vector<LinearPlan>& plans, TableMemory tables)
+                         const std::vector<LinearPlan>& plans, TableMemory tables, DType table_type)
     : backend_(&backend),
       model_(model),
-      embedding_(make_table(backend, "embedding", model, tables)),
+      embedding_(make_table(backend, "embedding", model, tables, table_type)),
       final_norm_(backend, model, "final_norm") {
   const std::int64_t slots = model.slots_per_block();
   CHECK(static_cast<std::int64_t>(plans.size()) == model.layers * slots, "one plan per slot");
@@ -59,24 +60,23 @@ Transformer::Transformer(Backend& backend, const ModelConfig& model,
         make_parameter(backend, "positions", "weight", Shape{model.context, model.dim}, true));
   }
   if (!model.tied) {
-    head_ = std::make_unique<Parameter>(make_table(backend, "head", model, tables));
+    head_ = std::make_unique<Parameter>(make_table(backend, "head", model, tables, table_type));
   }
 }
 
 void Transformer::initialise(std::uint64_t seed) {
   const auto std_dev = static_cast<float>(model_.init_std);
-  ops::random_fill(
-      *backend_,
-      {.out = embedding_.weight, .seed = seed, .stream = kEmbeddingStream, .stddev = std_dev});
+  const auto draw = [&](Parameter& parameter, std::uint64_t stream) {
+    draw_values(*backend_, parameter,
+                {.out = {}, .seed = seed, .stream = stream, .stddev = std_dev});
+  };
+  draw(embedding_, kEmbeddingStream);
   final_norm_.initialise();
   if (positions_ != nullptr) {
-    ops::random_fill(
-        *backend_,
-        {.out = positions_->weight, .seed = seed, .stream = kPositionStream, .stddev = std_dev});
+    draw(*positions_, kPositionStream);
   }
   if (head_ != nullptr) {
-    ops::random_fill(
-        *backend_, {.out = head_->weight, .seed = seed, .stream = kHeadStream, .stddev = std_dev});
+    draw(*head_, kHeadStream);
   }
   std::uint64_t stream = kFirstSlotStream;
   for (const auto& block : blocks_) {
@@ -147,7 +147,7 @@ void Transformer::chunk_loss(TensorRef normed, const CrossEntropyArgs& loss) {
       *backend_,
       {.a = loss.logits, .b = normed, .c = dw.gradient, .transpose_a = true, .beta = dw.beta});
   // The chunk's normalised input has served: its gradient takes its place.
-  ops::matmul(*backend_, {.a = loss.logits, .b = head_weight(), .c = normed});
+  multiply_backward(*backend_, "head", loss.logits, head_weight(), normed, 0.0f);
 }
 
 Tensor Transformer::head_loss(Tensor x, CrossEntropyArgs loss, std::int64_t chunk) {

@@ -31,9 +31,10 @@ enum class TableMemory : std::uint8_t { kOwned, kGiven };
 class Transformer {
  public:
   // Takes the memory. Preconditions: config_errors() is empty, vocab_size is set, `plans` has the
-  // slots of dense_plan() in order.
+  // slots of dense_plan() in order. table_type: of embedding and head where the model owns them,
+  // f32 or bf16.
   Transformer(Backend& backend, const ModelConfig& model, const std::vector<LinearPlan>& plans,
-              TableMemory tables = TableMemory::kOwned);
+              TableMemory tables = TableMemory::kOwned, DType table_type = DType::kF32);
 
   // Every weight from (seed, its own stream), whatever was initialised before.
   void initialise(std::uint64_t seed);

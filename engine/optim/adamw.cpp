@@ -28,9 +28,13 @@ double learning_rate(const OptimConfig& config, double peak, std::int64_t step,
   return peak * (config.min_lr_ratio + (1.0 - config.min_lr_ratio) * share);
 }
 
-AdamW::AdamW(Backend& backend, std::vector<Parameter*> parameters, std::uint64_t seed)
+AdamW::AdamW(Backend& backend, std::vector<Parameter*> parameters, std::uint64_t seed, bool masters)
     : backend_(&backend), parameters_(std::move(parameters)), seed_(seed) {
-  for (const Parameter* parameter : parameters_) {
+  for (Parameter* parameter : parameters_) {
+    if (masters && parameter->weight.dtype() == DType::kBf16) {
+      const Tag tag{Category::kOptimizer, parameter->layer, "master"};
+      parameter->master = Tensor(backend.allocator(), DType::kF32, parameter->shape, tag);
+    }
     for (auto* moments : {&first_, &second_}) {
       const Tag tag{Category::kOptimizer, parameter->layer, "moment"};
       moments->emplace_back(backend.allocator(), DType::kF32, parameter->weight.shape(), tag);
@@ -55,6 +59,7 @@ void AdamW::step(const OptimConfig& config, double lr, std::int64_t step, const 
                        .gradient = parameter.gradient,
                        .m = first_[i],
                        .v = second_[i],
+                       .master = parameter.master,
                        .decays = parameter.decays});
   }
   ops::adamw_step(*backend_, {.tensors = tensors,

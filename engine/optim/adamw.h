@@ -23,8 +23,10 @@ struct UpdateSums {
 
 class AdamW {
  public:
-  // The moments start at zero. `seed` is that of rounding at random.
-  AdamW(Backend& backend, std::vector<Parameter*> parameters, std::uint64_t seed);
+  // The moments start at zero. With `masters` each bf16 weight gets a master, which is to be given
+  // its values (set_values()); without, updates of it are rounded at random from `seed`.
+  AdamW(Backend& backend, std::vector<Parameter*> parameters, std::uint64_t seed,
+        bool masters = false);
 
   // squares[i] = the sum of squares of parameter i's gradient, total = that of all: f64, on the
   // device.

@@ -32,12 +32,16 @@ std::vector<NamedTensor> weights_of(const AdamW& optimizer) {
   return list;
 }
 
+// What only the optimizer needs: moments and masters.
 std::vector<NamedTensor> moments_of(const AdamW& optimizer) {
   std::vector<NamedTensor> list;
   for (std::size_t i = 0; i < optimizer.parameters().size(); ++i) {
     const std::string& name = optimizer.parameters()[i]->name;
     list.push_back({name + ".m", optimizer.first_moment(i)});
     list.push_back({name + ".v", optimizer.second_moment(i)});
+    if (const Tensor& master = optimizer.parameters()[i]->master; master.defined()) {
+      list.push_back({name + ".master", master});
+    }
   }
   return list;
 }
@@ -91,9 +95,10 @@ Result<SafetensorsFile> open_tensors(const fs::path& path, const std::vector<Nam
   std::uint64_t checksum = 0;
   for (const NamedTensor& named : tensors) {
     const SafetensorsEntry* entry = file->find(named.name);
-    if (entry == nullptr || entry->dtype != "F32" || entry->shape != extents(named.tensor.shape)) {
+    const std::string dtype = named.tensor.dtype == DType::kBf16 ? "BF16" : "F32";
+    if (entry == nullptr || entry->dtype != dtype || entry->shape != extents(named.tensor.shape)) {
       return unusable(path.string(), "it lacks " + named.name + " of shape " +
-                                         named.tensor.shape.text() + " in F32");
+                                         named.tensor.shape.text() + " in " + dtype);
     }
     const std::span<const std::byte> bytes = file->bytes(*entry);
     checksum = xxh3(bytes.data(), bytes.size(), checksum);

@@ -42,6 +42,9 @@ Result<std::vector<LinearPlan>> plan_slots(const TrainSpec& spec,
       }
     }
   }
+  for (LinearPlan& slot : slots) {
+    slot.dtype = weight_dtype(spec.train.weights);
+  }
   if (const LinearPlan* made = spec.model.from.empty() ? nullptr : first_made(before, slots)) {
     errors.push_back("model.from=" + spec.model.from + " brings the weight of " + made->name +
                      ", and a method makes something else of that slot: switch the method off, "

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "engine/base/describe.h"
+#include "engine/nn/weight_store.h"
 
 namespace lathe {
 
@@ -17,6 +18,8 @@ struct TrainConfig {
   std::int64_t checkpoint_every = 100;
   std::int64_t checkpoints_kept = 2;
   std::int64_t logit_chunk = 0;
+  WeightStore weights = WeightStore::kF32;
+  std::int64_t metrics_every = 1;
 
   static constexpr auto fields() {
     using C = TrainConfig;
@@ -69,13 +72,27 @@ struct TrainConfig {
               {.lo = 0,
                .hi = 1e6,
                .help = "how many of a run's checkpoints stay, the newest; 0 means all"}),
+        field("logit_chunk", &C::logit_chunk,
+              {.lo = 0,
+               .hi = 1 << 20,
+               .structural = true,
+               .unit = "tokens",
+               .help = "tokens whose logits are held at once in the loss; 0 chooses about 16 MiB"}),
         field(
-            "logit_chunk", &C::logit_chunk,
-            {.lo = 0,
-             .hi = 1 << 20,
+            "weights", &C::weights,
+            {.sweep = true,
              .structural = true,
-             .unit = "tokens",
-             .help = "tokens whose logits are held at once in the loss; 0 chooses about 16 MiB"})};
+             .help = "how slots, embedding and head are kept: f32; bf16_master, 2 bytes where the "
+                     "model computes and an f32 copy that is updated; bf16_stochastic, 2 bytes "
+                     "alone, updates rounded at random by seed and step"}),
+        field("metrics_every", &C::metrics_every,
+              {.lo = 1,
+               .hi = 4096,
+               .log = true,
+               .structural = true,
+               .unit = "steps",
+               .help = "how many steps are issued before the processor waits for their figures; "
+                       "all of them are recorded"})};
   }
 };
 static_assert(complete<TrainConfig>());

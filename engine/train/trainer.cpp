@@ -17,13 +17,19 @@
 namespace lathe {
 namespace {
 
-// A digest of all that decides the tensors of a run.
+// A digest of all that decides the tensors of a run. What came later and decides nothing at its
+// default is left out, so that checkpoints of before are still those of their spec.
 std::string spec_digest(const TrainSpec& spec) {
+  Json train = to_json(spec.train);
+  train.erase("metrics_every");
+  if (spec.train.weights == WeightStore::kF32) {
+    train.erase("weights");
+  }
   return sha256_hex(Json{
       {"seed", spec.seed},
       {"model", to_json(spec.model)},
       {"data", to_json(spec.data)},
-      {"train", to_json(spec.train)},
+      {"train", train},
       {"optim", to_json(spec.optim)},
       {"method",
        spec.method}}.dump());
@@ -42,9 +48,10 @@ class TransformerTrainer final : public Trainer {
                      const std::shared_ptr<const TokenSource>& data, const InitialWeights& weights)
       : backend_(backend),
         spec_(spec),
-        model_(backend, spec.model, slots),
-        optimizer_(backend, model_.parameters(), static_cast<std::uint64_t>(spec.seed)),
-        records_(backend, 1, optimizer_.parameters()),
+        model_(backend, spec.model, slots, TableMemory::kOwned, weight_dtype(spec.train.weights)),
+        optimizer_(backend, model_.parameters(), static_cast<std::uint64_t>(spec.seed),
+                   spec.train.weights == WeightStore::kBf16Master),
+        records_(backend, spec.train.metrics_every, optimizer_.parameters()),
         feed_(backend, spec, batch_source(spec, data)),
         parameters_(count_parameters(spec.model, slots)) {
     state_.knobs = {spec.optim.lr, spec.optim.weight_decay, spec.optim.clip_norm};
@@ -59,14 +66,19 @@ class TransformerTrainer final : public Trainer {
     }
   }
 
-  Result<StepReport> step() override;
+  Result<void> advance(std::vector<StepReport>& reports) override;
+  Result<void> wait(std::vector<StepReport>& reports) override;
   Result<EvalReport> evaluate() override;
   std::int64_t steps_done() const override { return state_.step; }
   std::int64_t parameter_count() const override { return parameters_; }
-  std::int64_t stored_bytes() const override { return parameters_ * size_bytes(DType::kF32); }
-  void set_live(const LiveKnobs& knobs) override { state_.knobs = knobs; }
+  std::int64_t stored_bytes() const override;
+  void set_live(const LiveKnobs& knobs) override {
+    check_idle();
+    state_.knobs = knobs;
+  }
   LiveKnobs live() const override { return state_.knobs; }
   Result<void> save(const std::string& folder) override {
+    check_idle();
     return write_checkpoint(folder, backend_, optimizer_, state_);
   }
   Result<void> load(const std::string& folder) override;
@@ -74,6 +86,8 @@ class TransformerTrainer final : public Trainer {
   Backend& backend() override { return backend_; }
 
  private:
+  void check_idle() const { CHECK(records_.on_their_way() == 0, "steps are on their way"); }
+  void issue_step();
   void accumulate_gradients(TensorRef sums, std::int64_t targets);
   Error divergence(const BrokenStep& broken);
 
@@ -109,7 +123,7 @@ Error TransformerTrainer::divergence(const BrokenStep& broken) {
               std::to_string(state_.step)};
 }
 
-Result<StepReport> TransformerTrainer::step() {
+void TransformerTrainer::issue_step() {
   Ledger& ledger = backend_.ledger();
   ledger.reset_peak();
   backend_.counters() = OpCounters{};
@@ -138,14 +152,21 @@ Result<StepReport> TransformerTrainer::step() {
                      .live = ledger.live(),
                      .peak = ledger.peak()},
                     targets, tokens);
-  std::vector<StepReport> reports;
-  if (const auto broken = records_.take(reports)) {
-    return divergence(*broken);
-  }
-  return reports.back();
+}
+
+Result<void> TransformerTrainer::advance(std::vector<StepReport>& reports) {
+  issue_step();
+  const bool full = records_.on_their_way() == spec_.train.metrics_every;
+  return full ? wait(reports) : Result<void>();
+}
+
+Result<void> TransformerTrainer::wait(std::vector<StepReport>& reports) {
+  const auto broken = records_.take(reports);
+  return broken ? Result<void>(divergence(*broken)) : Result<void>();
 }
 
 Result<EvalReport> TransformerTrainer::evaluate() {
+  check_idle();
   const std::vector<std::int64_t> windows = feed_.evaluated_windows();
   const auto batch_size = static_cast<std::size_t>(feed_.shape().batch);
   const Tensor on_device = make_sums(backend_, "evaluation", "sums");
@@ -171,6 +192,7 @@ Result<EvalReport> TransformerTrainer::evaluate() {
 }
 
 Result<void> TransformerTrainer::load(const std::string& folder) {
+  check_idle();
   const Result<TrainState> state = read_checkpoint(folder, backend_, optimizer_, state_);
   if (!state) {
     return state.error();
@@ -179,7 +201,16 @@ Result<void> TransformerTrainer::load(const std::string& folder) {
   return {};
 }
 
+std::int64_t TransformerTrainer::stored_bytes() const {
+  std::int64_t bytes = 0;
+  for (const Parameter* parameter : optimizer_.parameters()) {
+    bytes += parameter->weight.ref().bytes();
+  }
+  return bytes;
+}
+
 std::string TransformerTrainer::parameter_digest() {
+  check_idle();
   Sha256 digest;
   std::vector<std::byte> host;
   for (const Parameter* parameter : optimizer_.parameters()) {
@@ -192,6 +223,15 @@ std::string TransformerTrainer::parameter_digest() {
 }
 
 }  // namespace
+
+Result<StepReport> Trainer::step() {
+  std::vector<StepReport> reports;
+  Result<void> done = advance(reports);
+  if (done) {
+    done = wait(reports);
+  }
+  return done ? Result<StepReport>(reports.back()) : Result<StepReport>(done.error());
+}
 
 Result<std::unique_ptr<Trainer>> make_trainer(Backend& backend, const TrainSpec& spec,
                                               std::shared_ptr<const TokenSource> data,

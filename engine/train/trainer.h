@@ -24,10 +24,10 @@ struct StepReport {
   double lr = 0;
   double grad_norm = 0;     // before clipping
   std::int64_t tokens = 0;  // put through the model in training so far
-  double step_secs = 0;
-  double flops = 0;     // of the ops issued
-  LedgerSnapshot live;  // after the step
-  LedgerSnapshot peak;  // within the step
+  double step_secs = 0;     // of steps that were waited for together, their time shared equally
+  double flops = 0;         // of the ops issued
+  LedgerSnapshot live;      // after the step
+  LedgerSnapshot peak;      // within the step
 };
 
 struct EvalReport {
@@ -48,13 +48,20 @@ class Trainer {
  public:
   virtual ~Trainer() = default;
 
-  // Runs one optimizer step. kDiverged if the loss or the gradient norm is not finite (the weights
-  // are then left as they were before the step).
-  virtual Result<StepReport> step() = 0;
+  // Issues one optimizer step. Appends the reports that have come, in the order of the steps: after
+  // each train.metrics_every-th of them those of all that were on their way, else none. kDiverged
+  // if the loss or the gradient norm of a step is not finite: reports of those before it are there,
+  // and the weights and counters are those before it, also where further steps had been issued.
+  virtual Result<void> advance(std::vector<StepReport>& reports) = 0;
+  // Waits for the steps that are on their way; as advance().
+  virtual Result<void> wait(std::vector<StepReport>& reports) = 0;
+  // Both, for one step. Precondition for this and all below but the counters: none is on its way.
+  Result<StepReport> step();
   // Loss, perplexity and next-token accuracy on the held-out part. Does not touch the training
   // state.
   virtual Result<EvalReport> evaluate() = 0;
 
+  // Of those issued.
   virtual std::int64_t steps_done() const = 0;
   virtual std::int64_t parameter_count() const = 0;
   // Bytes of the weights as they would be stored.

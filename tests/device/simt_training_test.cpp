@@ -23,6 +23,26 @@ TEST_F(SimtTraining, LowRankSlotsLearnAsTheProcessorDoes) {
   expect_same_losses(device_, spec, 6, 1e-4);
 }
 
+TEST_F(SimtTraining, RoundedWeightsLearnAsTheProcessorDoes) {
+  for (const WeightStore weights : {WeightStore::kBf16Master, WeightStore::kBf16Stochastic}) {
+    TrainSpec spec = llama_like_spec();
+    spec.train.weights = weights;
+    expect_same_losses(device_, spec, 4, 1e-3);
+    expect_planned_peak(device_, spec);
+    expect_repeatable(device_, spec, 2);
+  }
+}
+
+// Tensor cores take bf16 weights as they lie.
+TEST_F(SimtTraining, RoundedProductsOfRoundedWeightsLearnToo) {
+  SimtBackend rounding(simt::Turns::kAscending, ProductPrecision::kBf16);
+  TrainSpec spec = gpt2_like_spec();
+  spec.train.weights = WeightStore::kBf16Master;
+  expect_same_losses(rounding, spec, 4, 1e-2);
+  spec.method = {{"low_rank", {{"rank", 8}}}};
+  expect_same_losses(rounding, spec, 4, 1e-2);
+}
+
 TEST_F(SimtTraining, RepeatsItselfToTheBit) {
   expect_repeatable(device_, llama_like_spec(), 3);
 }

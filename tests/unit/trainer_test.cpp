@@ -74,6 +74,8 @@ struct PlanCase {
   std::int64_t grad_accum = 1;
   bool tied = true;
   std::int64_t kv_heads = 0;
+  WeightStore weights = WeightStore::kF32;
+  std::int64_t metrics_every = 1;
 };
 
 class PlanTest : public testing::TestWithParam<PlanCase> {};
@@ -84,6 +86,8 @@ TEST_P(PlanTest, ThePlannedPeakIsTheRealOneToTheByte) {
   spec.train.grad_accum = GetParam().grad_accum;
   spec.model.tied = GetParam().tied;
   spec.model.kv_heads = GetParam().kv_heads;
+  spec.train.weights = GetParam().weights;
+  spec.train.metrics_every = GetParam().metrics_every;
   for (const int threads : {1, 2}) {
     const auto plan = plan_step(spec, {.parallelism = threads});
     ASSERT_TRUE(plan.ok());
@@ -105,13 +109,18 @@ TEST_P(PlanTest, ThePlannedPeakIsTheRealOneToTheByte) {
 
 INSTANTIATE_TEST_SUITE_P(
     Specs, PlanTest,
-    testing::Values(PlanCase{"dense"}, PlanCase{.name = "accumulated", .grad_accum = 3},
-                    PlanCase{.name = "untied", .tied = false},
-                    PlanCase{.name = "grouped", .kv_heads = 1},
-                    PlanCase{.name = "low_rank", .method = {{"low_rank", {{"rank", 5}}}}},
-                    PlanCase{
-                        .name = "low_rank_relu",
-                        .method = {{"low_rank", {{"param_share", 0.5}, {"between", "relu"}}}}}),
+    testing::Values(
+        PlanCase{"dense"}, PlanCase{.name = "accumulated", .grad_accum = 3},
+        PlanCase{.name = "untied", .tied = false}, PlanCase{.name = "grouped", .kv_heads = 1},
+        PlanCase{.name = "low_rank", .method = {{"low_rank", {{"rank", 5}}}}},
+        PlanCase{.name = "master", .weights = WeightStore::kBf16Master},
+        PlanCase{.name = "rounded", .tied = false, .weights = WeightStore::kBf16Stochastic},
+        PlanCase{.name = "rounded_low_rank",
+                 .method = {{"low_rank", {{"rank", 5}}}},
+                 .weights = WeightStore::kBf16Stochastic},
+        PlanCase{.name = "window", .metrics_every = 7},
+        PlanCase{.name = "low_rank_relu",
+                 .method = {{"low_rank", {{"param_share", 0.5}, {"between", "relu"}}}}}),
     [](const auto& row) { return row.param.name; });
 
 TEST(Trainer, StoredParametersAreTheLedgersWeights) {
@@ -189,6 +198,17 @@ TEST_F(TrainerFolder, ResumingGivesTheSameBitsAsNeverStopping) {
   }
   EXPECT_EQ(second.trainer->parameter_digest(), whole.trainer->parameter_digest());
   EXPECT_EQ(second.trainer->step()->loss, whole.trainer->step()->loss);
+}
+
+// What checkpoints name their spec by: parameters that came later must not change it.
+TEST_F(TrainerFolder, CheckpointsOfFormerVersionsAreStillOfTheirSpec) {
+  TestRun run = make_run(tiny_spec());
+  ASSERT_TRUE(run.trainer->save(checkpoint()).ok());
+  std::ifstream state(fs::path(checkpoint()) / "state.json");
+  const std::string text(std::istreambuf_iterator<char>(state), {});
+  EXPECT_NE(text.find("9b267e17f2e2100d7d94512ae2eb7dae5e736a6cab3180bcb11184726d5936cb"),
+            std::string::npos)
+      << text;
 }
 
 TEST_F(TrainerFolder, ADamagedOrForeignCheckpointIsRefused) {

@@ -128,10 +128,12 @@ std::optional<std::int64_t> CudaBackend::device_used_bytes() {
 // cuBLAS counts columns first: its product of the transposes, in exchanged order, is ours.
 void CudaBackend::gemm(const GemmCall& call) {
   const auto operation = [](bool transpose) { return transpose ? CUBLAS_OP_T : CUBLAS_OP_N; };
-  CUDA_CHECK(cublas()->gemm(cublas_, operation(call.transpose_b), operation(call.transpose_a),
-                            call.n, call.m, call.k, &call.alpha, call.b, CUDA_R_32F, call.ldb,
-                            call.a, CUDA_R_32F, call.lda, &call.beta, call.c, CUDA_R_32F, call.ldc,
-                            compute_type(info().products), CUBLAS_GEMM_DEFAULT));
+  const bool rounded = call.factors == DType::kBf16;
+  const cudaDataType_t type = rounded ? CUDA_R_16BF : CUDA_R_32F;
+  CUDA_CHECK(cublas()->gemm(
+      cublas_, operation(call.transpose_b), operation(call.transpose_a), call.n, call.m, call.k,
+      &call.alpha, call.b, type, call.ldb, call.a, type, call.lda, &call.beta, call.c, CUDA_R_32F,
+      call.ldc, rounded ? CUBLAS_COMPUTE_32F : compute_type(info().products), CUBLAS_GEMM_DEFAULT));
 }
 
 void run_on_device(GpuBackend& backend, std::string_view op, dim3 grid, dim3 block,

@@ -10,16 +10,17 @@
 
 namespace lathe {
 
-// c = alpha op(a) op(b) + beta c on f32 matrices in row-major order, parts of larger ones where a
+// c = alpha op(a) op(b) + beta c on matrices in row-major order, parts of larger ones where a
 // leading dimension (elements from one row to the next, before the transposition) exceeds the
-// width. op(a): [m, k], op(b): [k, n], c: [m, n].
+// width. op(a): [m, k], op(b): [k, n], both of f32 or both of bf16; c: f32 [m, n].
 struct GemmCall {
-  const float* a = nullptr;
-  const float* b = nullptr;
+  const void* a = nullptr;
+  const void* b = nullptr;
   float* c = nullptr;
   std::int64_t m = 0, n = 0, k = 0;
   std::int64_t lda = 0, ldb = 0, ldc = 0;
   bool transpose_a = false, transpose_b = false;
+  DType factors = DType::kF32;
   float alpha = 1.0f, beta = 0.0f;
 };
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "engine/backend/cuda/device/rounding.cuh"
 #include "engine/backend/cuda/launch.h"
 #include "engine/backend/cuda/ops.h"
 #include "engine/backend/cuda/stored_types.h"
@@ -109,6 +110,41 @@ void input_gradient(Backend& backend, const PackedMatmulArgs& args, std::int64_t
   }
 }
 
+// Whether tensor cores take the weight as it lies: what they would round it to is what it is.
+bool goes_unchanged(const Backend& backend, const PackedMatmulArgs& args, std::int64_t room) {
+  return args.w.dtype == DType::kBf16 && backend.info().products == ProductPrecision::kBf16 &&
+         2 * room >= args.x.cols();
+}
+
+// x is rounded into the workspace, as many rows at a time as it has room for.
+void unchanged(Backend& backend, const PackedMatmulArgs& args, std::int64_t room) {
+  const std::int64_t width = args.x.cols();
+  const std::int64_t most = 2 * room / width;
+  auto* const rounded = reinterpret_cast<Bf16Bits*>(args.workspace.f32());
+  for (std::int64_t row = 0; row < args.x.rows(); row += most) {
+    const std::int64_t rows = std::min(most, args.x.rows() - row);
+    const float* const x = args.x.f32() + row * width;
+    const bool fours = aligned_to(16, x) && aligned_to(8, rounded);
+    const KernelCall call{
+        .op = "packed_matmul",
+        .grid = strided_blocks(fours ? (rows * width + 3) / 4 : rows * width, kBlockThreads),
+        .block = kBlockThreads};
+    launch(backend, call, fours ? round_kernel<4> : round_kernel<1>, x, rounded, rows * width);
+    gpu(backend).gemm({.a = rounded,
+                       .b = args.w.data,
+                       .c = args.y.f32() + row * args.y.cols(),
+                       .m = rows,
+                       .n = args.y.cols(),
+                       .k = width,
+                       .lda = width,
+                       .ldb = args.w.cols(),
+                       .ldc = args.y.cols(),
+                       .transpose_b = args.transpose_w,
+                       .factors = DType::kBf16,
+                       .beta = args.beta});
+  }
+}
+
 }  // namespace
 
 void packed_matmul(Backend& backend, const PackedMatmulArgs& args) {
@@ -123,7 +159,9 @@ void packed_matmul(Backend& backend, const PackedMatmulArgs& args) {
   const std::int64_t room = packed_matmul_workspace_elements(
       args.w, args.x.rows(), args.transpose_w, backend.parallelism());
   CHECK(args.workspace.elements() >= room, "packed_matmul: the workspace is too small");
-  if (args.transpose_w) {
+  if (goes_unchanged(backend, args, room)) {
+    unchanged(backend, args, room);
+  } else if (args.transpose_w) {
     many_rows(backend, args, room);
   } else {
     input_gradient(backend, args, room);

@@ -81,4 +81,13 @@ __device__ inline Bf16Pack<kWidth> random_bf16(const Pack<kWidth>& values, Rando
   return bits;
 }
 
+// bits[i] = x[i], to the nearest.
+template <int kWidth>
+static __global__ void round_kernel(const float* x, Bf16Bits* bits, Index count) {
+  for_each_pack<kWidth>(count, [&](auto pack, Index i) {
+    constexpr int kLanes = decltype(pack)::kLanes;
+    store_bf16(bits + i, nearest_bf16(load_pack<kLanes>(x + i)));
+  });
+}
+
 }  // namespace lathe::LATHE_GPU
