@@ -8,13 +8,13 @@
 
 #include "engine/backend/failure.h"
 #include "engine/base/format.h"
-#include "engine/lm/language_model.h"
 #include "engine/train/trainer.h"
 #include "experiments/base_model.h"
 #include "experiments/checkpoint_folders.h"
 #include "experiments/clock.h"
 #include "experiments/device.h"
 #include "experiments/predict.h"
+#include "experiments/run_parts.h"
 #include "experiments/step_events.h"
 
 namespace lathe::experiments {
@@ -33,11 +33,12 @@ class Run {
  private:
   Result<void> announce();
   Result<void> prepare();
-  Result<void> read_data(const ModelEncoding& encoding);
   Result<void> begin();
   Result<void> measure_base();
   Result<RunState> loop();
   Result<void> one_step();
+  Result<void> catch_up();
+  std::optional<Error> catch_up_after_failure();
   Result<void> change_live(const SetLive& change);
   Result<void> apply_changes();
   void pause();
@@ -45,6 +46,8 @@ class Run {
   void take_digest();
   Result<RunState> end_early(StopKind kind);
   Result<void> after_step(std::int64_t step);
+  bool evaluates_at(std::int64_t step) const;
+  bool saves_at(std::int64_t step) const;
 
   void emit(Event event) { ports_.sink->on_event(event); }
   void log(LogLevel level, std::string text) {
@@ -54,7 +57,6 @@ class Run {
     const std::int64_t steps = request_.spec.train.train.steps;
     return request_.last_step > 0 ? std::min(request_.last_step, steps) : steps;
   }
-  bool at_full_length() const { return trainer_->steps_done() == request_.spec.train.train.steps; }
   std::int64_t steps_done() const {
     return trainer_ == nullptr ? request_.from_step : trainer_->steps_done();
   }
@@ -97,59 +99,19 @@ Result<void> Run::announce() {
   return {};
 }
 
-Result<void> Run::read_data(const ModelEncoding& encoding) {
-  const CorpusProgress progress = [this](double share, const std::string& what) {
-    emit(Preparing{request_.run, share, what});
-  };
-  auto data = ports_.open_data ? ports_.open_data(train_, progress)
-                               : open_corpus(train_.data, train_.train.seq_len, encoding, progress);
-  if (!data) {
-    return data.error();
+// Back end, corpus, model.
+Result<void> Run::prepare() {
+  auto parts = make_run_parts(request_, ports_, train_, plan_);
+  if (!parts) {
+    return parts.error();
   }
-  data_ = std::move(*data);
+  backend_ = std::move(parts->backend);
+  data_ = std::move(parts->data);
+  trainer_ = std::move(parts->trainer);
   if (const std::string note = left_out_note(data_->info()); !note.empty()) {
     log(LogLevel::kWarning, note);
   }
   return {};
-}
-
-// Back end, corpus, model.
-Result<void> Run::prepare() {
-  const auto device = resolve_device(request_.spec.device);
-  if (!device) {
-    return device.error();
-  }
-  if (const Result<void> fits = check_memory(plan_, *device); !fits) {
-    return fits;
-  }
-  auto backend =
-      make_backend(*device, static_cast<int>(request_.spec.threads), request_.spec.products);
-  if (!backend) {
-    return backend.error();
-  }
-  backend_ = std::move(*backend);
-  std::optional<BaseModel> base;
-  if (!train_.model.from.empty()) {
-    auto opened = open_base_model(train_.model);
-    if (!opened) {
-      return opened.error();
-    }
-    base = std::move(*opened);
-  }
-  if (const Result<void> read = read_data(base ? base->encoding : ModelEncoding{}); !read) {
-    return read;
-  }
-  std::vector<std::string> warnings;  // those of the plan, told already
-  const InitialWeights weights = [&base](Backend& to, Transformer& transformer) {
-    load_weights(to, base->file, transformer);
-  };
-  auto trainer =
-      make_trainer(*backend_, train_, data_, warnings, base ? weights : InitialWeights());
-  if (!trainer) {
-    return trainer.error();
-  }
-  trainer_ = std::move(*trainer);
-  return request_.checkpoint.empty() ? Result<void>() : trainer_->load(request_.checkpoint);
 }
 
 Result<void> Run::begin() {
@@ -230,13 +192,22 @@ Result<void> Run::change_live(const SetLive& change) {
 // Recorded changes of this step first, then those asked for now. A wrong one is told, not fatal.
 Result<void> Run::apply_changes() {
   const auto& recorded = request_.live_changes;
-  while (next_change_ < recorded.size() && recorded[next_change_].step <= trainer_->steps_done()) {
+  const std::vector<SetLive> asked = ports_.control->take_live();
+  const auto is_due = [&] {
+    return next_change_ < recorded.size() && recorded[next_change_].step <= trainer_->steps_done();
+  };
+  if (is_due() || !asked.empty()) {
+    if (const Result<void> caught_up = catch_up(); !caught_up) {
+      return caught_up;
+    }
+  }
+  while (is_due()) {
     const LiveChanged& change = recorded[next_change_++];
     if (const auto changed = change_live({change.param, change.value}); !changed) {
       return changed;
     }
   }
-  for (const SetLive& change : ports_.control->take_live()) {
+  for (const SetLive& change : asked) {
     if (const auto changed = change_live(change); !changed) {
       log(LogLevel::kError, changed.error().text());
     }
@@ -255,6 +226,9 @@ void Run::take_digest() {
 }
 
 Result<void> Run::save() {
+  if (const Result<void> caught_up = catch_up(); !caught_up) {
+    return caught_up;
+  }
   const std::int64_t step = trainer_->steps_done();
   take_digest();
   if (!request_.checkpoints || saved_step_ == step) {
@@ -275,38 +249,75 @@ Result<void> Run::save() {
   return {};
 }
 
+// Waits for the steps on their way and tells of them.
+Result<void> Run::catch_up() {
+  std::vector<StepReport> reports;
+  const Result<void> done = trainer_->wait(reports);
+  for (const StepReport& report : reports) {
+    events_->step(report, nullptr, *backend_);
+  }
+  return done;
+}
+
+// Steps that were done before something failed are told of where the device still answers; the
+// value is what was wrong with one of them.
+std::optional<Error> Run::catch_up_after_failure() {
+  if (events_ == nullptr) {
+    return std::nullopt;
+  }
+  try {
+    const Result<void> done = catch_up();
+    return done ? std::nullopt : std::optional(done.error());
+  } catch (const std::exception&) {
+    return std::nullopt;
+  }
+}
+
+bool Run::evaluates_at(std::int64_t step) const {
+  const std::int64_t every = train_.train.eval_every;
+  return every > 0 && (step % every == 0 || step == request_.spec.train.train.steps);
+}
+
+bool Run::saves_at(std::int64_t step) const {
+  const std::int64_t every = train_.train.checkpoint_every;
+  return (every > 0 && step % every == 0) || step == last_step();
+}
+
 Result<void> Run::one_step() {
   Ledger& ledger = backend_->ledger();
-  const std::int64_t in_attempt = trainer_->steps_done() - request_.from_step + 1;
+  const std::int64_t step = trainer_->steps_done() + 1;
+  const std::int64_t in_attempt = step - request_.from_step;
   const bool profiled = in_attempt == std::min(kProfiledStep, last_step() - request_.from_step);
   if (profiled) {
     ledger.start_time_line();
   }
-  const auto report = trainer_->step();
-  if (!report) {
-    return report.error();
-  }
+  std::vector<StepReport> reports;
+  Result<void> done = trainer_->advance(reports);
   if (profiled) {
     ledger.stop_time_line();
-    events_->profile(report->step, ledger);
   }
-  const std::int64_t every = train_.train.eval_every;
-  const bool evaluates = every > 0 && (report->step % every == 0 || at_full_length());
-  if (!evaluates) {
-    events_->step(*report, nullptr, *backend_);
-    return after_step(report->step);
+  if (done &&
+      (profiled || evaluates_at(step) || saves_at(step) || request_.digest_steps.contains(step))) {
+    done = trainer_->wait(reports);
   }
-  const auto eval = trainer_->evaluate();
-  if (!eval) {
-    return eval.error();
+  std::optional<EvalReport> evaluated;
+  if (done && evaluates_at(step)) {
+    const auto eval = trainer_->evaluate();
+    done = eval ? Result<void>() : Result<void>(eval.error());
+    evaluated = eval ? std::optional(*eval) : std::nullopt;
   }
-  events_->step(*report, &*eval, *backend_);
-  return after_step(report->step);
+  if (done && profiled) {
+    events_->profile(step, ledger);
+  }
+  for (const StepReport& report : reports) {
+    const bool measured = evaluated && report.step == step;
+    events_->step(report, measured ? &*evaluated : nullptr, *backend_);
+  }
+  return done ? after_step(step) : done;
 }
 
 Result<void> Run::after_step(std::int64_t step) {
-  const std::int64_t every = train_.train.checkpoint_every;
-  if ((every > 0 && step % every == 0) || step == last_step()) {
+  if (saves_at(step)) {
     return save();
   }
   if (request_.digest_steps.contains(step)) {
@@ -326,6 +337,9 @@ Result<RunState> Run::loop() {
   RunControl& control = *ports_.control;
   while (trainer_->steps_done() < last_step()) {
     if (control.paused()) {
+      if (const Result<void> caught_up = catch_up(); !caught_up) {
+        return caught_up.error();
+      }
       pause();
     }
     if (const StopKind kind = control.stop_kind(); kind != StopKind::kNone) {
@@ -364,26 +378,15 @@ RunOutcome Run::run() {
       error->message += fmt::format("; planned were {} at the peak, {}",
                                     bytes_text(plan_.peak.live_bytes), plan_.peak_phase);
     }
+    if (const std::optional<Error> earlier = catch_up_after_failure()) {
+      error = earlier;
+    }
   }
   emit(RunFailed{request_.run, steps_done(), *error});
   return {RunState::kFailed, steps_done(), error, false};
 }
 
 }  // namespace
-
-RunCreated created_event(const RunRequest& request, const PlanReport& plan) {
-  RunCreated created;
-  created.run = request.run;
-  created.sweep = request.sweep;
-  created.point = request.point;
-  created.name = request.spec.name;
-  created.spec = to_json(request.spec);
-  created.predicted_peak_bytes = plan.peak.live_bytes;
-  created.parent = request.parent;
-  created.kind = request.kind;
-  created.predicted_by_category = plan.peak.by_category;
-  return created;
-}
 
 RunOutcome run_one(const RunRequest& request, const RunnerPorts& ports) {
   ports.control->begin_run();

@@ -60,9 +60,6 @@ struct RunOutcome {
   bool refused = false;        // illegal in itself: no event tells of it
 };
 
-// What tells of a new run, with its plan.
-RunCreated created_event(const RunRequest& request, const PlanReport& plan);
-
 // Blocks until the run has ended. Emits RunCreated unless this is a further attempt, then
 // RunStarted, the run's metrics and RunFinished or RunFailed. A spec that is illegal in itself is
 // refused without an event.

@@ -12,6 +12,7 @@
 #include "experiments/device.h"
 #include "experiments/ids.h"
 #include "experiments/predict.h"
+#include "experiments/run_parts.h"
 
 namespace lathe::experiments {
 namespace {

@@ -39,6 +39,42 @@ TEST_F(RunnerTest, TellsTheWholeRun) {
   EXPECT_EQ(witness_.all<RunFinished>()[0].state, RunState::kDone);
 }
 
+// Evaluations, checkpoints and the end come in between and wait for what is on its way.
+TEST_F(RunnerTest, NoFigureIsLostWhereTheHostWaitsForSeveralStepsAtATime) {
+  run_one(request_, ports_);
+  const auto losses = series("train/loss");
+  const auto norms = series("train/grad_norm");
+  const auto heldout = series("eval/loss");
+  const auto bits = digests();
+  witness_.events.clear();
+  request_.spec.train.train.metrics_every = 3;
+  run_one(request_, ports_);
+  EXPECT_EQ(series("train/loss"), losses);
+  EXPECT_EQ(series("train/grad_norm"), norms);
+  EXPECT_EQ(series("eval/loss"), heldout);
+  EXPECT_EQ(digests(), bits);
+  std::int64_t last = 0;
+  for (const MetricBatch& batch : witness_.all<MetricBatch>()) {
+    EXPECT_GE(batch.points.front().step, last);
+    last = batch.points.front().step;
+  }
+}
+
+// Steps before the one that breaks are told of before the failure is.
+TEST_F(RunnerTest, ABrokenStepAmongSeveralComesBehindThoseBeforeIt) {
+  request_.spec.train.train.metrics_every = 6;
+  request_.spec.train.train.eval_every = 0;
+  request_.spec.train.train.checkpoint_every = 0;
+  request_.live_changes = {LiveChanged{request_.run, 2, "optim.lr", 10.0},
+                           LiveChanged{request_.run, 2, "optim.clip_norm", 0.0}};
+  request_.spec.train.model.init_std = 1e18;
+  const RunOutcome outcome = run_one(request_, ports_);
+  ASSERT_TRUE(outcome.error.has_value());
+  EXPECT_EQ(outcome.error->kind, ErrorKind::kDiverged);
+  EXPECT_EQ(series("train/loss").size(), static_cast<std::size_t>(outcome.step));
+  EXPECT_THAT(outcome.error->message, HasSubstr("step " + std::to_string(outcome.step + 1)));
+}
+
 TEST_F(RunnerTest, AsManyCheckpointsStayAsAreAskedFor) {
   const auto left_with = [this](std::int64_t kept) {
     request_.run = "kept" + std::to_string(kept);

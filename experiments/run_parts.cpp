@@ -1,0 +1,85 @@
+// See run_parts.h.
+#include "experiments/run_parts.h"
+
+#include "engine/lm/language_model.h"
+#include "experiments/base_model.h"
+#include "experiments/device.h"
+#include "experiments/predict.h"
+
+namespace lathe::experiments {
+namespace {
+
+Result<std::shared_ptr<const TokenSource>> read_data(const RunRequest& request,
+                                                     const RunnerPorts& ports,
+                                                     const TrainSpec& train,
+                                                     const ModelEncoding& encoding) {
+  const CorpusProgress progress = [&](double share, const std::string& what) {
+    ports.sink->on_event(Preparing{request.run, share, what});
+  };
+  return ports.open_data ? ports.open_data(train, progress)
+                         : open_corpus(train.data, train.train.seq_len, encoding, progress);
+}
+
+}  // namespace
+
+RunCreated created_event(const RunRequest& request, const PlanReport& plan) {
+  RunCreated created;
+  created.run = request.run;
+  created.sweep = request.sweep;
+  created.point = request.point;
+  created.name = request.spec.name;
+  created.spec = to_json(request.spec);
+  created.predicted_peak_bytes = plan.peak.live_bytes;
+  created.parent = request.parent;
+  created.kind = request.kind;
+  created.predicted_by_category = plan.peak.by_category;
+  return created;
+}
+
+Result<RunParts> make_run_parts(const RunRequest& request, const RunnerPorts& ports,
+                                const TrainSpec& train, const PlanReport& plan) {
+  const auto device = resolve_device(request.spec.device);
+  if (!device) {
+    return device.error();
+  }
+  if (const Result<void> fits = check_memory(plan, *device); !fits) {
+    return fits.error();
+  }
+  auto backend =
+      make_backend(*device, static_cast<int>(request.spec.threads), request.spec.products);
+  if (!backend) {
+    return backend.error();
+  }
+  RunParts parts{.backend = std::move(*backend), .data = nullptr, .trainer = nullptr};
+  std::optional<BaseModel> base;
+  if (!train.model.from.empty()) {
+    auto opened = open_base_model(train.model);
+    if (!opened) {
+      return opened.error();
+    }
+    base = std::move(*opened);
+  }
+  auto data = read_data(request, ports, train, base ? base->encoding : ModelEncoding{});
+  if (!data) {
+    return data.error();
+  }
+  parts.data = std::move(*data);
+  std::vector<std::string> warnings;  // those of the plan, told already
+  const InitialWeights weights = [&base](Backend& to, Transformer& transformer) {
+    load_weights(to, base->file, transformer);
+  };
+  auto trainer =
+      make_trainer(*parts.backend, train, parts.data, warnings, base ? weights : InitialWeights());
+  if (!trainer) {
+    return trainer.error();
+  }
+  parts.trainer = std::move(*trainer);
+  if (!request.checkpoint.empty()) {
+    if (const Result<void> loaded = parts.trainer->load(request.checkpoint); !loaded) {
+      return loaded.error();
+    }
+  }
+  return parts;
+}
+
+}  // namespace lathe::experiments
