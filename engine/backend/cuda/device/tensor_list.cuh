@@ -27,7 +27,8 @@ __device__ inline int entry_of(const Entry* entries, int count, Index piece) {
 // i + 3 and otherwise i alone. begin is a multiple of 4.
 template <typename Body>
 __device__ inline void for_fours(Index begin, Index end, const Body& body) {
-  for (Index i = begin + 4 * static_cast<Index>(threadIdx.x); i < end; i += 4 * blockDim.x) {
+  for (Index i = begin + 4 * static_cast<Index>(threadIdx.x); i < end;
+       i += 4 * static_cast<Index>(blockDim.x)) {
     if (i + 4 <= end) {
       body(i, true);
     } else {
