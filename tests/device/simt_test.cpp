@@ -194,6 +194,22 @@ TEST(Simt, ATrapIsAnError) {
   EXPECT_THAT(call, ThrowsMessage<DeviceError>(HasSubstr("trap at")));
 }
 
+TEST(Simt, ABlockHasNoMoreSharedMemoryThanTheDeviceGives) {
+  SimtBackend backend(Turns::kAscending, ProductPrecision::kF32, 1024);
+  const auto floats = [&](Shape shape) {
+    Tensor tensor(backend.allocator(), DType::kF32, shape, {});
+    ops::fill(backend, {.out = tensor, .value = 1.0f});
+    return tensor;
+  };
+  const Tensor x = floats({1, 20, 32}), out = floats({1, 20, 32});
+  const Tensor scratch = floats({attention_workspace_elements(32, backend.parallelism())});
+  const auto attend = [&] {
+    ops::attention_forward(backend,
+                           {.q = x, .k = x, .v = x, .out = out, .lse = {}, .workspace = scratch});
+  };
+  EXPECT_THAT(attend, ThrowsMessage<DeviceError>(HasSubstr("bytes of shared memory")));
+}
+
 // More rows than scratch has scores for; those that count are the first and the last.
 TEST(Simt, ALossOfManyRowsComesInRanges) {
   constexpr std::int64_t kRows = 8200;

@@ -3,6 +3,7 @@
 
 #include "engine/backend/simt/simt_backend.h"
 #include "tests/device/device_training.h"
+#include "tests/support/rounded_update.h"
 
 namespace lathe::test {
 namespace {
@@ -30,6 +31,13 @@ TEST_F(SimtTraining, RoundedWeightsLearnAsTheProcessorDoes) {
     expect_same_losses(device_, spec, 4, 1e-3);
     expect_planned_peak(device_, spec);
     expect_repeatable(device_, spec, 2);
+  }
+}
+
+TEST_F(SimtTraining, RoundingAtRandomGivesTheProcessorsBits) {
+  const auto cpu = std::move(*make_backend("cpu", 2));
+  for (const std::int64_t count : {5, 8192 * 2 + 7}) {
+    EXPECT_EQ(rounded_at_random(device_, 5, 3, count), rounded_at_random(*cpu, 5, 3, count));
   }
 }
 

@@ -60,19 +60,25 @@ TEST_F(RunnerTest, NoFigureIsLostWhereTheHostWaitsForSeveralStepsAtATime) {
   }
 }
 
-// Steps before the one that breaks are told of before the failure is.
+// Decay at a rate of 10 throws the weights to -99 times themselves each step, out of all bounds
+// soon.
 TEST_F(RunnerTest, ABrokenStepAmongSeveralComesBehindThoseBeforeIt) {
-  request_.spec.train.train.metrics_every = 6;
-  request_.spec.train.train.eval_every = 0;
-  request_.spec.train.train.checkpoint_every = 0;
-  request_.live_changes = {LiveChanged{request_.run, 2, "optim.lr", 10.0},
-                           LiveChanged{request_.run, 2, "optim.clip_norm", 0.0}};
-  request_.spec.train.model.init_std = 1e18;
+  TrainSpec& train = request_.spec.train;
+  train.train.steps = 60;
+  train.train.metrics_every = 6;
+  train.train.eval_every = 0;
+  train.train.checkpoint_every = 0;
+  train.optim.schedule = ScheduleKind::kConstant;
+  train.optim.weight_decay = 10.0;
+  request_.live_changes = {LiveChanged{request_.run, 2, "optim.lr", 10.0}};
   const RunOutcome outcome = run_one(request_, ports_);
   ASSERT_TRUE(outcome.error.has_value());
   EXPECT_EQ(outcome.error->kind, ErrorKind::kDiverged);
+  EXPECT_GT(outcome.step, 2);
   EXPECT_EQ(series("train/loss").size(), static_cast<std::size_t>(outcome.step));
   EXPECT_THAT(outcome.error->message, HasSubstr("step " + std::to_string(outcome.step + 1)));
+  ASSERT_EQ(witness_.all<LiveChanged>().size(), 1u);
+  EXPECT_EQ(witness_.all<LiveChanged>()[0].step, 2);
 }
 
 TEST_F(RunnerTest, AsManyCheckpointsStayAsAreAskedFor) {

@@ -7,11 +7,9 @@
 #include <filesystem>
 #include <numeric>
 
-#include "engine/backend/sums.h"
-#include "engine/nn/parameter.h"
-#include "engine/quant/block_codec.h"
 #include "engine/train/trainer.h"
 #include "tests/support/memory_tokens.h"
+#include "tests/support/rounded_update.h"
 
 namespace lathe {
 namespace {
@@ -92,48 +90,11 @@ TEST(Bf16Training, TheReferenceFollows) {
   }
 }
 
-// An update of 0.3 units in the last place, from 1 down, of every element: so many become the lower
-// neighbour, and the mean is that of the exact result.
-std::vector<float> rounded_at_random(Backend& backend, std::uint64_t seed, std::int64_t step,
-                                     std::int64_t count) {
-  const std::vector<float> ones(static_cast<std::size_t>(count), 1.0f);
-  const auto floats = [&](float value) {
-    Tensor tensor(backend.allocator(), DType::kF32, Shape{count}, {});
-    ops::fill(backend, {.out = tensor, .value = value});
-    return tensor;
-  };
-  Parameter parameter =
-      make_parameter(backend, "layer", "weight", Shape{count}, true, DType::kBf16);
-  set_values(backend, parameter, ones.data());
-  const Tensor gradient = floats(1.0f), m = floats(0.0f), v = floats(0.0f);
-  const std::array<AdamwTensor, 1> list{
-      {{.weight = parameter.weight, .gradient = gradient, .m = m, .v = v}}};
-  const Tensor sums = make_sums(backend, "test", "sums", 2);
-  // Both moments are 0.5 after a gradient of 1, and are corrected by the number of the step.
-  const double corrected = 0.5 / (1.0 - std::pow(0.5, double(step)));
-  const double move = corrected / std::sqrt(corrected);
-  ops::adamw_step(backend, {.tensors = list,
-                            .squares = sums_at(sums, 0, 1),
-                            .loss = {},
-                            .refused = sums_at(sums, 1, 1),
-                            .lr = static_cast<float>(0.3 * 0x1p-8 / move),
-                            .beta1 = 0.5f,
-                            .beta2 = 0.5f,
-                            .eps = 1e-12f,
-                            .step = step,
-                            .seed = seed});
-  std::vector<std::byte> bits(static_cast<std::size_t>(2 * count));
-  backend.read(parameter.weight, bits.data(), 2 * count);
-  std::vector<float> values(static_cast<std::size_t>(count));
-  decode_row(DType::kBf16, bits.data(), values.data(), count);
-  return values;
-}
-
 TEST(Bf16Training, RoundingAtRandomIsUnbiasedAndAFunctionOfSeedAndStep) {
   constexpr std::int64_t kCount = 1 << 18;
   const auto cpu = std::move(*make_backend("cpu", 2));
   const auto reference = std::move(*make_backend("cpu_ref", 1));
-  const std::vector<float> values = rounded_at_random(*cpu, 5, 3, kCount);
+  const std::vector<float> values = test::rounded_at_random(*cpu, 5, 3, kCount);
   std::int64_t lower = 0;
   for (const float value : values) {
     ASSERT_TRUE(value == 1.0f || value == 1.0f - 0x1p-8f) << value;
@@ -142,10 +103,10 @@ TEST(Bf16Training, RoundingAtRandomIsUnbiasedAndAFunctionOfSeedAndStep) {
   // Five standard deviations of the share.
   const double allowed = 5.0 * std::sqrt(0.3 * 0.7 / double(kCount));
   EXPECT_NEAR(double(lower) / double(kCount), 0.3, allowed);
-  EXPECT_EQ(values, rounded_at_random(*cpu, 5, 3, kCount));
-  EXPECT_EQ(values, rounded_at_random(*reference, 5, 3, kCount));
-  EXPECT_NE(values, rounded_at_random(*cpu, 5, 4, kCount));
-  EXPECT_NE(values, rounded_at_random(*cpu, 6, 3, kCount));
+  EXPECT_EQ(values, test::rounded_at_random(*cpu, 5, 3, kCount));
+  EXPECT_EQ(values, test::rounded_at_random(*reference, 5, 3, kCount));
+  EXPECT_NE(values, test::rounded_at_random(*cpu, 5, 4, kCount));
+  EXPECT_NE(values, test::rounded_at_random(*cpu, 6, 3, kCount));
 }
 
 TEST(Bf16Training, ACheckpointGoesOnToTheSameBits) {

@@ -1,8 +1,9 @@
 // Steps that are issued before the host waits: the same figures in the same order, and what happens
 // where one of them is broken.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
-#include <cmath>
+#include <filesystem>
 
 #include "engine/train/trainer.h"
 #include "tests/support/memory_tokens.h"
@@ -81,12 +82,28 @@ TEST(StepWindow, ABrokenStepIsNamedAndTheWeightsAreThoseBeforeIt) {
   EXPECT_EQ(eight.reports.size(), one.reports.size());
   EXPECT_EQ(eight.trainer->steps_done(), one.trainer->steps_done());
   EXPECT_EQ(eight.trainer->parameter_digest(), digest);
-  // With a rate that it can bear it goes on from there.
-  for (Windowed* run : {&one, &eight}) {
-    run->trainer->set_live({.lr = 0, .weight_decay = 0, .clip_norm = 1});
+}
+
+// Refusing steps ends with the report of the broken one.
+TEST(StepWindow, ACheckpointGoesOnAfterABrokenStep) {
+  const std::filesystem::path folder =
+      std::filesystem::temp_directory_path() / ("lathe_window_" + std::to_string(getpid()));
+  Windowed sound(1);
+  Windowed broken(8);
+  ASSERT_TRUE(sound.trainer->step().ok());
+  ASSERT_TRUE(broken.trainer->step().ok());
+  ASSERT_TRUE(broken.trainer->save(folder.string()).ok());
+  broken.trainer->set_live({.lr = 1e30, .weight_decay = 0, .clip_norm = 0});
+  Result<void> done;
+  for (int i = 0; i < 8 && done.ok(); ++i) {
+    done = broken.trainer->advance(broken.reports);
   }
-  EXPECT_EQ(one.trainer->step().ok(), eight.trainer->step().ok());
-  EXPECT_EQ(one.trainer->steps_done(), eight.trainer->steps_done());
+  ASSERT_FALSE(done.ok());
+  ASSERT_TRUE(broken.trainer->load(folder.string()).ok());
+  std::filesystem::remove_all(folder);
+  ASSERT_TRUE(sound.trainer->step().ok());
+  ASSERT_TRUE(broken.trainer->step().ok());
+  EXPECT_EQ(broken.trainer->parameter_digest(), sound.trainer->parameter_digest());
 }
 
 }  // namespace

@@ -8,10 +8,12 @@ namespace lathe::LATHE_GPU {
 namespace {
 
 constexpr const char* kOp = "attention_backward";
+constexpr std::size_t kLeast = GpuBackend::kLeastSharedBytes;
 
 template <int kDim, int kRows, int kColumns>
 void backward_in_tiles(Backend& backend, const AttentionShape& shape,
                        const AttentionGradients& given) {
+  static_assert(kDim > 96 || backward_bytes<kDim, kRows, kColumns>() <= kLeast);
   constexpr int kTile = kRows * kThreadRows;
   KernelCall call{
       .op = kOp,
@@ -21,6 +23,18 @@ void backward_in_tiles(Backend& backend, const AttentionShape& shape,
   launch(backend, call, attention_dkv_kernel<kDim, kRows, kColumns>, shape, given);
   call.grid = blocks_for(blocks_for(shape.queries, kTile) * shape.batch * shape.heads, 1);
   launch(backend, call, attention_dq_kernel<kDim, kRows, kColumns>, shape, given);
+}
+
+// Heads for which the tiles that are best where there is room do not fit everywhere.
+template <int kDim, int kRows, int kColumns, int kFewerRows, int kFewerColumns>
+void backward_in_fitting_tiles(Backend& backend, const AttentionShape& shape,
+                               const AttentionGradients& given) {
+  static_assert(backward_bytes<kDim, kFewerRows, kFewerColumns>() <= kLeast);
+  if (fits(backend, backward_bytes<kDim, kRows, kColumns>())) {
+    backward_in_tiles<kDim, kRows, kColumns>(backend, shape, given);
+  } else {
+    backward_in_tiles<kDim, kFewerRows, kFewerColumns>(backend, shape, given);
+  }
 }
 
 void backward_in_rows(Backend& backend, const AttentionShape& shape,
@@ -71,9 +85,9 @@ void attention_backward(Backend& backend, const AttentionBackwardArgs& args) {
   } else if (head_dim <= 96) {
     backward_in_tiles<96, 4, 4>(backend, shape, given);
   } else if (head_dim <= 128) {
-    backward_in_tiles<128, 4, 4>(backend, shape, given);
+    backward_in_fitting_tiles<128, 4, 4, 4, 2>(backend, shape, given);
   } else if (head_dim <= kWidestTile) {
-    backward_in_tiles<kWidestTile, 4, 2>(backend, shape, given);
+    backward_in_fitting_tiles<kWidestTile, 4, 2, 2, 1>(backend, shape, given);
   } else {
     backward_in_rows(backend, shape, given);
   }

@@ -9,6 +9,11 @@ namespace lathe::LATHE_GPU {
 // Heads up to this width are padded to a width that there are tiles for.
 inline constexpr int kWidestTile = 256;
 
+// Whether a block may have so much shared memory: of tiles for wide heads, two sizes are built.
+inline bool fits(Backend& backend, std::size_t shared_bytes) {
+  return shared_bytes <= gpu(backend).shared_limit_bytes();
+}
+
 // The rule of AttentionShape::scale.
 float attention_scale(std::int64_t head_dim);
 

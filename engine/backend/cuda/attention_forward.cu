@@ -27,7 +27,8 @@ template <int kDim, int kRows, int kColumns>
 void forward_in_tiles(Backend& backend, const AttentionCall& call) {
   const AttentionShape& shape = call.shape;
   const std::int64_t sets = shape.heads / shape.packed;
-  const std::int64_t blocks = blocks_for(shape.rows(), kRows * kThreadRows) * sets * shape.batch;
+  const std::int64_t tiles = blocks_for(shape.rows(), kRows * kThreadRows);
+  const std::int64_t blocks = tiles * sets * shape.batch;
   const int splits = splits_for(backend, call, blocks, kColumns * kThreadColumns);
   launch(backend,
          {.op = call.op,
@@ -54,11 +55,17 @@ constexpr std::int64_t kFewRows = 2 * kThreadRows;
 template <int kDim>
 void forward_of_width(Backend& backend, const AttentionCall& call) {
   constexpr int kManyRows = kDim <= 128 ? 8 : 4;
+  constexpr std::size_t kLeast = GpuBackend::kLeastSharedBytes;
+  static_assert(forward_bytes<kDim, 1, 4>() <= kLeast && forward_bytes<kDim, 4, 2>() <= kLeast);
   if (call.shape.rows() <= kFewRows) {
-    forward_in_tiles<kDim, 1, 4>(backend, call);
-  } else {
-    forward_in_tiles<kDim, kManyRows, 4>(backend, call);
+    return forward_in_tiles<kDim, 1, 4>(backend, call);
   }
+  if constexpr (forward_bytes<kDim, kManyRows, 4>() > kLeast) {
+    if (!fits(backend, forward_bytes<kDim, kManyRows, 4>())) {
+      return forward_in_tiles<kDim, 4, 2>(backend, call);
+    }
+  }
+  forward_in_tiles<kDim, kManyRows, 4>(backend, call);
 }
 
 void forward_in_rows(Backend& backend, AttentionCall call) {

@@ -15,6 +15,7 @@ constexpr int kKeysOf = kDim <= 64 ? 64 : 32;
 template <typename Format, int kDim>
 void forward(Backend& backend, const AttentionCall& call) {
   using Tile = TensorForward<Format, kDim, kKeysOf<kDim>>;
+  static_assert(Tile::kBytes <= GpuBackend::kLeastSharedBytes);
   const AttentionShape& shape = call.shape;
   const std::int64_t sets = shape.heads / shape.packed;
   launch(backend,
@@ -26,17 +27,23 @@ void forward(Backend& backend, const AttentionCall& call) {
          call.out, call.lse);
 }
 
-template <typename Format, int kDim>
+template <typename Format, int kDim, int kOthers = kKeysOf<kDim>>
 void backward(Backend& backend, const AttentionShape& shape, const AttentionGradients& given) {
-  using Tile = TensorBackward<Format, kDim, kKeysOf<kDim>>;
+  using Tile = TensorBackward<Format, kDim, kOthers>;
+  if constexpr (Tile::kBytes > GpuBackend::kLeastSharedBytes) {
+    static_assert(kOthers > kEdge);
+    if (!fits(backend, Tile::kBytes)) {
+      return backward<Format, kDim, kOthers / 2>(backend, shape, given);
+    }
+  }
   KernelCall call{
       .op = "attention_backward",
       .grid = blocks_for(blocks_for(shape.keys, Tile::kTile) * shape.batch * shape.kv_heads, 1),
       .block = kAttentionThreads,
       .shared_bytes = Tile::kBytes};
-  launch(backend, call, attention_tensor_dkv_kernel<Format, kDim, kKeysOf<kDim>>, shape, given);
+  launch(backend, call, attention_tensor_dkv_kernel<Format, kDim, kOthers>, shape, given);
   call.grid = blocks_for(blocks_for(shape.queries, Tile::kTile) * shape.batch * shape.heads, 1);
-  launch(backend, call, attention_tensor_dq_kernel<Format, kDim, kKeysOf<kDim>>, shape, given);
+  launch(backend, call, attention_tensor_dq_kernel<Format, kDim, kOthers>, shape, given);
 }
 
 template <typename Format>

@@ -21,6 +21,12 @@ std::unique_ptr<Pool> device_pool(int index) {
   return std::make_unique<Pool>(std::make_unique<DeviceRange>(index));
 }
 
+std::size_t shared_limit(int index) {
+  int bytes = 0;
+  CUDA_CHECK(cudaDeviceGetAttribute(&bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin, index));
+  return static_cast<std::size_t>(bytes);
+}
+
 cublasComputeType_t compute_type(ProductPrecision products) {
   switch (products) {
     case ProductPrecision::kF32:
@@ -55,7 +61,9 @@ void CudaBackend::follow(const Lane& first, const Lane& waiting) {
 }
 
 CudaBackend::CudaBackend(const CudaDevice& device, BackendInfo info)
-    : GpuBackend(std::move(info), op_table(), device_pool(device.index)), uuid_(device.uuid) {
+    : GpuBackend(std::move(info), op_table(), device_pool(device.index),
+                 shared_limit(device.index)),
+      uuid_(device.uuid) {
   cublas_workspace_ = device_block(kCublasBytes, "cublas");
   CUDA_CHECK(cublas()->create(&cublas_));
   CUDA_CHECK(cublas()->set_stream(cublas_, stream()));

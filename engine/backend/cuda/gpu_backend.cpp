@@ -5,9 +5,11 @@
 
 namespace lathe {
 
-GpuBackend::GpuBackend(BackendInfo info, const OpTable& table, std::unique_ptr<MemorySource> memory)
+GpuBackend::GpuBackend(BackendInfo info, const OpTable& table, std::unique_ptr<MemorySource> memory,
+                       std::size_t shared_limit_bytes)
     : Backend(std::move(info), table, std::move(memory)),
-      scratch_(device_block(kScratchBytes, "scratch")) {}
+      scratch_(device_block(kScratchBytes, "scratch")),
+      shared_limit_bytes_(shared_limit_bytes) {}
 
 Tensor GpuBackend::device_block(std::int64_t bytes, const char* name) {
   const Tag tag{.category = Category::kWorkspace, .layer = "device", .name = name};

@@ -40,15 +40,22 @@ class GpuBackend : public Backend {
   // Its first `bytes` as a tensor, for write().
   TensorRef scratch_bytes(std::int64_t bytes) const;
 
+  // Shared memory that a block may have; at least kLeastSharedBytes.
+  std::size_t shared_limit_bytes() const { return shared_limit_bytes_; }
+  // Of compute capabilities 8.6 and 8.9, the least of those that code is built for.
+  static constexpr std::size_t kLeastSharedBytes = 99 << 10;
+
   bool reads_host_memory() const override { return false; }
 
  protected:
-  GpuBackend(BackendInfo info, const OpTable& table, std::unique_ptr<MemorySource> memory);
+  GpuBackend(BackendInfo info, const OpTable& table, std::unique_ptr<MemorySource> memory,
+             std::size_t shared_limit_bytes);
   // Memory that the back end itself holds, in the ledger.
   Tensor device_block(std::int64_t bytes, const char* name);
 
  private:
   Tensor scratch_;
+  std::size_t shared_limit_bytes_;
 };
 
 // The back end that an op of the cuda table was called with.

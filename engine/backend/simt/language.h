@@ -17,6 +17,7 @@
 #include "engine/backend/simt/block.h"
 #include "engine/backend/simt/half_types.h"
 #include "engine/backend/simt/simt_backend.h"
+#include "engine/backend/simt/vector_types.h"
 #include "engine/backend/simt/wmma.h"
 
 // Where code runs means nothing here: all of it runs on the CPU.
@@ -151,25 +152,6 @@ inline void sincospi(double x, double* sine, double* cosine) {
                            std::to_string(place.line()));
 }
 
-struct alignas(8) float2 {
-  float x, y;
-};
-inline float2 make_float2(float x, float y) {
-  return {x, y};
-}
-struct alignas(16) float4 {
-  float x, y, z, w;
-};
-inline float4 make_float4(float x, float y, float z, float w) {
-  return {x, y, z, w};
-}
-
-struct alignas(8) uint2 {
-  unsigned x, y;
-};
-struct alignas(16) uint4 {
-  unsigned x, y, z, w;
-};
 inline float __uint_as_float(unsigned bits) {
   return std::bit_cast<float>(bits);
 }
@@ -189,6 +171,11 @@ T* shared_memory() {
 template <typename Call, typename... Parameters>
 void run_kernel(GpuBackend& backend, const Call& call, void (*kernel)(Parameters...),
                 std::type_identity_t<Parameters>... args) {
+  if (call.shared_bytes > backend.shared_limit_bytes()) {
+    throw DeviceError(std::string(call.op) + " wants " + std::to_string(call.shared_bytes) +
+                      " bytes of shared memory, and a block may have " +
+                      std::to_string(backend.shared_limit_bytes()));
+  }
   run_grid({.op = call.op,
             .grid = call.grid,
             .block = call.block,

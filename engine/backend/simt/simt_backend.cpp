@@ -25,13 +25,14 @@ std::vector<float> floats_of(const void* bits, std::int64_t rows, std::int64_t l
 
 }  // namespace
 
-SimtBackend::SimtBackend(simt::Turns turns, ProductPrecision products)
+SimtBackend::SimtBackend(simt::Turns turns, ProductPrecision products,
+                         std::size_t shared_limit_bytes)
     : GpuBackend({.name = "simt",
                   .device = "simulated",
                   .parallelism = kMultiprocessors,
                   .products = products,
                   .held_bytes = kHeldBytes},
-                 simt::op_table(), std::make_unique<SystemMemory>()),
+                 simt::op_table(), std::make_unique<SystemMemory>(), shared_limit_bytes),
       turns_(turns) {}
 
 void SimtBackend::write(TensorRef to, const void* from, std::int64_t bytes) {

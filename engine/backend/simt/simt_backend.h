@@ -13,7 +13,11 @@ namespace lathe {
 
 class SimtBackend final : public GpuBackend {
  public:
-  explicit SimtBackend(simt::Turns turns, ProductPrecision products = ProductPrecision::kF32);
+  // Shared memory of a block on compute capability 9.0.
+  static constexpr std::size_t kSharedBytes = 227 << 10;
+
+  explicit SimtBackend(simt::Turns turns, ProductPrecision products = ProductPrecision::kF32,
+                       std::size_t shared_limit_bytes = kSharedBytes);
   simt::Turns turns() const { return turns_; }
 
   void write(TensorRef to, const void* from, std::int64_t bytes) override;
