@@ -4,6 +4,7 @@
 #include <cblas.h>
 
 #include <cstring>
+#include <utility>
 #include <vector>
 
 #include "engine/backend/cuda/ops.h"
@@ -39,6 +40,17 @@ void SimtBackend::write(TensorRef to, const void* from, std::int64_t bytes) {
   CHECK(bytes <= to.bytes(), "a write ends within the tensor");
   if (bytes > 0) {
     std::memcpy(to.data, from, static_cast<std::size_t>(bytes));
+  }
+}
+
+void SimtBackend::write_beside(TensorRef to, const void* from, std::int64_t bytes) {
+  const auto* const first = static_cast<const std::byte*>(from);
+  beside_.push_back({to, {first, first + bytes}});
+}
+
+void SimtBackend::join_writes() {
+  for (const Copy& copy : std::exchange(beside_, {})) {
+    write(copy.to, copy.bytes.data(), static_cast<std::int64_t>(copy.bytes.size()));
   }
 }
 

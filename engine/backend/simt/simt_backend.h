@@ -4,7 +4,8 @@
 // cuBLAS.
 #pragma once
 
-#include <memory>
+#include <cstddef>
+#include <vector>
 
 #include "engine/backend/cuda/gpu_backend.h"
 #include "engine/backend/simt/block.h"
@@ -21,12 +22,21 @@ class SimtBackend final : public GpuBackend {
   simt::Turns turns() const { return turns_; }
 
   void write(TensorRef to, const void* from, std::int64_t bytes) override;
+  // As late as a device may: when joined. An op that does not wait finds what was there before.
+  void write_beside(TensorRef to, const void* from, std::int64_t bytes) override;
+  void join_writes() override;
   void read(TensorRef from, void* to, std::int64_t bytes) override;
   void gemm(const GemmCall& call) override;
   void copy(const void* from, void* to, std::int64_t bytes) override;
 
  private:
+  struct Copy {
+    TensorRef to;
+    std::vector<std::byte> bytes;
+  };
+
   simt::Turns turns_;
+  std::vector<Copy> beside_;
 };
 
 }  // namespace lathe
