@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "engine/backend/sums.h"
 #include "engine/lm/language_model.h"
 #include "engine/nn/transformer.h"
 
@@ -43,22 +44,25 @@ Result<std::vector<double>> output_sensitivity(Backend& backend, const ModelFile
   }
   const std::int64_t count =
       std::clamp<std::int64_t>(tokens / sequences.length, 1, sequences.count);
+  const auto slots = static_cast<std::int64_t>(model.plans().size());
+  const Tensor entropy = make_sums(backend, "calibration", "entropy");
+  // A square for each slot of one sequence; behind them the place for a total that nobody needs.
+  const Tensor added = make_sums(backend, "calibration", "squares", slots + 1);
   std::vector<double> squares(model.plans().size());
   for (std::int64_t i = 0; i < count; ++i) {
     if (progress && !progress(static_cast<double>(i) / static_cast<double>(count), "weighing")) {
       return Error{ErrorKind::kInterrupted, "stopped", "nothing was written"};
     }
-    std::vector<double> added(squares.size());
-    CrossEntropySums sums;
-    const ResultScope scope(backend);
     const Batch batch = one_sequence(backend, sequences, i);
     transformer.train(batch.ids, batch.targets, {.batch = 1, .seq_len = sequences.length}, 0, 1.0f,
-                      &sums, [&](std::int64_t slot, TensorRef dy) {
-                        ops::sum_squares(
-                            backend, {.x = dy, .result = &added[static_cast<std::size_t>(slot)]});
+                      entropy, [&](std::int64_t slot, TensorRef dy) {
+                        ops::sum_squares(backend, {.x = std::span(&dy, 1),
+                                                   .sums = sums_at(added, slot, 1),
+                                                   .total = sums_at(added, slots, 1)});
                       });
-    backend.synchronize();
-    std::transform(squares.begin(), squares.end(), added.begin(), squares.begin(), std::plus<>());
+    const std::vector<double> of_sequence = read_sums(backend, added);
+    std::transform(squares.begin(), squares.end(), of_sequence.begin(), squares.begin(),
+                   std::plus<>());
   }
   const auto rows = static_cast<double>(count * sequences.length);
   for (std::size_t i = 0; i < squares.size(); ++i) {

@@ -8,6 +8,7 @@
 #include <limits>
 #include <numeric>
 
+#include "engine/backend/sums.h"
 #include "engine/compress/compress_spec.h"
 #include "engine/compress/heldout.h"
 #include "engine/compress/hidden_states.h"
@@ -185,8 +186,8 @@ TEST_F(DecompositionTest, SensitivityIsTheSquareOfTheOutputsGradients) {
   const Tensor wanted = workspace(*backend_, "test", "ids", Shape{2}, DType::kI32);
   backend_->write(ids, text.ids.data(), ids.ref().bytes());
   backend_->write(wanted, targets.data(), wanted.ref().bytes());
-  CrossEntropySums sums;
-  transformer.train(ids, wanted, {.batch = 1, .seq_len = 2}, 0, 1.0f, &sums);
+  const Tensor sums = make_sums(*backend_, "test", "sums");
+  transformer.train(ids, wanted, {.batch = 1, .seq_len = 2}, 0, 1.0f, sums);
   for (Parameter* parameter : transformer.parameters()) {
     for (std::size_t slot = 0; slot < model.plans().size(); ++slot) {
       const LinearPlan& plan = model.plans()[slot];
