@@ -69,7 +69,11 @@ ModelWork ModelDesk::work() {
                          const JobWatch& watch) { return evaluate(job, watch); },
       .generate = [this](const Generate& job,
                          const JobWatch& watch) { return generate(job, watch); },
-      .write = [this](const ExportModel& job, const JobWatch& watch) { return write(job, watch); }};
+      .write = [this](const ExportModel& job, const JobWatch& watch) { return write(job, watch); },
+      .decompose = [this](const DecomposeModel& job,
+                          const JobWatch& watch) { return compress_.decompose(job, watch); },
+      .compress = [this](const CompressModel& job,
+                         const JobWatch& watch) { return compress_.compress(job, watch); }};
 }
 
 Result<ModelDesk::Opened*> ModelDesk::opened(const std::string& model) {

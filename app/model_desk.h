@@ -1,5 +1,6 @@
 // What the window's lane for models does: opens them as they are stored, lets them go on with a
-// prompt, measures them as `lathe eval` does and writes them as `lathe export` does.
+// prompt, measures them as `lathe eval` does, writes them as `lathe export` does and decomposes
+// them as `lathe compress` does.
 #pragma once
 
 #include <map>
@@ -7,6 +8,7 @@
 #include <string>
 
 #include "app/cli.h"
+#include "app/compress_desk.h"
 #include "engine/lm/language_model.h"
 #include "experiments/model_lane.h"
 
@@ -18,7 +20,7 @@ class ModelDesk {
   // `store`: the store's file; `sink` is told of evaluations, which are runs. Both outlive the
   // desk.
   ModelDesk(const GlobalOptions& options, std::string store, experiments::EventSink& sink)
-      : options_(options), store_(std::move(store)), sink_(sink) {}
+      : options_(options), store_(std::move(store)), sink_(sink), compress_(options, sink) {}
 
   experiments::ModelWork work();
 
@@ -37,6 +39,7 @@ class ModelDesk {
   std::string store_;
   experiments::EventSink& sink_;
   std::map<std::string, Opened> models_;
+  CompressDesk compress_;
 };
 
 }  // namespace lathe::app

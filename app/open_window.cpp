@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "app/children.h"
+#include "app/compress_desk.h"
 #include "app/config_source.h"
 #include "app/environment.h"
 #include "app/model_desk.h"
@@ -142,6 +143,10 @@ class CommandRouter final : public CommandSink {
       lane_.send(std::move(*generate));
     } else if (auto* wanted = std::get_if<ExportModel>(&command)) {
       lane_.send(std::move(*wanted));
+    } else if (auto* decompose = std::get_if<DecomposeModel>(&command)) {
+      lane_.send(std::move(*decompose));
+    } else if (auto* compress = std::get_if<CompressModel>(&command)) {
+      lane_.send(std::move(*compress));
     } else if (const auto* cancel = std::get_if<CancelJob>(&command)) {
       lane_.cancel(cancel->job);
     } else {
@@ -224,6 +229,9 @@ class WindowPlace {
     ports.store = {.open = [file] { return storage::open_catalog(file); },
                    .edit = [this](const ui::StoreEdit& edit) { return apply_edit(*store_, edit); }};
     ports.predict = make_predictor(options_.threads);
+    ports.ranks = [](const ModelSpectrum& spectrum, const Json& spec) {
+      return plan_ranks(spectrum, spec, window_bytes_per_param());
+    };
     ports.sample = [this] { return make_sample(options_); };
     ports.detach = [this](const std::string& id) { detached_ = id; };
     ports.leaving = [this] { return signals_.received() != 0; };

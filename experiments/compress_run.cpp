@@ -4,13 +4,9 @@
 #include <fmt/core.h>
 
 #include <filesystem>
-#include <optional>
 
 #include "engine/backend/failure.h"
-#include "engine/compress/heldout.h"
-#include "engine/compress/sensitivity.h"
 #include "engine/lm/language_model.h"
-#include "experiments/base_model.h"
 #include "experiments/clock.h"
 #include "experiments/ids.h"
 
@@ -20,7 +16,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::int64_t kStep = 1;  // they have one moment
-constexpr std::int64_t kWeighedTokens = 4096;
 constexpr const char* kMemoryRemedy =
     "take fewer or shorter calibration samples, fewer layers (target), or a smaller model";
 
@@ -32,15 +27,37 @@ std::string title(const CompressSpec& spec, const std::string& model) {
                      options->value);
 }
 
+// What makes no sense, before anything is read.
+Result<void> check(const CompressRequest& request) {
+  for (const CompressSpec& spec : request.points) {
+    if (const auto options = rank_options(spec); !options) {
+      return options.error();
+    }
+    if (spec.sequential && spec.solver != LordSolver::kAffine) {
+      return Error{ErrorKind::kUsage,
+                   fmt::format("sequential fits are affine, and solver={} is asked for",
+                               enum_name(spec.solver)),
+                   "leave one of them out"};
+    }
+  }
+  std::error_code failed;
+  if (!request.out.empty() && request.points.size() > 1) {
+    return Error{ErrorKind::kUsage,
+                 fmt::format("{} models are asked for, and one place", request.points.size()),
+                 "give each list one value, or leave --out"};
+  }
+  if (!request.out.empty() && fs::exists(request.out, failed)) {
+    return Error{ErrorKind::kUsage, request.out + " exists already", "name a folder that does not"};
+  }
+  return {};
+}
+
 class Compression {
  public:
-  Compression(const CompressRequest& request, const CompressPorts& ports)
-      : request_(request), ports_(ports) {}
+  Compression(CompressSession& session, const CompressRequest& request, const CompressPorts& ports)
+      : session_(session), request_(request), ports_(ports) {}
 
   Result<std::vector<CompressOutcome>> run() {
-    if (const Result<void> opened = open(); !opened) {
-      return opened.error();
-    }
     std::vector<CompressOutcome> outcomes;
     for (std::size_t i = 0; i < request_.points.size(); ++i) {
       run_ = new_id();
@@ -66,67 +83,28 @@ class Compression {
     }
   }
 
-  bool tell(double share, const std::string& what) const {
-    return !ports_.progress || ports_.progress(run_, share, what);
-  }
   CompressProgress progress(double from, double to) const {
-    return [this, from, to](double share, const std::string& what) {
-      return tell(from + (to - from) * share, what);
-    };
-  }
-
-  Result<void> open() {
-    for (const CompressSpec& spec : request_.points) {
-      if (const auto options = rank_options(spec); !options) {
-        return options.error();
-      }
-      if (spec.sequential && spec.solver != LordSolver::kAffine) {
-        return Error{ErrorKind::kUsage,
-                     fmt::format("sequential fits are affine, and solver={} is asked for",
-                                 enum_name(spec.solver)),
-                     "leave one of them out"};
-      }
-    }
-    std::error_code failed;
-    if (!request_.out.empty() && request_.points.size() > 1) {
-      return Error{ErrorKind::kUsage,
-                   fmt::format("{} models are asked for, and one place", request_.points.size()),
-                   "give each list one value, or leave --out"};
-    }
-    if (!request_.out.empty() && fs::exists(request_.out, failed)) {
-      return Error{ErrorKind::kUsage, request_.out + " exists already",
-                   "name a folder that does not"};
-    }
-    const auto settled = settle_model({.from = request_.model});
-    if (!settled) {
-      return settled.error();
-    }
-    auto base = open_base_model(*settled);
-    if (!base) {
-      return base.error();
-    }
-    if (const Result<void> dense = check_is_dense(base->file); !dense) {
-      return dense;
-    }
-    base_ = std::move(*base);
-    hash_ = settled->from_hash;
-    return {};
+    return part_of(
+        [this](double share, const std::string& what) {
+          return !ports_.progress || ports_.progress(run_, share, what);
+        },
+        from, to);
   }
 
   void announce(const CompressSpec& spec) {
-    const ModelFile& file = base_->file;
+    const ModelFile& file = session_.file();
     RunCreated created;
     created.run = run_;
-    created.name = title(spec, file.path().stem().string());
+    created.name = title(spec, session_.name());
     created.kind = "compress";
     created.spec = {{"name", created.name},
                     {"compress", to_json(spec)},
                     {"subject",
-                     {{"name", file.path().stem().string()},
+                     {{"name", session_.name()},
                       {"path", fs::absolute(file.path()).string()},
                       {"architecture", architecture_text(file.architecture(), file.config())},
                       {"parameters", file.parameters()},
-                      {"hash", hash_}}}};
+                      {"hash", session_.hash()}}}};
     ports_.sink->on_event(created);
     ports_.sink->on_event(RunStarted{.run = run_,
                                      .attempt = 1,
@@ -145,92 +123,25 @@ class Compression {
     return error;
   }
 
-  // The decomposition of the last spec, where this one needs no other look.
-  Result<void> look(const CompressSpec& spec) {
-    if (looked_at_ && share_decomposition(*looked_at_, spec)) {
-      return {};
-    }
-    decomposition_.reset();
-    const auto text =
-        open_corpus(spec.data, calibration_length(spec.calibration, base_->file.config()),
-                    base_->encoding, progress(0, 0.05));
-    if (!text) {
-      return text.error();
-    }
-    text_ = *text;
-    auto sequences = draw_sequences(*text_, base_->file.config(), spec.calibration);
-    if (!sequences) {
-      return sequences.error();
-    }
-    sequences_ = std::move(*sequences);
-    const Stopwatch watch;
-    auto decomposed =
-        Decomposition::of(*ports_.backend, base_->file, sequences_, solver_options(spec),
-                          target_types(spec.target), progress(0.05, 0.55));
-    if (!decomposed) {
-      return decomposed.error();
-    }
-    decomposition_ = std::move(*decomposed);
-    if (spec.weigh) {
-      const auto importance = output_sensitivity(*ports_.backend, base_->file, sequences_,
-                                                 kWeighedTokens, progress(0.55, 0.6));
-      if (!importance) {
-        return importance.error();
-      }
-      decomposition_->set_importance(*importance);
-    }
-    look_secs_ = watch.secs();
-    looked_at_ = spec;
-    dense_.reset();
-    return {};
-  }
-
-  Result<HeldoutLoss> measured(const ModelFile& model, const CompressSpec& spec, double from,
-                               double to) const {
-    return heldout_loss(*ports_.backend, model, *text_,
-                        calibration_length(spec.calibration, base_->file.config()),
-                        spec.heldout_windows, progress(from, to));
-  }
-
-  // Of the dense model, once for specs that measure alike.
-  Result<double> dense_perplexity(const CompressSpec& spec) {
-    if (!dense_ || dense_windows_ != spec.heldout_windows) {
-      const auto loss = measured(base_->file, spec, 0.6, 0.7);
-      if (!loss) {
-        return loss.error();
-      }
-      dense_ = loss->perplexity;
-      dense_windows_ = spec.heldout_windows;
-    }
-    return *dense_;
-  }
-
-  Result<ModelFile> factored(const CompressSpec& spec, const std::vector<RankVerdict>& ranks) {
-    return spec.sequential ? decomposition_->sequentially(*ports_.backend, sequences_, ranks,
-                                                          spec.ridge, progress(0.7, 0.8))
-                           : decomposition_->with_ranks(ranks);
-  }
-
   Result<CompressOutcome> point(const CompressSpec& spec) {
-    if (const Result<void> looked = look(spec); !looked) {
+    if (const Result<void> looked = session_.look(spec, progress(0, 0.6)); !looked) {
       return looked.error();
     }
-    auto ranks = decomposition_->choose(*rank_options(spec));
-    if (!ranks) {
-      return ranks.error();
+    const double bytes_per_param = static_cast<double>(size_bytes(request_.type, 256)) / 256;
+    auto plan = plan_ranks(*session_.spectrum(), to_json(spec), bytes_per_param);
+    if (!plan) {
+      return plan.error();
     }
     CompressOutcome outcome;
     outcome.run = run_;
     outcome.spec = spec;
-    outcome.layers = std::move(*ranks);
-    outcome.notes = decomposition_->notes();
-    const auto model = factored(spec, outcome.layers);
+    outcome.layers = std::move(plan->layers);
+    outcome.summary = plan->summary;
+    outcome.notes = session_.spectrum()->notes;
+    const auto model = session_.with_ranks(spec, outcome.layers, progress(0.7, 0.8));
     if (!model) {
       return model.error();
     }
-    const double bytes_per_param = static_cast<double>(size_bytes(request_.type, 256)) / 256;
-    outcome.summary = summarise(
-        outcome.layers, base_->file.parameters() - parameters_of(outcome.layers), bytes_per_param);
     if (const Result<void> told = measure(*model, outcome); !told) {
       return told.error();
     }
@@ -239,14 +150,6 @@ class Compression {
     }
     log(outcome);
     return outcome;
-  }
-
-  static std::int64_t parameters_of(const std::vector<RankVerdict>& layers) {
-    std::int64_t sum = 0;
-    for (const RankVerdict& layer : layers) {
-      sum += layer.params_before;
-    }
-    return sum;
   }
 
   Result<void> measure(const ModelFile& model, CompressOutcome& outcome) {
@@ -262,13 +165,13 @@ class Compression {
     add("compress/energy_kept", summary.energy_kept.value_or(1));
     add("compress/params_cut",
         1 - static_cast<double>(summary.params_after) / static_cast<double>(summary.params_before));
-    add("compress/secs", look_secs_);
+    add("compress/secs", session_.spectrum()->look_secs);
     if (outcome.spec.heldout_windows > 0) {
-      const auto dense = dense_perplexity(outcome.spec);
+      const auto dense = session_.dense_perplexity(outcome.spec, progress(0.6, 0.7));
       if (!dense) {
         return dense.error();
       }
-      const auto loss = measured(model, outcome.spec, 0.8, 0.95);
+      const auto loss = session_.loss(model, outcome.spec, progress(0.8, 0.95));
       if (!loss) {
         return loss.error();
       }
@@ -289,14 +192,14 @@ class Compression {
                          .type = request_.type,
                          .factors = request_.factors,
                          .out = request_.out,
-                         .name = base_->file.path().stem().string()};
-    wanted.text_of = &base_->file;
+                         .name = session_.name()};
+    wanted.text_of = &session_.file();
     wanted.record = {{"run", run_},
                      {"name", title(outcome.spec, wanted.name)},
                      {"metrics", outcome.metrics},
                      {"spec", to_json(outcome.spec)}};
     wanted.progress = progress(0.95, 1);
-    const auto report = export_model(*ports_.backend, model, model.plans(), wanted);
+    const auto report = export_model(session_.backend(), model, model.plans(), wanted);
     if (!report) {
       return report.error();
     }
@@ -325,18 +228,10 @@ class Compression {
     }
   }
 
+  CompressSession& session_;
   const CompressRequest& request_;
   const CompressPorts& ports_;
   RunId run_;
-  std::optional<BaseModel> base_;
-  std::string hash_;
-  std::optional<CompressSpec> looked_at_;
-  std::shared_ptr<const TokenSource> text_;
-  CalibrationSequences sequences_;
-  std::optional<Decomposition> decomposition_;
-  double look_secs_ = 0;
-  std::optional<double> dense_;  // perplexity
-  std::int64_t dense_windows_ = 0;
 };
 
 }  // namespace
@@ -344,7 +239,24 @@ class Compression {
 Result<std::vector<CompressOutcome>> run_compress(const CompressRequest& request,
                                                   const CompressPorts& ports) {
   CHECK(!request.points.empty(), "there is something to do");
-  return Compression(request, ports).run();
+  if (const Result<void> sensible = check(request); !sensible) {
+    return sensible.error();
+  }
+  auto session = CompressSession::open(*ports.backend, request.model);
+  if (!session) {
+    return session.error();
+  }
+  return Compression(*session, request, ports).run();
+}
+
+Result<std::vector<CompressOutcome>> run_compress_in(CompressSession& session,
+                                                     const CompressRequest& request,
+                                                     const CompressPorts& ports) {
+  CHECK(!request.points.empty(), "there is something to do");
+  if (const Result<void> sensible = check(request); !sensible) {
+    return sensible.error();
+  }
+  return Compression(session, request, ports).run();
 }
 
 }  // namespace lathe::experiments

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "engine/compress/compress_spec.h"
-#include "engine/compress/decomposition.h"
 #include "engine/lm/model_export.h"
+#include "experiments/compress_session.h"
 #include "experiments/events.h"
 
 namespace lathe::experiments {
@@ -46,5 +46,10 @@ struct CompressOutcome {
 // (kUsage, kData); what fails later is recorded as a failed run. Nothing is thrown.
 Result<std::vector<CompressOutcome>> run_compress(const CompressRequest& request,
                                                   const CompressPorts& ports);
+
+// The same in a session of request.model that is kept: its look is not taken again.
+Result<std::vector<CompressOutcome>> run_compress_in(CompressSession& session,
+                                                     const CompressRequest& request,
+                                                     const CompressPorts& ports);
 
 }  // namespace lathe::experiments

@@ -3,18 +3,20 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "engine/base/json.h"
 #include "engine/base/result.h"
+#include "experiments/spectrum.h"
 
 namespace lathe::experiments {
 
 // Made by whoever asks, as a run's is (ids.h).
 using JobId = std::string;
 
-enum class JobKind : std::uint8_t { kOpen, kEvaluate, kGenerate, kExport };
+enum class JobKind : std::uint8_t { kOpen, kEvaluate, kGenerate, kExport, kDecompose, kCompress };
 
 // What a file says of the model in it.
 struct ModelFacts {
@@ -36,6 +38,11 @@ struct ModelFacts {
 struct ModelOpened {
   JobId job;
   ModelFacts facts;
+};
+// Ends a DecomposeModel.
+struct ModelDecomposed {
+  JobId job;
+  std::shared_ptr<const ModelSpectrum> spectrum;  // never null
 };
 struct JobStarted {
   JobId job;
@@ -88,6 +95,21 @@ struct ExportModel {
   std::string format;
   std::string dtype;
   std::string out;
+};
+// Looks at the model once, so that ranks can be chosen. `spec`: a CompressSpec document; what says
+// how ranks are chosen is left to the jobs that follow.
+struct DecomposeModel {
+  JobId job;
+  std::string model;
+  Json spec;
+};
+// As `lathe compress MODEL ... -o OUT`, in the decomposition of the last DecomposeModel where it
+// serves this spec too: a run of kind "compress". Its result holds the run's id and metrics.
+struct CompressModel {
+  JobId job;
+  std::string model;
+  Json spec;
+  std::string out;  // empty: nothing is written
 };
 struct CancelJob {
   JobId job;

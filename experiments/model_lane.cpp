@@ -34,6 +34,13 @@ JobStarted started(const ExportModel& job) {
   return {job.job, JobKind::kExport, job.model,
           fmt::format("{} {} to {}", job.format, job.dtype, file_name(job.out))};
 }
+JobStarted started(const DecomposeModel& job) {
+  return {job.job, JobKind::kDecompose, job.model, "decomposing " + file_name(job.model)};
+}
+JobStarted started(const CompressModel& job) {
+  return {job.job, JobKind::kCompress, job.model,
+          job.out.empty() ? "measuring the chosen ranks" : "writing " + file_name(job.out)};
+}
 
 }  // namespace
 
@@ -124,6 +131,11 @@ void ModelLane::carry_out(const ModelJob& job) {
       finish(work_.generate(*generate, watch));
     } else if (const auto* wanted = std::get_if<ExportModel>(&job)) {
       finish(work_.write(*wanted, watch));
+    } else if (const auto* decompose = std::get_if<DecomposeModel>(&job)) {
+      const auto spectrum = work_.decompose(*decompose, watch);
+      spectrum ? sink_.on_event(ModelDecomposed{id, *spectrum}) : fail(spectrum.error());
+    } else if (const auto* compress = std::get_if<CompressModel>(&job)) {
+      finish(work_.compress(*compress, watch));
     }
   } catch (const std::exception& failure) {
     fail(error_of(failure, "close another model or choose a smaller one"));

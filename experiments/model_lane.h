@@ -1,11 +1,12 @@
-// The thread for models that exist: open, evaluate, generate, export, one job after another, beside
-// the session that trains. What the jobs do is given as functions; here are their order, their
-// events, and that any of them can be cancelled.
+// The thread for models that exist: open, evaluate, generate, export, decompose, one job after
+// another, beside the session that trains. What the jobs do is given as functions; here are their
+// order, their events, and that any of them can be cancelled.
 #pragma once
 
 #include <condition_variable>
 #include <deque>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <set>
 #include <thread>
@@ -15,7 +16,8 @@
 
 namespace lathe::experiments {
 
-using ModelJob = std::variant<OpenModel, EvaluateModel, Generate, ExportModel>;
+using ModelJob =
+    std::variant<OpenModel, EvaluateModel, Generate, ExportModel, DecomposeModel, CompressModel>;
 
 // How a job tells where it is. Each answers false once the job was cancelled: end soon, with any
 // error.
@@ -30,6 +32,11 @@ struct ModelWork {
   std::function<Result<Json>(const EvaluateModel&, const JobWatch&)> evaluate;
   std::function<Result<Json>(const Generate&, const JobWatch&)> generate;
   std::function<Result<Json>(const ExportModel&, const JobWatch&)> write;
+  // Never null where it succeeds.
+  std::function<Result<std::shared_ptr<const ModelSpectrum>>(const DecomposeModel&,
+                                                             const JobWatch&)>
+      decompose;
+  std::function<Result<Json>(const CompressModel&, const JobWatch&)> compress;
 };
 
 class ModelLane {
@@ -38,7 +45,7 @@ class ModelLane {
   // Cancels what runs and drops what waits.
   ~ModelLane();
 
-  // Returns at once. Every job ends in one ModelOpened, JobFinished or JobFailed.
+  // Returns at once. Every job ends in one ModelOpened, ModelDecomposed, JobFinished or JobFailed.
   void send(ModelJob job);
   // Running or waiting; unknown ids are ignored.
   void cancel(const JobId& job);

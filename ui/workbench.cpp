@@ -180,6 +180,7 @@ PanelContext Workbench::context_for(Wishes& wishes) {
                       .shown = shown_,
                       .preview = preview_.get(),
                       .preview_pending = ports_.preview->pending(),
+                      .ranks = *ports_.ranks,
                       .sample = sample_.get(),
                       .machine = ports_.machine,
                       .installed_models = ports_.installed_models,
@@ -386,7 +387,7 @@ void Workbench::request_close() {
 
 bool Workbench::animated() const {
   return live_->busy || live_->models->busy() || scrubber_.playing() || toast_left_ > 0 ||
-         closing_ || ports_.preview->pending();
+         closing_ || ports_.preview->pending() || ports_.ranks->pending();
 }
 
 UiState Workbench::state_to_save() const {

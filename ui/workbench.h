@@ -16,6 +16,7 @@ struct WorkbenchPorts {
   LiveView* live = nullptr;
   StoreDesk* desk = nullptr;
   SweepPreview* preview = nullptr;
+  RankPreview* ranks = nullptr;
   experiments::CommandSink* commands = nullptr;
   std::string machine;                        // "2 CPU threads, no GPU"
   std::vector<std::string> installed_models;  // names under the models folder

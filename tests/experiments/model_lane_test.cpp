@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <functional>
+#include <memory>
 #include <optional>
 
 #include "engine/tensor/allocator.h"
@@ -74,8 +75,28 @@ Result<Json> write(const ExportModel& job, const JobWatch& watch) {
   return Json{{"written to", job.out}};
 }
 
+Result<std::shared_ptr<const ModelSpectrum>> decompose(const DecomposeModel& job,
+                                                       const JobWatch& watch) {
+  if (!watch.progress(0.5, "calibrating layers.1")) {
+    return Error{ErrorKind::kInterrupted, "stopped", ""};
+  }
+  ModelSpectrum spectrum;
+  spectrum.model = job.model;
+  spectrum.spec = job.spec;
+  return std::make_shared<const ModelSpectrum>(spectrum);
+}
+
+Result<Json> compress(const CompressModel& job, const JobWatch&) {
+  return Json{{"spec", job.spec}, {"out", job.out}};
+}
+
 ModelWork work() {
-  return {.open = open, .evaluate = evaluate, .generate = generate, .write = write};
+  return {.open = open,
+          .evaluate = evaluate,
+          .generate = generate,
+          .write = write,
+          .decompose = decompose,
+          .compress = compress};
 }
 
 TEST(ModelLane, AJobTellsItsStartItsTextAndItsResult) {
@@ -125,6 +146,22 @@ TEST(ModelLane, AnExportTellsWhereItIs) {
   EXPECT_EQ(events.await<JobStarted>("1").title, "gguf q8_0 to tiny.gguf");
   EXPECT_EQ(events.await<JobProgress>("1").what, "reading back");
   EXPECT_EQ(events.await<JobFinished>("1").result["written to"], "/d/tiny.gguf");
+}
+
+TEST(ModelLane, ADecompositionEndsInASpectrumAndRanksAreTriedInIt) {
+  Events events;
+  ModelLane lane(work(), events);
+  lane.send(DecomposeModel{"1", "tiny", {{"solver", "lord"}}});
+  lane.send(CompressModel{"2", "tiny", {{"budget", 0.8}}, ""});
+  lane.send(CompressModel{"3", "tiny", {{"budget", 0.8}}, "/d/tiny-factored"});
+  EXPECT_EQ(events.await<JobStarted>("1").title, "decomposing tiny");
+  EXPECT_EQ(events.await<JobProgress>("1").what, "calibrating layers.1");
+  const auto spectrum = events.await<ModelDecomposed>("1").spectrum;
+  ASSERT_NE(spectrum, nullptr);
+  EXPECT_EQ(spectrum->spec["solver"], "lord");
+  EXPECT_EQ(events.await<JobStarted>("2").title, "measuring the chosen ranks");
+  EXPECT_EQ(events.await<JobFinished>("2").result["spec"]["budget"], 0.8);
+  EXPECT_EQ(events.await<JobStarted>("3").title, "writing tiny-factored");
 }
 
 TEST(ModelLane, LeavingEndsWhatRuns) {

@@ -73,6 +73,20 @@ TEST_F(Pictures, ModelsAndPlayground) {
   expect_drawn("playground");
 }
 
+TEST_F(Pictures, Spectrum) {
+  UiState state;
+  state.model = "SmolLM2-135M-Instruct";
+  open({.state = state});
+  LiveView& live = stage_->live();
+  live.on_event(experiments::ModelOpened{"open", some_model(state.model)});
+  show(*stage_, ImGuiKey_7);
+  expect_drawn("spectrum-look");
+  live.on_event(experiments::ModelDecomposed{"look", some_spectrum(state.model, 30)});
+  stage_->frames(3);
+  EXPECT_TRUE(previewed(*stage_));
+  expect_drawn("spectrum");
+}
+
 TEST_F(Pictures, FirstStart) {
   open({});
   stage_->bench().set_sample(sample_offer());

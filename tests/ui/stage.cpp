@@ -57,9 +57,15 @@ Stage::Stage(Options options) : options_(std::move(options)) {
       .now_ms = {}, .wake = {}, .min_interval_ms = 0, .max_log = 500, .max_memory_samples = 512});
   desk_ = std::make_unique<StoreDesk>(store_.port(), [] {});
   preview_ = std::make_unique<SweepPreview>(fake_predictor(), [] {});
+  ranks_ = std::make_unique<RankPreview>(
+      [](const experiments::ModelSpectrum& spectrum, const Json& spec) {
+        return experiments::plan_ranks(spectrum, spec, 2);
+      },
+      [] {});
   bench_ = std::make_unique<Workbench>(WorkbenchPorts{.live = live_.get(),
                                                       .desk = desk_.get(),
                                                       .preview = preview_.get(),
+                                                      .ranks = ranks_.get(),
                                                       .commands = &commands_,
                                                       .machine = "2 CPU threads, no GPU",
                                                       .installed_models = {"SmolLM2-135M-Instruct"},
@@ -71,6 +77,7 @@ Stage::Stage(Options options) : options_(std::move(options)) {
 Stage::~Stage() {
   bench_.reset();
   preview_.reset();
+  ranks_.reset();
   desk_.reset();
   if (engine_ != nullptr) {
     ImGuiTestEngine_Stop(engine_);

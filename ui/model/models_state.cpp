@@ -60,6 +60,8 @@ void ModelsView::expect(const ex::Command& command) {
   expected(std::get_if<ex::EvaluateModel>(&command), JobKind::kEvaluate);
   expected(std::get_if<ex::Generate>(&command), JobKind::kGenerate);
   expected(std::get_if<ex::ExportModel>(&command), JobKind::kExport);
+  expected(std::get_if<ex::DecomposeModel>(&command), JobKind::kDecompose);
+  expected(std::get_if<ex::CompressModel>(&command), JobKind::kCompress);
 }
 
 void ModelsView::apply(const ex::ModelOpened& event) {
@@ -71,6 +73,11 @@ void ModelsView::apply(const ex::ModelOpened& event) {
   } else {
     *known = event.facts;
   }
+}
+
+void ModelsView::apply(const ex::ModelDecomposed& event) {
+  job_of(event.job).state = JobState::kDone;
+  state_.spectra[event.spectrum->model] = event.spectrum;
 }
 
 void ModelsView::apply(const ex::JobStarted& event) {

@@ -15,6 +15,7 @@ namespace lathe::ui {
 using experiments::JobId;
 using experiments::JobKind;
 using experiments::ModelFacts;
+using experiments::ModelSpectrum;
 
 enum class JobState : std::uint8_t { kWaiting, kRunning, kDone, kFailed, kCancelled };
 
@@ -36,6 +37,8 @@ struct LiveJob {
 struct ModelsState {
   std::vector<ModelFacts> models;  // opened, in order; a model opened again takes its old place
   std::vector<LiveJob> jobs;       // oldest first, at most kKeptJobs
+  // Of models that were decomposed, the latest of each.
+  std::map<std::string, std::shared_ptr<const ModelSpectrum>> spectra;
 
   const ModelFacts* find_model(const std::string& model) const;
   const LiveJob* find_job(const JobId& job) const;
@@ -50,6 +53,7 @@ class ModelsView {
   // A job shows as soon as it is asked for, whatever the lane does first.
   void expect(const experiments::Command& command);
   void apply(const experiments::ModelOpened& event);
+  void apply(const experiments::ModelDecomposed& event);
   void apply(const experiments::JobStarted& event);
   void apply(const experiments::JobProgress& event);
   void apply(const experiments::TextPiece& event);

@@ -149,6 +149,11 @@ void draw_model_actions(PanelContext& context, const ModelFacts& facts) {
     context.state.playground[0] = facts.model;
     context.wishes.show_panel = "Playground";
   }
+  ImGui::SameLine();
+  if (ImGui::Button("Make it smaller")) {
+    context.wishes.show_panel = "Spectrum";
+  }
+  hint("Decomposes its layers, and shows what each rank would lose");
   if (ImGui::CollapsingHeader("Evaluate", ImGuiTreeNodeFlags_DefaultOpen)) {
     draw_evaluate(context, facts.model);
   }

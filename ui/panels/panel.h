@@ -14,9 +14,11 @@
 #include "experiments/events.h"
 #include "ui/model/live_state.h"
 #include "ui/model/model_forms.h"
+#include "ui/model/rank_preview.h"
 #include "ui/model/run_list.h"
 #include "ui/model/sample_offer.h"
 #include "ui/model/scrubber.h"
+#include "ui/model/spectrum_view.h"
 #include "ui/model/store_desk.h"
 #include "ui/model/sweep_draft.h"
 #include "ui/model/sweep_preview.h"
@@ -64,6 +66,7 @@ struct ViewMemory {
   FineTuneForm fine_tune;
   ExportForm export_form;
   PlaygroundForm playground;
+  SpectrumForm spectrum;
   std::string table_key;             // what `table` was made for
   std::vector<const RunRow*> table;  // filtered and sorted rows
 };
@@ -77,6 +80,7 @@ struct PanelContext {
   const std::vector<std::string>& shown;                          // runs that plots draw, in order
   const PreviewResult* preview;                                   // null before the first
   bool preview_pending;
+  RankPreview& ranks;
   const SampleOffer* sample;                         // null while the machine is being measured
   const std::string& machine;                        // "2 CPU threads, no GPU"
   const std::vector<std::string>& installed_models;  // names under the models folder
@@ -96,7 +100,7 @@ struct PanelContext {
 
 struct Panel {
   const char* title;  // also its name in the layout
-  const char* key;    // "1" .. "6" bring it to the front; "" none
+  const char* key;    // "1" .. "7" bring it to the front; "" none
   void (*draw)(PanelContext&);
 };
 
@@ -114,6 +118,7 @@ void draw_playground(PanelContext& context);
 void draw_problems(PanelContext& context);
 void draw_run_table(PanelContext& context);
 void draw_setup(PanelContext& context);
+void draw_spectrum(PanelContext& context);
 void draw_sweep_editor(PanelContext& context);
 void draw_trials(PanelContext& context);
 

@@ -6,13 +6,14 @@
 namespace lathe::ui {
 
 std::span<const Panel> panels() {
-  static constexpr std::array<Panel, 10> kPanels{{
+  static constexpr std::array<Panel, 11> kPanels{{
       {"Setup", "1", draw_setup},
       {"Live", "2", draw_live_plots},
       {"Sweep", "3", draw_sweep_editor},
       {"Compare", "4", draw_compare},
       {"Models", "5", draw_models},
       {"Playground", "6", draw_playground},
+      {"Spectrum", "7", draw_spectrum},
       {"Runs", "", draw_run_table},
       {"Inspector", "", draw_inspector},
       {"Log", "", draw_log},

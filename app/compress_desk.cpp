@@ -1,0 +1,102 @@
+// See compress_desk.h.
+#include "app/compress_desk.h"
+
+#include "app/environment.h"
+#include "experiments/compress_run.h"
+#include "experiments/device.h"
+
+namespace lathe::app {
+
+using namespace experiments;
+
+namespace {
+
+constexpr StoredType kWritten = StoredType::kF16;
+
+Result<CompressSpec> spec_of(const Json& document) {
+  CompressSpec spec;
+  std::vector<std::string> errors;
+  read_json(document, spec, "", errors);
+  if (!errors.empty()) {
+    return Error{ErrorKind::kUsage, errors.front(), "`lathe compress --help` tells what is legal"};
+  }
+  return spec;
+}
+
+}  // namespace
+
+double window_bytes_per_param() {
+  return static_cast<double>(size_bytes(kWritten, 256)) / 256;
+}
+
+Result<CompressSession*> CompressDesk::session_of(const std::string& model) {
+  if (kept_ && kept_->model == model) {
+    return &*kept_->session;
+  }
+  kept_.reset();
+  const auto device = resolve_device(options_.device);
+  if (!device) {
+    return device.error();
+  }
+  auto backend = make_backend(*device, options_.threads);
+  if (!backend) {
+    return backend.error();
+  }
+  auto session = CompressSession::open(**backend, model);
+  if (!session) {
+    return session.error();
+  }
+  kept_.emplace(Kept{model, std::move(*backend), std::move(*session)});
+  return &*kept_->session;
+}
+
+Result<std::shared_ptr<const ModelSpectrum>> CompressDesk::decompose(const DecomposeModel& job,
+                                                                     const JobWatch& watch) {
+  const auto spec = spec_of(job.spec);
+  if (!spec) {
+    return spec.error();
+  }
+  const auto session = session_of(job.model);
+  if (!session) {
+    return session.error();
+  }
+  if (const Result<void> looked = (*session)->look(*spec, watch.progress); !looked) {
+    return looked.error();
+  }
+  return (*session)->spectrum();
+}
+
+Result<Json> CompressDesk::compress(const CompressModel& job, const JobWatch& watch) {
+  const auto spec = spec_of(job.spec);
+  if (!spec) {
+    return spec.error();
+  }
+  const auto session = session_of(job.model);
+  if (!session) {
+    return session.error();
+  }
+  const CompressRequest request{.model = job.model,
+                                .points = {*spec},
+                                .out = job.out,
+                                .type = kWritten,
+                                .factors = Factors::kKeep,
+                                .format = ModelFormat::kHuggingFace};
+  CompressPorts ports;
+  ports.sink = &sink_;
+  ports.backend = &(*session)->backend();
+  ports.environment = environment();
+  ports.progress = [&](const RunId&, double share, const std::string& what) {
+    return watch.progress(share, what);
+  };
+  const auto outcomes = run_compress_in(**session, request, ports);
+  if (!outcomes) {
+    return outcomes.error();
+  }
+  const CompressOutcome& outcome = outcomes->front();
+  return Json{{"run", outcome.run},
+              {"spec", job.spec},
+              {"metrics", outcome.metrics},
+              {"exported", outcome.exported}};
+}
+
+}  // namespace lathe::app

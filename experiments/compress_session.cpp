@@ -1,0 +1,141 @@
+// See compress_session.h.
+#include "experiments/compress_session.h"
+
+#include <algorithm>
+
+#include "engine/compress/sensitivity.h"
+#include "experiments/clock.h"
+
+namespace lathe::experiments {
+namespace {
+
+// Reading the text is a small part of a look.
+constexpr double kTextShare = 0.08;
+constexpr double kFittedShare = 0.92;  // until the loss is asked what it minds
+// Of calibration text, on which it is asked.
+constexpr std::int64_t kWeighedTokens = 4096;
+
+// Two operations for each weight of the slots that were not decomposed, and of the head.
+double ops_beside(const ModelFile& file, const std::vector<SpectrumLayer>& layers) {
+  double weights = static_cast<double>(file.config().vocab_size * file.config().dim);
+  for (const LinearPlan& plan : file.plans()) {
+    const bool covered = std::any_of(layers.begin(), layers.end(), [&](const SpectrumLayer& layer) {
+      return layer.slot.name == plan.name;
+    });
+    weights += covered ? 0 : static_cast<double>(plan.in * plan.out);
+  }
+  return 2 * weights;
+}
+
+}  // namespace
+
+CompressProgress part_of(const CompressProgress& whole, double from, double to) {
+  return [whole, from, to](double share, const std::string& what) {
+    return !whole || whole(from + (to - from) * share, what);
+  };
+}
+
+Result<CompressSession> CompressSession::open(Backend& backend, const std::string& model) {
+  const auto settled = settle_model({.from = model});
+  if (!settled) {
+    return settled.error();
+  }
+  auto base = open_base_model(*settled);
+  if (!base) {
+    return base.error();
+  }
+  if (const Result<void> dense = check_is_dense(base->file); !dense) {
+    return dense.error();
+  }
+  return CompressSession(backend, model, std::move(*base), settled->from_hash);
+}
+
+Result<void> CompressSession::look(const CompressSpec& spec, const CompressProgress& progress) {
+  if (looked_at_ && share_decomposition(*looked_at_, spec)) {
+    return {};
+  }
+  // Before the next one is made: two at once may be more than the memory holds.
+  looked_at_.reset();
+  decomposition_.reset();
+  spectrum_.reset();
+  dense_.reset();
+  auto text = open_corpus(spec.data, calibration_length(spec.calibration, base_.file.config()),
+                          base_.encoding, part_of(progress, 0, kTextShare));
+  if (!text) {
+    return text.error();
+  }
+  auto sequences = draw_sequences(**text, base_.file.config(), spec.calibration);
+  if (!sequences) {
+    return sequences.error();
+  }
+  const Stopwatch watch;
+  auto decomposed =
+      Decomposition::of(*backend_, base_.file, *sequences, solver_options(spec),
+                        target_types(spec.target), part_of(progress, kTextShare, kFittedShare));
+  if (!decomposed) {
+    return decomposed.error();
+  }
+  if (spec.weigh) {
+    const auto importance = output_sensitivity(*backend_, base_.file, *sequences, kWeighedTokens,
+                                               part_of(progress, kFittedShare, 1));
+    if (!importance) {
+      return importance.error();
+    }
+    decomposed->set_importance(*importance);
+  }
+  text_ = std::move(*text);
+  sequences_ = std::move(*sequences);
+  decomposition_ = std::move(*decomposed);
+  looked_at_ = spec;
+  spectrum_ = std::make_shared<const ModelSpectrum>(spectrum_of(spec, watch.secs()));
+  return {};
+}
+
+ModelSpectrum CompressSession::spectrum_of(const CompressSpec& spec, double secs) const {
+  ModelSpectrum all{.model = model_,
+                    .spec = to_json(spec),
+                    .layers = {},
+                    .notes = decomposition_->notes(),
+                    .blocks = base_.file.config().layers,
+                    .params = base_.file.parameters(),
+                    .weighed = spec.weigh,
+                    .look_secs = secs};
+  for (const DecomposedLayer& layer : decomposition_->layers()) {
+    all.layers.push_back({.slot = layer.slot,
+                          .spectrum = layer.solution.spectrum(),
+                          .adds_bias = layer.solution.has_bias() && !layer.slot.bias,
+                          .importance = layer.importance});
+  }
+  all.other_ops = ops_beside(base_.file, all.layers);
+  return all;
+}
+
+Result<ModelFile> CompressSession::with_ranks(const CompressSpec& spec,
+                                              const std::vector<RankVerdict>& ranks,
+                                              const CompressProgress& progress) const {
+  return spec.sequential
+             ? decomposition_->sequentially(*backend_, sequences_, ranks, spec.ridge, progress)
+             : decomposition_->with_ranks(ranks);
+}
+
+Result<HeldoutLoss> CompressSession::loss(const ModelFile& model, const CompressSpec& spec,
+                                          const CompressProgress& progress) const {
+  return heldout_loss(*backend_, model, *text_,
+                      calibration_length(spec.calibration, base_.file.config()),
+                      spec.heldout_windows, progress);
+}
+
+Result<double> CompressSession::dense_perplexity(const CompressSpec& spec,
+                                                 const CompressProgress& progress) {
+  if (!dense_ || dense_windows_ != spec.heldout_windows) {
+    const auto dense = loss(base_.file, spec, progress);
+    if (!dense) {
+      return dense.error();
+    }
+    dense_ = dense->perplexity;
+    dense_windows_ = spec.heldout_windows;
+  }
+  return *dense_;
+}
+
+}  // namespace lathe::experiments
