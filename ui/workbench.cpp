@@ -240,7 +240,12 @@ void Workbench::draw_dock_space() {
 }
 
 void Workbench::draw_panels(PanelContext& context) {
+  const ImGuiDockNode* middle = ImGui::DockBuilderGetCentralNode(ImGui::GetID(kDockSpace));
   for (const Panel& panel : panels()) {
+    if (middle != nullptr) {
+      // A panel that a saved layout of an older version does not know.
+      ImGui::SetNextWindowDockID(middle->ID, ImGuiCond_FirstUseEver);
+    }
     if (show_panel_ == panel.title && ImGui::FindWindowByName(panel.title) != nullptr) {
       ImGui::SetNextWindowFocus();
       show_panel_.clear();

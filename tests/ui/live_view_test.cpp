@@ -54,6 +54,34 @@ TEST(LiveView, FollowsASweepFromPlanToEnd) {
   EXPECT_FALSE(end->runs[1]->remedy.empty());
 }
 
+// A model is measured while another trains: what trains is still what can be paused and stopped.
+TEST(LiveView, AMeasurementIsNoTraining) {
+  for (const char* kind : {"eval", "compress"}) {
+    Ear ear;
+    ex::RunCreated created;
+    created.run = "measured";
+    created.kind = kind;
+    ear.view.on_event(created);
+    ex::RunStarted started;
+    started.run = "measured";
+    started.total_steps = 1;
+    ear.view.on_event(started);
+    EXPECT_FALSE(ear.look()->busy) << kind;
+    EXPECT_EQ(ear.look()->active, "") << kind;
+    ScriptedSweep play(60);
+    play.begin(ear.view);
+    play.step(ear.view, 0, 0);
+    const RunId active = ear.look()->active;
+    EXPECT_NE(active, "");
+    ear.view.on_event(ex::RunFinished{"measured", RunState::kDone, 1});
+    EXPECT_EQ(ear.look()->active, active) << kind;
+    EXPECT_TRUE(ear.look()->busy) << kind;
+    EXPECT_EQ(ear.look()->find("measured")->state, RunState::kDone) << kind;
+    ear.view.on_event(ex::RunFailed{"measured", 0, {ErrorKind::kData, "no text", "name one"}});
+    EXPECT_EQ(ear.look()->active, active) << kind;
+  }
+}
+
 TEST(LiveView, HandsOutAtMostThirtySnapshotsASecond) {
   Ear ear;
   ScriptedSweep play(60);

@@ -93,14 +93,22 @@ TEST(Spectrum, RanksAreChosenMeasuredAndShown) {
   EXPECT_EQ(asked[0].spec["budget"], 0.7);
   EXPECT_EQ(asked[0].spec["multiple"], 8);
   EXPECT_EQ(asked[0].out, "");
-  stage.live().on_event(
-      ex::JobFinished{asked[0].job,
-                      {{"run", "r"},
-                       {"spec", asked[0].spec},
-                       {"metrics", {{"eval/ppl", 21.0}, {"compress/ppl_rise", 0.05}}},
-                       {"exported", Json::object()}}});
+  ex::RunCreated created;
+  created.run = "measured";
+  created.name = some_model("tiny").name + " affine budget=0.7";
+  created.kind = "compress";
+  created.spec = {{"compress", asked[0].spec}};
+  stage.live().on_event(created);
+  stage.live().on_event(ex::MetricBatch{
+      "measured",
+      {{"eval/ppl", 1, 21.0}, {"compress/ppl_rise", 1, 0.05}, {"model/params", 1, 1e5}}});
+  stage.live().on_event(ex::RunFinished{"measured", ex::RunState::kDone, 1});
+  stage.live().on_event(ex::JobFinished{asked[0].job, {{"run", "measured"}}});
   stage.frames(3);
-  EXPECT_NE(measurement_of(*stage.bench().live().models, "tiny", asked[0].spec), nullptr);
+  const RunRow* run = measurement_of(stage.bench().rows(), some_model("tiny").name, asked[0].spec);
+  ASSERT_NE(run, nullptr);
+  EXPECT_EQ(run->id, "measured");
+  EXPECT_EQ(measured_points(stage.bench().rows(), some_model("tiny").name).points.size(), 1U);
   EXPECT_TRUE(stage.act("export", [](ImGuiTestContext* ctx) {
     ctx->SetRef("//Spectrum");
     ctx->ItemInputValue("##factored_out", "/tmp/tiny-factored");

@@ -128,16 +128,14 @@ TEST(SpectrumView, PointsAreOfThisModelAndOfOneText) {
 }
 
 TEST(SpectrumView, AMeasurementBelongsToItsChoice) {
-  ModelsState models;
-  LiveJob job;
-  job.kind = JobKind::kCompress;
-  job.state = JobState::kDone;
-  job.model = "tiny";
-  job.result = {{"spec", {{"budget", 0.8}}}, {"metrics", {{"eval/ppl", 21.0}}}};
-  models.jobs.push_back(job);
-  EXPECT_NE(measurement_of(models, "tiny", {{"budget", 0.8}}), nullptr);
-  EXPECT_EQ(measurement_of(models, "tiny", {{"budget", 0.7}}), nullptr);
-  EXPECT_EQ(measurement_of(models, "other", {{"budget", 0.8}}), nullptr);
+  std::vector<RunRow> rows{measured_run("tiny affine budget=0.8", 80, 22, 20, 1)};
+  EXPECT_EQ(measurement_of(rows, "tiny", {{"budget", 0.8}}), nullptr);  // its spec is not read yet
+  rows[0].spec = std::make_shared<const Json>(Json{{"compress", {{"budget", 0.8}, {"rank", 0}}}});
+  EXPECT_EQ(measurement_of(rows, "tiny", {{"budget", 0.8}, {"rank", 0.0}}), &rows[0]);
+  EXPECT_EQ(measurement_of(rows, "tiny", {{"budget", 0.7}, {"rank", 0}}), nullptr);
+  EXPECT_EQ(measurement_of(rows, "other", {{"budget", 0.8}, {"rank", 0}}), nullptr);
+  rows[0].state = RunState::kFailed;
+  EXPECT_EQ(measurement_of(rows, "tiny", {{"budget", 0.8}, {"rank", 0}}), nullptr);
 }
 
 }  // namespace

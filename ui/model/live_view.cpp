@@ -15,6 +15,12 @@ namespace ex = lathe::experiments;
 
 namespace {
 
+// Evaluations and decompositions run on the models' lane, beside whatever trains: they are no
+// reason to pause or stop anything, and their end is not that of a training.
+bool trains(const LiveRun& run) {
+  return run.kind != "eval" && run.kind != "compress";
+}
+
 std::int64_t wall_clock_ms() {
   using std::chrono::duration_cast;
   return duration_cast<std::chrono::milliseconds>(
@@ -93,7 +99,7 @@ void LiveView::apply(const ex::RunCreated& event) {
   run.kind = event.kind;
   run.spec = std::make_shared<const Json>(event.spec);
   run.predicted_peak_bytes = event.predicted_peak_bytes;
-  state_.busy = true;
+  state_.busy = state_.busy || trains(run);
 }
 
 void LiveView::apply(const ex::RunStarted& event) {
@@ -108,6 +114,9 @@ void LiveView::apply(const ex::RunStarted& event) {
   tell(event.run, event.from_step > 0 ? fmt::format("goes on from step {} of {}", event.from_step,
                                                     event.total_steps)
                                       : fmt::format("starts, {} steps", event.total_steps));
+  if (!trains(run)) {
+    return;
+  }
   state_.active = event.run;
   state_.preparing.clear();
   state_.paused = false;
@@ -187,6 +196,9 @@ void LiveView::apply(const ex::RunFinished& event) {
   tell(event.run,
        fmt::format("{} at step {}", ex::kRunStateNames[static_cast<std::size_t>(event.state)],
                    event.step));
+  if (!trains(run)) {
+    return;
+  }
   const bool within_sweep = sweep_ && !sweep_->finished && run.sweep == sweep_->id;
   if (within_sweep) {
     sweep_->done += event.state == RunState::kDone ? 1 : 0;
@@ -203,6 +215,13 @@ void LiveView::apply(const ex::RunFailed& event) {
   run.state = RunState::kFailed;
   run.error = event.error.message;
   run.remedy = event.error.remedy;
+  add_log({.time_ms = options_.now_ms(),
+           .level = ex::LogLevel::kError,
+           .run = event.run,
+           .text = event.error.text()});
+  if (!trains(run)) {
+    return;
+  }
   const bool within_sweep = sweep_ && !sweep_->finished && run.sweep == sweep_->id;
   if (within_sweep) {
     sweep_->failed += 1;
@@ -211,10 +230,6 @@ void LiveView::apply(const ex::RunFailed& event) {
   state_.active.clear();
   state_.preparing.clear();
   state_.busy = within_sweep;
-  add_log({.time_ms = options_.now_ms(),
-           .level = ex::LogLevel::kError,
-           .run = event.run,
-           .text = event.error.text()});
 }
 
 void LiveView::apply(const ex::SweepFinished& event) {

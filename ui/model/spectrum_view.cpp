@@ -66,6 +66,13 @@ double lowest_color(const std::vector<double>& values) {
   return 0;
 }
 
+// Whether a run measured ranks of that model.
+bool measured_ranks(const RunRow& row, const std::string& model) {
+  return row.kind == "compress" && row.state == RunState::kDone && !row.trashed &&
+         row.name.starts_with(model + " ") && row.last.contains("eval/ppl") &&
+         row.last.contains("compress/ppl_rise");
+}
+
 // The number that a person sees beside the slider, not the float that is nearest.
 double shown(float value) {
   return std::stod(fmt::format("{:.3f}", value));
@@ -195,15 +202,11 @@ MeasuredPoints measured_points(const std::vector<RunRow>& rows, const std::strin
   };
   std::vector<Candidate> all;
   for (const RunRow& row : rows) {
-    if (row.kind != "compress" || row.state != RunState::kDone || row.trashed ||
-        !row.name.starts_with(model + " ")) {
+    if (!measured_ranks(row, model)) {
       continue;
     }
-    const auto perplexity = row.last.find("eval/ppl");
-    const auto rise = row.last.find("compress/ppl_rise");
-    if (perplexity != row.last.end() && rise != row.last.end()) {
-      all.push_back({&row, perplexity->second, perplexity->second / (1 + rise->second)});
-    }
+    const double perplexity = row.last.at("eval/ppl");
+    all.push_back({&row, perplexity, perplexity / (1 + row.last.at("compress/ppl_rise"))});
   }
   const auto newest = std::max_element(all.begin(), all.end(), [](const auto& a, const auto& b) {
     return a.row->created_ms < b.row->created_ms;
@@ -226,13 +229,13 @@ MeasuredPoints measured_points(const std::vector<RunRow>& rows, const std::strin
   return measured;
 }
 
-const LiveJob* measurement_of(const ModelsState& models, const std::string& model,
-                              const Json& choice) {
-  const auto found = std::find_if(models.jobs.rbegin(), models.jobs.rend(), [&](const auto& job) {
-    return job.kind == JobKind::kCompress && job.state == JobState::kDone && job.model == model &&
-           job.result.value("spec", Json()) == choice;
+const RunRow* measurement_of(const std::vector<RunRow>& rows, const std::string& model,
+                             const Json& choice) {
+  const auto found = std::find_if(rows.begin(), rows.end(), [&](const RunRow& row) {
+    return measured_ranks(row, model) && row.spec != nullptr &&
+           row.spec->value("compress", Json()) == choice;
   });
-  return found == models.jobs.rend() ? nullptr : &*found;
+  return found == rows.end() ? nullptr : &*found;
 }
 
 std::string change_text(double before, double after) {

@@ -105,9 +105,9 @@ struct MeasuredPoints {
 // had the same perplexity.
 MeasuredPoints measured_points(const std::vector<RunRow>& rows, const std::string& model);
 
-// The newest measurement of exactly this choice in this session; null if there is none.
-const LiveJob* measurement_of(const ModelsState& models, const std::string& model,
-                              const Json& choice);
+// A run that measured exactly this choice, of now or of an earlier session; null if there is none.
+const RunRow* measurement_of(const std::vector<RunRow>& rows, const std::string& model,
+                             const Json& choice);
 
 // "-12.3 %", "0 %": from before to after.
 std::string change_text(double before, double after);

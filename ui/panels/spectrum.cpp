@@ -110,7 +110,7 @@ std::vector<Figure> predicted(const ex::RankPlan& plan) {
   const auto after = static_cast<double>(summary.params_after);
   const double kept = summary.energy_kept.value_or(1);
   return {{"rank cut", share_text(summary.rank_cut),
-           fmt::format("{} of {} layers factored", summary.factored, summary.layers)},
+           fmt::format("{} of {} layers", summary.factored, summary.layers)},
           {"parameters", count_text(after), of(before, after, count_text(before))},
           {"bytes, f16", bytes_text(static_cast<std::int64_t>(summary.bytes_after)),
            of(summary.bytes_before, summary.bytes_after,
@@ -122,15 +122,14 @@ std::vector<Figure> predicted(const ex::RankPlan& plan) {
 
 // What was measured of exactly this choice, in the words of the other figures.
 Figure measured(PanelContext& context, const SpectrumScene& scene) {
-  const LiveJob* job = measurement_of(*context.live.models, scene.facts.model, scene.choice);
-  const Json metrics = job == nullptr ? Json::object() : job->result.value("metrics", Json());
-  if (!metrics.contains("eval/ppl")) {
+  const RunRow* run = measurement_of(context.rows, scene.facts.name, scene.choice);
+  if (run == nullptr) {
     return {"held-out perplexity", "not measured", "Evaluate tells it"};
   }
-  const double perplexity = metrics.value("eval/ppl", 0.0);
-  const double rise = metrics.value("compress/ppl_rise", 0.0);
+  const double perplexity = run->last.at("eval/ppl");
+  const double rise = run->last.at("compress/ppl_rise");
   return {"held-out perplexity", value_text(perplexity),
-          fmt::format("{:+.2f} % of {} dense", 100 * rise, value_text(perplexity / (1 + rise)))};
+          fmt::format("{:+.1f} % over {}", 100 * rise, value_text(perplexity / (1 + rise)))};
 }
 
 void draw_figures(PanelContext& context, const SpectrumScene& scene) {

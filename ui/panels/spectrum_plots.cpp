@@ -78,8 +78,7 @@ void draw_scale(PanelContext& context, const HeatMap& map) {
     const float step = width / kSteps;
     const double share = (i + 0.5) / kSteps;
     ImGui::GetWindowDrawList()->AddRectFilled(
-        {at.x + static_cast<float>(i) * step, top},
-        {at.x + static_cast<float>(i + 1) * step, top + line},
+        {at.x + static_cast<float>(i) * step, top}, {at.x + width, top + line},
         color_of(map.lowest + (1 - map.lowest) * share, map.lowest));
   }
   ImGui::Dummy({width, line});
@@ -189,7 +188,7 @@ void react(PanelContext& context, const SpectrumScene& scene, const HeatMap& map
   }
 }
 
-// A line across a plot that the axes need not fit.
+// A line across a plot; `flags` say in which direction, and whether the axes shall show it.
 void cross_line(const char* name, double at, const ImVec4& color, float weight,
                 ImPlotItemFlags flags) {
   ImPlotSpec spec;
@@ -228,8 +227,7 @@ void draw_points(PanelContext& context, const SpectrumScene& scene,
   ImPlot::TagY(dense, context.theme.good, "dense");
   if (scene.plan != nullptr) {
     const auto now = static_cast<double>(scene.plan->summary.params_after);
-    cross_line("chosen", now, with_alpha(context.theme.accent, 0.8f), 1.0f * context.scale,
-               ImPlotItemFlags_NoFit);
+    cross_line("chosen", now, with_alpha(context.theme.accent, 0.8f), 1.0f * context.scale, 0);
   }
   ImPlotSpec spec;
   spec.Marker = ImPlotMarker_Circle;
@@ -281,13 +279,15 @@ void draw_singular_values(PanelContext& context, const SpectrumScene& scene, ImV
   const auto& layer = scene.spectrum.layers[place];
   ImGui::BeginChild(layer.slot.name.c_str(), size);
   const std::int64_t rank = scene.plan == nullptr ? 0 : scene.plan->layers[place].rank;
-  muted_text(context.theme, fmt::format("singular values of {}, {}", layer.slot.name,
-                                        rank > 0 ? fmt::format("rank {}", rank) : "dense"));
+  const std::int64_t full = layer.spectrum.full_rank();
+  muted_text(context.theme,
+             fmt::format("singular values of {}, {}", layer.slot.name,
+                         rank > 0 ? fmt::format("rank {} of {}", rank, full) : "stays dense"));
   const std::vector<double> values = singular_values(layer.spectrum);
   if (!values.empty() && ImPlot::BeginPlot("##values", {-1, -1}, kPlotFlags)) {
     ImPlot::SetupAxes(nullptr, nullptr, ImPlotAxisFlags_NoHighlight, ImPlotAxisFlags_NoHighlight);
     ImPlot::SetupAxisScale(ImAxis_Y1, ImPlotScale_Log10);
-    ImPlot::SetupAxesLimits(0, static_cast<double>(layer.spectrum.full_rank()) + 1,
+    ImPlot::SetupAxesLimits(0, static_cast<double>(full) + 1,
                             std::max(values.back(), values.front() * 1e-6) * 0.7,
                             values.front() * 1.6, ImPlotCond_Always);
     ImPlotSpec spec;
@@ -314,7 +314,11 @@ void draw_measured_points(PanelContext& context, const SpectrumScene& scene, ImV
   if (measured.points.empty()) {
     empty_state(context, "Nothing measured yet",
                 "Evaluate measures the chosen ranks; each measurement becomes a point here.");
-  } else if (ImPlot::BeginPlot("##points", {-1, -1}, kPlotFlags)) {
+    ImGui::EndChild();
+    return;
+  }
+  ImPlot::PushStyleVar(ImPlotStyleVar_FitPadding, ImVec2(0.08f, 0.12f));
+  if (ImPlot::BeginPlot("##points", {-1, -1}, kPlotFlags)) {
     const auto worst =
         std::max_element(measured.points.begin(), measured.points.end(),
                          [](const auto& a, const auto& b) { return a.perplexity < b.perplexity; });
@@ -328,6 +332,7 @@ void draw_measured_points(PanelContext& context, const SpectrumScene& scene, ImV
     draw_points(context, scene, measured);
     ImPlot::EndPlot();
   }
+  ImPlot::PopStyleVar();
   ImGui::EndChild();
 }
 
