@@ -64,7 +64,7 @@ TEST(Spectrum, ALookIsAskedForWatchedAndCancelled) {
   const auto asked = sent<ex::DecomposeModel>(stage);
   ASSERT_EQ(asked.size(), 1U);
   EXPECT_EQ(asked[0].model, "tiny");
-  EXPECT_EQ(asked[0].spec["calibration"], (Json{{"samples", 8}, {"seq_len", 512}}));
+  EXPECT_EQ(asked[0].spec["calibration"], (Json{{"samples", 8}, {"seq_len", 0}}));
   stage.live().on_event(
       ex::JobStarted{asked[0].job, ex::JobKind::kDecompose, "tiny", "decomposing tiny"});
   stage.live().on_event(ex::JobProgress{asked[0].job, 0.4, "calibrating layers.3"});

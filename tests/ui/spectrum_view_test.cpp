@@ -22,7 +22,7 @@ TEST(SpectrumView, TheLookIsWhatTheVerbTakesByDefault) {
   const Json look = look_of({});
   EXPECT_EQ(look["solver"], "affine");
   EXPECT_EQ(look["target"], "all");
-  EXPECT_EQ(look["calibration"], (Json{{"samples", 128}, {"seq_len", 512}}));
+  EXPECT_EQ(look["calibration"], (Json{{"samples", 128}, {"seq_len", 0}}));
   EXPECT_FALSE(look.contains("data"));
   SpectrumForm form;
   form.data = "/data/c4.txt";

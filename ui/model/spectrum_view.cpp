@@ -106,8 +106,10 @@ Json choice_of(const SpectrumForm& form, const ModelSpectrum& spectrum) {
 std::string look_text(const ModelSpectrum& spectrum) {
   const Json& spec = spectrum.spec;
   const Json calibration = spec.value("calibration", Json::object());
+  const int length = calibration.value("seq_len", 0);
   return fmt::format("{} on {} x {} tokens of {}, {} layers, {}", spec.value("solver", ""),
-                     calibration.value("samples", 0), calibration.value("seq_len", 0),
+                     calibration.value("samples", 0),
+                     length == 0 ? std::string("up to 512") : std::to_string(length),
                      spec.value("data", Json::object()).value("path", ""), spec.value("target", ""),
                      duration_text(spectrum.look_secs));
 }

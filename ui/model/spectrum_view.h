@@ -45,7 +45,7 @@ struct SpectrumForm {
   int solver = 0;  // of kSolvers
   int target = 0;  // of kTargets
   int samples = 128;
-  int seq_len = 512;
+  int seq_len = 0;   // 0: as CalibrationConfig has it
   std::string data;  // empty: the default corpus
   int rule = 0;      // of kRankRules
   std::array<float, kRankRules.size()> values{0.8f, 0.8f, 0.5f, 0.99f};

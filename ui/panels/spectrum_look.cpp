@@ -51,8 +51,10 @@ void draw_fields(PanelContext& context, SpectrumForm& form) {
   ImGui::SliderInt("##samples", &form.samples, 1, 1024, "%d sequences",
                    ImGuiSliderFlags_Logarithmic | ImGuiSliderFlags_AlwaysClamp);
   field_label(context, "length");
-  ImGui::SliderInt("##seq_len", &form.seq_len, 16, 4096, "%d tokens",
+  ImGui::SliderInt("##seq_len", &form.seq_len, 0, 4096,
+                   form.seq_len == 0 ? "512 tokens, or the model's context" : "%d tokens",
                    ImGuiSliderFlags_Logarithmic | ImGuiSliderFlags_AlwaysClamp);
+  hint("0: 512, or as many as the model sees where that is less");
 }
 
 }  // namespace
