@@ -295,20 +295,6 @@ void Decomposition::set_importance(std::span<const double> by_slot) {
   for (DecomposedLayer& layer : layers_) {
     layer.importance = by_name.at(layer.slot.name);
   }
-  weighed_ = true;
-}
-
-Result<std::vector<RankVerdict>> Decomposition::choose(const RankOptions& asked) const {
-  RankOptions options = asked;
-  options.relative_error = !weighed_;
-  std::vector<RankLayer> layers;
-  for (const DecomposedLayer& layer : layers_) {
-    layers.push_back({.slot = layer.slot,
-                      .spectrum = &layer.solution.spectrum(),
-                      .adds_bias = layer.solution.has_bias() && !layer.slot.bias,
-                      .importance = layer.importance});
-  }
-  return choose_ranks(layers, options);
 }
 
 ModelFile Decomposition::with_ranks(std::span<const RankVerdict> verdicts) const {

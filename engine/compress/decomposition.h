@@ -45,12 +45,8 @@ class Decomposition {
   // "layers.3.mlp.down: 512 rows for 1536 inputs ...": what had to be floored.
   const std::vector<std::string>& notes() const { return notes_; }
 
-  // From now on budgets weigh each layer's error with that: one number per slot of the model, in
-  // order. Before, errors count as shares of the layer's energy.
+  // One number per slot of the model, in order: each layer's importance.
   void set_importance(std::span<const double> by_slot);
-
-  // One verdict per layer; errors as choose_ranks().
-  Result<std::vector<RankVerdict>> choose(const RankOptions& options) const;
 
   // The model with those ranks; what its verdict leaves dense is as it was.
   ModelFile with_ranks(std::span<const RankVerdict> verdicts) const;
@@ -67,7 +63,6 @@ class Decomposition {
   ModelFile model_;
   std::vector<DecomposedLayer> layers_;
   std::vector<std::string> notes_;
-  bool weighed_ = false;
 };
 
 }  // namespace lathe

@@ -205,18 +205,6 @@ TEST_F(DecompositionTest, SensitivityIsTheSquareOfTheOutputsGradients) {
   }
 }
 
-TEST_F(DecompositionTest, BudgetsGoWhereTheLossMindsErrorsLeast) {
-  const ModelFile model = llama();
-  auto all = decomposed(model, LordSolver::kAffine, sequences(model, 64, 16));
-  std::vector<double> importance(model.plans().size(), 1.0);
-  importance[0] = 1e6;
-  all->set_importance(importance);
-  const auto verdicts = all->choose({.rule = RankRule::kBudget, .value = 0.5});
-  ASSERT_TRUE(verdicts.ok()) << verdicts.error().text();
-  EXPECT_EQ(verdicts->front().rank, 0) << "the layer that matters stays dense";
-  EXPECT_GT((*verdicts)[7].rank, 0) << "its twin does not";
-}
-
 TEST_F(DecompositionTest, NamesTheLayerWhoseInputsAreNotFinite) {
   test::Values values = random_values(test::small_llama());
   values.at("layers.1.mlp_norm.gain")[3] = std::numeric_limits<float>::infinity();
