@@ -4,6 +4,7 @@
 #include "app/environment.h"
 #include "experiments/compress_run.h"
 #include "experiments/device.h"
+#include "experiments/settings.h"
 
 namespace lathe::app {
 
@@ -12,16 +13,6 @@ using namespace experiments;
 namespace {
 
 constexpr StoredType kWritten = StoredType::kF16;
-
-Result<CompressSpec> spec_of(const Json& document) {
-  CompressSpec spec;
-  std::vector<std::string> errors;
-  read_json(document, spec, "", errors);
-  if (!errors.empty()) {
-    return Error{ErrorKind::kUsage, errors.front(), "`lathe compress --help` tells what is legal"};
-  }
-  return spec;
-}
 
 }  // namespace
 
@@ -52,7 +43,7 @@ Result<CompressSession*> CompressDesk::session_of(const std::string& model) {
 
 Result<std::shared_ptr<const ModelSpectrum>> CompressDesk::decompose(const DecomposeModel& job,
                                                                      const JobWatch& watch) {
-  const auto spec = spec_of(job.spec);
+  const auto spec = from_document<CompressSpec>(job.spec);
   if (!spec) {
     return spec.error();
   }
@@ -67,7 +58,7 @@ Result<std::shared_ptr<const ModelSpectrum>> CompressDesk::decompose(const Decom
 }
 
 Result<Json> CompressDesk::compress(const CompressModel& job, const JobWatch& watch) {
-  const auto spec = spec_of(job.spec);
+  const auto spec = from_document<CompressSpec>(job.spec);
   if (!spec) {
     return spec.error();
   }

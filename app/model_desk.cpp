@@ -13,6 +13,7 @@
 #include "experiments/device.h"
 #include "experiments/ids.h"
 #include "experiments/predict.h"
+#include "experiments/settings.h"
 
 namespace lathe::app {
 
@@ -22,16 +23,6 @@ namespace {
 
 // Tokens that a prompt and its continuation may have together; bounds the cache's memory.
 constexpr std::int64_t kMostContext = 4096;
-
-Result<EvalSpec> eval_spec(const Json& task) {
-  EvalSpec spec;
-  std::vector<std::string> errors;
-  read_json(task, spec, "", errors);
-  if (!errors.empty()) {
-    return Error{ErrorKind::kUsage, errors.front(), "`lathe eval --help` tells what is legal"};
-  }
-  return spec;
-}
 
 // A checkpoint lies in the folder of its run: "RUN/step-120".
 std::string name_of(const ModelFile& file) {
@@ -122,7 +113,7 @@ Result<ModelFacts> ModelDesk::open(const std::string& model) {
 }
 
 Result<Json> ModelDesk::evaluate(const EvaluateModel& job, const JobWatch& watch) {
-  const auto spec = eval_spec(job.task);
+  const auto spec = from_document<EvalSpec>(job.task);
   if (!spec) {
     return spec.error();
   }

@@ -4,6 +4,7 @@
 #include <fmt/core.h>
 
 #include <filesystem>
+#include <map>
 
 #include "engine/backend/failure.h"
 #include "engine/lm/language_model.h"
@@ -218,10 +219,17 @@ class Compression {
       ports_.sink->on_event(LogLine{run_, level, text, unix_ms()});
     };
     line(LogLevel::kInfo, outcome.summary.text());
+    std::map<std::string, std::vector<std::string>> dense;  // layers by the reason
     for (const RankVerdict& layer : outcome.layers) {
       if (layer.rank == 0) {
-        line(LogLevel::kInfo, layer.name + " stays dense: " + layer.reason);
+        dense[layer.reason].push_back(layer.name);
       }
+    }
+    for (const auto& [reason, names] : dense) {
+      const bool one = names.size() == 1;
+      line(LogLevel::kInfo, one ? fmt::format("{} stays dense: {}", names.front(), reason)
+                                : fmt::format("{} layers from {} to {} stay dense: {}",
+                                              names.size(), names.front(), names.back(), reason));
     }
     for (const std::string& note : outcome.notes) {
       line(LogLevel::kWarning, note);

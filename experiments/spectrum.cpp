@@ -2,18 +2,17 @@
 #include "experiments/spectrum.h"
 
 #include "engine/compress/compress_spec.h"
+#include "experiments/settings.h"
 
 namespace lathe::experiments {
 
 Result<RankPlan> plan_ranks(const ModelSpectrum& spectrum, const Json& spec,
                             double bytes_per_param) {
-  CompressSpec wanted;
-  std::vector<std::string> errors;
-  read_json(spec, wanted, "", errors);
-  if (!errors.empty()) {
-    return Error{ErrorKind::kUsage, errors.front(), "`lathe compress --help` tells what is legal"};
+  const auto wanted = from_document<CompressSpec>(spec);
+  if (!wanted) {
+    return wanted.error();
   }
-  auto options = rank_options(wanted);
+  auto options = rank_options(*wanted);
   if (!options) {
     return options.error();
   }

@@ -11,18 +11,6 @@ namespace {
 
 namespace ex = experiments;
 
-// The commands of one kind that were sent since the last call.
-template <typename Kind>
-std::vector<Kind> sent(Stage& stage) {
-  std::vector<Kind> out;
-  for (ex::Command& command : stage.commands().take()) {
-    if (auto* one = std::get_if<Kind>(&command)) {
-      out.push_back(std::move(*one));
-    }
-  }
-  return out;
-}
-
 // The panel in front, with a model open.
 void open_model(Stage& stage, const std::string& model) {
   EXPECT_TRUE(stage.act("open", [&](ImGuiTestContext* ctx) {

@@ -10,17 +10,6 @@ namespace {
 
 namespace ex = experiments;
 
-template <typename Kind>
-std::vector<Kind> sent(Stage& stage) {
-  std::vector<Kind> out;
-  for (ex::Command& command : stage.commands().take()) {
-    if (auto* one = std::get_if<Kind>(&command)) {
-      out.push_back(std::move(*one));
-    }
-  }
-  return out;
-}
-
 Stage::Options with_model() {
   UiState state;
   state.model = "tiny";

@@ -59,4 +59,16 @@ class Stage {
   std::unique_ptr<Workbench> bench_;
 };
 
+// The commands of one kind that were sent since the last call.
+template <typename Kind>
+std::vector<Kind> sent(Stage& stage) {
+  std::vector<Kind> out;
+  for (experiments::Command& command : stage.commands().take()) {
+    if (auto* one = std::get_if<Kind>(&command)) {
+      out.push_back(std::move(*one));
+    }
+  }
+  return out;
+}
+
 }  // namespace lathe::ui::testing
