@@ -1,4 +1,5 @@
 // config.json of a Hugging Face folder as it comes from a stranger.
+#include "engine/io/factored_slots.h"
 #include "engine/io/hf_folder.h"
 #include "tests/fuzz/use_model.h"
 
@@ -8,6 +9,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (json && json->is_object()) {
     if (const auto config = model_config_of(*json, "config.json")) {
       fuzz::use_config(*config);
+      for (const NameScheme scheme : {NameScheme::kHfLlama, NameScheme::kHfGpt2}) {
+        if (const auto slots = factored_plan(*json, *config, scheme, "config.json")) {
+          fuzz::use_slots(*slots);
+        }
+      }
     }
   }
   return 0;

@@ -126,6 +126,12 @@ void write_tensors(const fs::path& path) {
 void write_configs(const fs::path& folder) {
   Json llama = test::llama_json(test::small_llama());
   write(folder / "llama", llama.dump());
+  Json factored = llama;
+  factored["architectures"] = {"LatheFactoredLlamaForCausalLM"};
+  factored["factored_slots"] = {
+      {"model.layers.0.mlp.up_proj", {{"rank", 6}, {"bias", true}}},
+      {"model.layers.1.self_attn.q_proj", {{"rank", 3}, {"bias", false}, {"between", "silu"}}}};
+  write(folder / "factored", factored.dump());
   llama["architectures"] = {"MistralForCausalLM"};
   llama["sliding_window"] = 32;
   llama["head_dim"] = 16;

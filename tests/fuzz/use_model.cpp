@@ -1,6 +1,7 @@
 // See use_model.h.
 #include "tests/fuzz/use_model.h"
 
+#include <algorithm>
 #include <array>
 
 #include "engine/base/check.h"
@@ -78,6 +79,14 @@ void use_config(const ModelConfig& model) {
         "a config that passed its checks has the widths of a model");
   for (const NamedWeight& weight : named_weights(model, NameScheme::kHfLlama)) {
     CHECK(weight.tensor.elements() > 0, "every weight has elements");
+  }
+}
+
+void use_slots(const std::vector<LinearPlan>& slots) {
+  for (const LinearPlan& slot : slots) {
+    const bool factored = slot.storage == LinearStorage::kLowRank;
+    CHECK(!factored || (slot.rank >= 1 && slot.rank <= std::min(slot.in, slot.out)),
+          "factors that passed have a rank");
   }
 }
 

@@ -6,7 +6,9 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "engine/nn/linear_plan.h"
 #include "engine/nn/model_config.h"
 #include "engine/tokenizer/text_tokenizer.h"
 
@@ -26,5 +28,7 @@ void use_chat_template(std::string_view source);
 
 // CHECKs that numbers of a config that passed can be computed with.
 void use_config(const ModelConfig& model);
+// The same of slots.
+void use_slots(const std::vector<LinearPlan>& slots);
 
 }  // namespace lathe::fuzz
