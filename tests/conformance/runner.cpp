@@ -25,7 +25,8 @@ Words initial_words(const Operand& operand, std::int64_t guard) {
   const auto first = static_cast<std::size_t>(guard);
   Words words(count + 2 * first, kGuardBits);
   if (is_packed(operand.dtype)) {
-    std::memcpy(words.data() + first, operand.stored.data(), operand.stored.size());
+    std::copy(operand.stored.begin(), operand.stored.end(),  // there may be none
+              reinterpret_cast<std::byte*>(words.data() + first));
     return words;
   }
   for (std::size_t i = 0; i < count; ++i) {
