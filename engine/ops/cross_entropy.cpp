@@ -14,6 +14,9 @@ void validate(const CrossEntropyArgs& args) {
   CHECK(!args.argmax.defined() || args.argmax.elements() == args.logits.rows(),
         "cross_entropy: one argmax a row");
   check_sums(args.sums, kCrossEntropySums);
+  if (args.scale_at.defined()) {
+    check_sums(args.scale_at, 1);
+  }
 }
 
 OpCost cost(const CrossEntropyArgs& args) {

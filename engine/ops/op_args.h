@@ -156,16 +156,17 @@ struct CrossEntropySums {
 inline constexpr std::int64_t kCrossEntropySums = 3;
 
 // Softmax cross-entropy of one chunk of rows, in place: logits [n, V] become their gradient
-// (softmax - onehot) * grad_scale if write_gradient, else they are left as they are. targets: i32
-// [n]; a target of -1 is ignored (zero gradient). Adds to sums: f64 [kCrossEntropySums], zeroed
-// before the first chunk (clear_sums()).
-// Where defined, losses: f32 [n] gets each row's own loss and argmax: i32 [n] the first index of
-// its greatest logit. An ignored row has loss 0 and argmax -1; a row with any logit that is not
-// finite has loss NaN and argmax -1, so that no score hides it.
+// (softmax - onehot) * scale if write_gradient, else they are left as they are; scale is
+// grad_scale, or scale_at, f64 [1], where that is defined. targets: i32 [n]; a target of -1 is
+// ignored (zero gradient). Adds to sums: f64 [kCrossEntropySums], zeroed before the first chunk
+// (clear_sums()). Where defined, losses: f32 [n] gets each row's own loss and argmax: i32 [n] the
+// first index of its greatest logit. An ignored row has loss 0 and argmax -1; a row with any logit
+// that is not finite has loss NaN and argmax -1, so that no score hides it.
 struct CrossEntropyArgs {
   TensorRef logits, targets, sums;
   TensorRef losses = {}, argmax = {};
   float grad_scale = 1.0f;
+  TensorRef scale_at = {};
   bool write_gradient = true;
 };
 

@@ -39,6 +39,9 @@ void validate(const AdamwStepArgs& args) {
   check_sums(args.refused, 1);
   CHECK(!args.loss.defined() || (args.loss.dtype == DType::kF64 && args.loss.elements() == 1),
         "adamw_step: the loss is one f64");
+  if (args.values.defined()) {
+    check_sums(args.values, kUpdateValues);
+  }
   CHECK(args.step >= 1, "adamw_step: the first step is 1");
 }
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <span>
 
+#include "engine/ops/update_values.h"
 #include "engine/tensor/tensor.h"
 
 namespace lathe {
@@ -37,6 +38,9 @@ struct AdamwTensor {
 struct AdamwStepArgs {
   std::span<const AdamwTensor> tensors;
   TensorRef squares, loss, refused;
+  // UpdateValues as f64 [kUpdateValues]; where defined, lr, weight_decay, clip_norm and step are
+  // its.
+  TensorRef values = {};
   float lr = 1e-3f;
   float beta1 = 0.9f;
   float beta2 = 0.95f;
@@ -51,7 +55,7 @@ struct AdamwStepArgs {
 // philox(seed, rounding_stream(step), element / kRoundingElements), lower halves first.
 inline constexpr std::int64_t kRoundingElements = 8;
 constexpr std::uint64_t rounding_stream(std::int64_t step) {
-  return (std::uint64_t{1} << 60) + static_cast<std::uint64_t>(step);
+  return kRoundingStreams + static_cast<std::uint64_t>(step);
 }
 // Where the tensor behind one that begins at `first` begins.
 constexpr std::int64_t next_rounding_place(std::int64_t first, std::int64_t elements) {

@@ -5,6 +5,21 @@
 #include <numbers>
 
 namespace lathe {
+namespace {
+
+AdamwStepArgs numbers_of(const OptimConfig& config, double lr, std::int64_t step) {
+  AdamwStepArgs args;
+  args.lr = static_cast<float>(lr);
+  args.beta1 = static_cast<float>(config.beta1);
+  args.beta2 = static_cast<float>(config.beta2);
+  args.eps = static_cast<float>(config.eps);
+  args.weight_decay = static_cast<float>(config.weight_decay);
+  args.clip_norm = config.clip_norm;
+  args.step = step;
+  return args;
+}
+
+}  // namespace
 
 double learning_rate(const OptimConfig& config, double peak, std::int64_t step,
                      std::int64_t steps) {
@@ -51,6 +66,10 @@ void AdamW::measure(TensorRef squares, TensorRef total) {
   ops::sum_squares(*backend_, {.x = gradients, .sums = squares, .total = total});
 }
 
+UpdateValues AdamW::values(const OptimConfig& config, double lr, std::int64_t step) const {
+  return update_values(numbers_of(config, lr, step));
+}
+
 void AdamW::step(const OptimConfig& config, double lr, std::int64_t step, const UpdateSums& sums) {
   std::vector<AdamwTensor> tensors;
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
@@ -62,18 +81,14 @@ void AdamW::step(const OptimConfig& config, double lr, std::int64_t step, const 
                        .master = parameter.master,
                        .decays = parameter.decays});
   }
-  ops::adamw_step(*backend_, {.tensors = tensors,
-                              .squares = sums.squares,
-                              .loss = sums.loss,
-                              .refused = sums.refused,
-                              .lr = static_cast<float>(lr),
-                              .beta1 = static_cast<float>(config.beta1),
-                              .beta2 = static_cast<float>(config.beta2),
-                              .eps = static_cast<float>(config.eps),
-                              .weight_decay = static_cast<float>(config.weight_decay),
-                              .clip_norm = config.clip_norm,
-                              .step = step,
-                              .seed = seed_});
+  AdamwStepArgs args = numbers_of(config, lr, step);
+  args.tensors = tensors;
+  args.squares = sums.squares;
+  args.loss = sums.loss;
+  args.refused = sums.refused;
+  args.values = sums.values;
+  args.seed = seed_;
+  ops::adamw_step(*backend_, args);
 }
 
 void AdamW::drop_gradients() {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "engine/backend/update_rule.h"
 #include "engine/nn/parameter.h"
 #include "engine/optim/optim_config.h"
 
@@ -19,6 +20,7 @@ struct UpdateSums {
   TensorRef squares;  // of all gradients
   TensorRef loss;     // may be undefined
   TensorRef refused;
+  TensorRef values = {};  // of AdamW::values(), where they lie on the device
 };
 
 class AdamW {
@@ -32,8 +34,11 @@ class AdamW {
   // device.
   void measure(TensorRef squares, TensorRef total);
 
+  // What of step() changes from step to step.
+  UpdateValues values(const OptimConfig& config, double lr, std::int64_t step) const;
+
   // One update, with the gradients clipped to config.clip_norm; none where `sums` refuse it. `step`
-  // counts from 1.
+  // counts from 1. Where sums.values is defined, lr, weight_decay, clip_norm and step are its.
   void step(const OptimConfig& config, double lr, std::int64_t step, const UpdateSums& sums);
 
   // Gives the gradients' memory back.

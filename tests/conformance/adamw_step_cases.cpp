@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "engine/backend/sums.h"
+#include "engine/backend/update_rule.h"
 #include "tests/conformance/case.h"
 
 namespace lathe::conformance {
@@ -21,6 +22,7 @@ struct StepCase {
   double loss = 2.5;
   double refused = 0.0;
   Fill fill = Fill::kUniform;
+  bool on_device = false;  // lr, decay, clip and step lie in a tensor
 
   bool taken() const { return std::isfinite(squares) && std::isfinite(loss) && refused == 0.0; }
   double scale() const { return clip > 0.0 && clip < 4.0 ? clip / 4.0 : 1.0; }
@@ -70,18 +72,29 @@ std::vector<double> call_step(const StepCase& c, Backend& backend, const Refs& r
   const Tensor sums = make_sums(backend, "conformance", "sums", 3);
   const std::array<double, 3> given{c.squares, c.loss, c.refused};
   backend.write(sums, given.data(), sizeof given);
-  ops::adamw_step(backend, {.tensors = tensors,
-                            .squares = sums_at(sums, 0, 1),
-                            .loss = sums_at(sums, 1, 1),
-                            .refused = sums_at(sums, 2, 1),
-                            .lr = 1e-2f,
-                            .beta1 = 0.9f,
-                            .beta2 = 0.95f,
-                            .eps = 1e-8f,
-                            .weight_decay = c.decay,
-                            .clip_norm = c.clip,
-                            .step = c.step,
-                            .seed = 99});
+  AdamwStepArgs args{.tensors = tensors,
+                     .squares = sums_at(sums, 0, 1),
+                     .loss = sums_at(sums, 1, 1),
+                     .refused = sums_at(sums, 2, 1),
+                     .lr = 1e-2f,
+                     .beta1 = 0.9f,
+                     .beta2 = 0.95f,
+                     .eps = 1e-8f,
+                     .weight_decay = c.decay,
+                     .clip_norm = c.clip,
+                     .step = c.step,
+                     .seed = 99};
+  Tensor values;
+  if (c.on_device) {
+    const UpdateValues lying = update_values(args);
+    values = make_sums(backend, "conformance", "values", kUpdateValues);
+    backend.write(values, &lying, sizeof lying);
+    args.values = values;
+    args.lr = args.weight_decay = NAN;
+    args.clip_norm = NAN;
+    args.step = 1;
+  }
+  ops::adamw_step(backend, args);
   return {read_sums(backend, sums)[2]};
 }
 
@@ -126,7 +139,8 @@ Case step_case(const StepCase& c) {
                                        param("squares", c.squares),
                                        param("loss", c.loss),
                                        param("refused", c.refused),
-                                       param("fill", c.fill)});
+                                       param("fill", c.fill),
+                                       param("on_device", int{c.on_device})});
   add_operands(c, test);
   test.call = [c](Backend& backend, const Refs& refs) { return call_step(c, backend, refs); };
   test.expect = [c](const Wide& in) {
@@ -158,6 +172,7 @@ std::vector<Case> adamw_step_cases() {
       cases.push_back(step_case({.sizes = {33, 5}, .kept = kept, .loss = bad}));
     }
     cases.push_back(step_case({.sizes = {33, 5}, .kept = kept, .refused = 1.0}));
+    cases.push_back(step_case({.sizes = {33, 5}, .kept = kept, .clip = 1.5, .on_device = true}));
   }
   cases.push_back(step_case({.sizes = {}, .squares = kNan}));
   // More than a table of the cuda back end has room for.

@@ -45,6 +45,22 @@ Wide plain(std::int64_t rows, std::int64_t classes, bool gradient, const Wide& i
   return {{"logits", logits}, {"host", sums}, {"losses", losses}, {"argmax", argmax}};
 }
 
+// With a factor that lies on the device, whatever was given beside it.
+std::vector<double> call_scaled_there(Backend& backend, const Refs& t) {
+  const Tensor sums = make_sums(backend, "conformance", "sums", kCrossEntropySums + 1);
+  const double scale = double(kGradScale);
+  const TensorRef there = sums_at(sums, kCrossEntropySums, 1);
+  backend.write(there, &scale, sizeof scale);
+  ops::cross_entropy(backend, {.logits = t.at("logits"),
+                               .targets = t.at("targets"),
+                               .sums = sums_at(sums, 0, kCrossEntropySums),
+                               .grad_scale = 7.0f,
+                               .scale_at = there});
+  std::vector<double> all = read_sums(backend, sums);
+  all.pop_back();
+  return all;
+}
+
 Case entropy_case(std::int64_t rows, std::int64_t classes, bool gradient, bool per_row, Fill fill) {
   Case test = make_case("cross_entropy", {param("rows", rows), param("classes", classes),
                                           param("gradient", int{gradient}),
@@ -92,6 +108,9 @@ std::vector<Case> cross_entropy_cases() {
   }
   // Rows that are not finite are told from the others by their own loss and argmax.
   cases.push_back(entropy_case(6, 37, false, true, Fill::kSpecial));
+  cases.push_back(entropy_case(9, 130, true, false, Fill::kUniform));
+  cases.back().name += " scaled there";
+  cases.back().call = call_scaled_there;
   return cases;
 }
 

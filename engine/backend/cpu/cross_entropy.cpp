@@ -4,6 +4,7 @@
 
 #include "engine/backend/cpu/cpu_backend.h"
 #include "engine/backend/cpu/parallel.h"
+#include "engine/backend/gradient_scale.h"
 #include "engine/backend/portable_math.h"
 
 namespace lathe::cpu {
@@ -23,15 +24,15 @@ void write_row(const CrossEntropyArgs& args, std::int64_t row, double loss, std:
 }
 
 // Returns the loss of the row.
-double one_row(float* logits, std::int64_t classes, std::int64_t target, float top,
+double one_row(float* logits, std::int64_t classes, std::int64_t target, float top, float scale,
                const CrossEntropyArgs& args) {
   const double shifted = static_cast<double>(top) - static_cast<double>(logits[target]);
   if (!args.write_gradient) {
     return shifted + portable::log(kernels().exp_sum(logits, top, classes));
   }
   const double sum = kernels().exp_sum_in_place(logits, top, classes);
-  kernels().scale(logits, static_cast<float>(static_cast<double>(args.grad_scale) / sum), classes);
-  logits[target] -= args.grad_scale;
+  kernels().scale(logits, static_cast<float>(static_cast<double>(scale) / sum), classes);
+  logits[target] -= scale;
   return shifted + portable::log(sum);
 }
 
@@ -41,6 +42,7 @@ void cross_entropy(Backend& backend, const CrossEntropyArgs& args) {
   const std::int64_t classes = args.logits.cols();
   const std::int64_t rows = args.logits.rows();
   const std::int32_t* targets = args.targets.i32();
+  const float scale = gradient_scale(args);
   CHECK(std::all_of(targets, targets + rows,
                     [classes](std::int32_t target) { return target >= -1 && target < classes; }),
         "cross_entropy: a target is outside the classes");
@@ -62,7 +64,7 @@ void cross_entropy(Backend& backend, const CrossEntropyArgs& args) {
     const float top = kernels().row_max(logits, classes);
     const std::int64_t argmax = std::find(logits, logits + classes, top) - logits;
     correct[row] = argmax == target ? 1.0 : 0.0;
-    const double loss = one_row(logits, classes, target, top, args);
+    const double loss = one_row(logits, classes, target, top, scale, args);
     losses[static_cast<std::size_t>(row)] = loss;
     write_row(args, row, finite ? loss : std::numeric_limits<double>::quiet_NaN(),
               finite ? argmax : -1);

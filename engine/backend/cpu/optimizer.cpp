@@ -7,7 +7,7 @@
 #include "engine/backend/clipping.h"
 #include "engine/backend/cpu/cpu_backend.h"
 #include "engine/backend/cpu/parallel.h"
-#include "engine/backend/portable_math.h"
+#include "engine/backend/update_rule.h"
 #include "engine/backend/weight_rounding.h"
 
 namespace lathe::cpu {
@@ -44,11 +44,6 @@ void for_pieces(Backend& backend, const Pieces& pieces, const Body& body) {
   parallel_items(backend.parallelism(), count, pieces.elements, [&](std::int64_t number) {
     body(number, pieces.list[static_cast<std::size_t>(number)]);
   });
-}
-
-float correction(float beta, std::int64_t step) {
-  return static_cast<float>(
-      1.0 / (1.0 - portable::pow(static_cast<double>(beta), static_cast<double>(step))));
 }
 
 // A bf16 weight without a master, whose elements of the piece begin at `place` in the order of
@@ -112,7 +107,8 @@ void sum_squares(Backend& backend, const SumSquaresArgs& args) {
   *args.total.f64() = std::accumulate(sums, sums + args.x.size(), 0.0);
 }
 
-void adamw_step(Backend& backend, const AdamwStepArgs& args) {
+void adamw_step(Backend& backend, const AdamwStepArgs& given) {
+  const AdamwStepArgs args = with_update_values(given);
   const std::optional<double> scale = accepted_scale(args);
   if (!scale) {
     return;
@@ -137,8 +133,8 @@ void adamw_step(Backend& backend, const AdamwStepArgs& args) {
                          .eps = args.eps,
                          .weight_decay = 0.0f,
                          .grad_scale = static_cast<float>(*scale),
-                         .correction1 = correction(args.beta1, args.step),
-                         .correction2 = correction(args.beta2, args.step)};
+                         .correction1 = static_cast<float>(bias_correction(args.beta1, args.step)),
+                         .correction2 = static_cast<float>(bias_correction(args.beta2, args.step))};
   for_pieces(backend, pieces, [&](std::int64_t, const Piece& piece) {
     AdamwRange range = whole;
     range.count = piece.count;

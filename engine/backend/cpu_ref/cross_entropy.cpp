@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "engine/backend/cpu_ref/cpu_ref_backend.h"
+#include "engine/backend/gradient_scale.h"
 #include "engine/backend/portable_math.h"
 
 namespace lathe::cpu_ref {
@@ -44,9 +45,10 @@ RowResult one_row(float* logits, std::int64_t classes, std::int64_t target,
   if (!args.write_gradient) {
     return result;
   }
+  const double scale = gradient_scale(args);
   for (std::int64_t i = 0; i < classes; ++i) {
     const double p = portable::exp(double(logits[i]) - offset) / sum;
-    logits[i] = static_cast<float>((p - (i == target ? 1.0 : 0.0)) * double(args.grad_scale));
+    logits[i] = static_cast<float>((p - (i == target ? 1.0 : 0.0)) * scale);
   }
   return result;
 }

@@ -5,6 +5,7 @@
 #include "engine/backend/clipping.h"
 #include "engine/backend/cpu_ref/cpu_ref_backend.h"
 #include "engine/backend/portable_math.h"
+#include "engine/backend/update_rule.h"
 #include "engine/backend/weight_rounding.h"
 #include "engine/quant/half.h"
 
@@ -76,7 +77,8 @@ void sum_squares(Backend&, const SumSquaresArgs& args) {
   *args.total.f64() = total;
 }
 
-void adamw_step(Backend&, const AdamwStepArgs& args) {
+void adamw_step(Backend&, const AdamwStepArgs& given) {
+  const AdamwStepArgs args = with_update_values(given);
   const std::optional<double> scale = accepted_scale(args);
   if (!scale) {
     return;

@@ -39,6 +39,7 @@ void cross_entropy(Backend& backend, const CrossEntropyArgs& args) {
             .argmax = args.argmax.defined() ? args.argmax.i32() : nullptr,
             .first = first,
             .classes = classes,
+            .scale_at = args.scale_at.defined() ? args.scale_at.f64() : nullptr,
             .grad_scale = args.grad_scale},
            scores);
     const KernelCall last{.op = "cross_entropy",

@@ -4,7 +4,7 @@
 #include "engine/backend/cuda/alignment.h"
 #include "engine/backend/cuda/ops.h"
 #include "engine/backend/cuda/tensor_list.h"
-#include "engine/backend/portable_math.h"
+#include "engine/backend/update_rule.h"
 
 namespace lathe::LATHE_GPU {
 namespace {
@@ -14,17 +14,12 @@ constexpr std::int64_t kPieceElements = 8192;
 static_assert(kPieceElements % kRoundingElements == 0);
 
 AdamwRule rule_of(const AdamwStepArgs& args) {
-  const double beta1 = args.beta1;
-  const double beta2 = args.beta2;
-  const auto correction = [&](double beta) {
-    return static_cast<float>(1.0 / (1.0 - portable::pow(beta, static_cast<double>(args.step))));
-  };
   return {.keep1 = args.beta1,
-          .add1 = static_cast<float>(1.0 - beta1),
+          .add1 = static_cast<float>(1.0 - static_cast<double>(args.beta1)),
           .keep2 = args.beta2,
-          .add2 = static_cast<float>(1.0 - beta2),
-          .correction1 = correction(beta1),
-          .correction2 = correction(beta2),
+          .add2 = static_cast<float>(1.0 - static_cast<double>(args.beta2)),
+          .correction1 = static_cast<float>(bias_correction(args.beta1, args.step)),
+          .correction2 = static_cast<float>(bias_correction(args.beta2, args.step)),
           .lr = args.lr,
           .eps = args.eps,
           .decay = args.weight_decay,
@@ -32,6 +27,8 @@ AdamwRule rule_of(const AdamwStepArgs& args) {
           .squares = args.squares.f64(),
           .loss = args.loss.defined() ? args.loss.f64() : nullptr,
           .refused = args.refused.f64(),
+          .values = args.values.defined() ? reinterpret_cast<const UpdateValues*>(args.values.f64())
+                                          : nullptr,
           .random = {args.seed, rounding_stream(args.step)}};
 }
 

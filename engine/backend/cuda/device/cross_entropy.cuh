@@ -98,6 +98,7 @@ struct EntropyRows {
   float* losses;  // may be null, as argmax
   int* argmax;
   Index first, classes;
+  const double* scale_at;  // or null
   float grad_scale;
 };
 
@@ -136,6 +137,8 @@ static __global__ void __launch_bounds__(1024, 2)
   }
   if constexpr (kGradient) {
     const float share = counted ? 1.0f / sum.sum : 0.0f;
+    const float scale =
+        rows.scale_at == nullptr ? rows.grad_scale : static_cast<float>(*rows.scale_at);
     for_each_logit(row, rows.classes, [&](auto pack, Index i) {
       constexpr int kLanes = decltype(pack)::kLanes;
       Pack<kLanes> x{};
@@ -143,7 +146,7 @@ static __global__ void __launch_bounds__(1024, 2)
         x = load_pack<kLanes>(row + i);
         for (int j = 0; j < kLanes; ++j) {
           const float own = i + j == target ? 1.0f : 0.0f;
-          x.at[j] = (expf(x.at[j] - sum.top) * share - own) * rows.grad_scale;
+          x.at[j] = (expf(x.at[j] - sum.top) * share - own) * scale;
         }
       }
       store_pack(row + i, x);

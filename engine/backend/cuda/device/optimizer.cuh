@@ -4,6 +4,7 @@
 
 #include "engine/backend/cuda/device/rounding.cuh"
 #include "engine/backend/cuda/device/tensor_list.cuh"
+#include "engine/ops/update_values.h"
 
 namespace lathe::LATHE_GPU {
 
@@ -31,8 +32,23 @@ struct AdamwRule {
   const double* squares;
   const double* loss;  // or null
   double* refused;
+  const UpdateValues* values;  // or null
   RandomKey random;
 };
+
+// The rule with what lies on the device in place of what the host gave.
+__device__ inline AdamwRule current(AdamwRule rule) {
+  if (rule.values != nullptr) {
+    const UpdateValues now = *rule.values;
+    rule.lr = static_cast<float>(now.lr);
+    rule.decay = static_cast<float>(now.weight_decay);
+    rule.clip_norm = now.clip_norm;
+    rule.correction1 = static_cast<float>(now.correction1);
+    rule.correction2 = static_cast<float>(now.correction2);
+    rule.random.stream = kRoundingStreams + static_cast<unsigned long long>(now.step);
+  }
+  return rule;
+}
 
 // The factor of the gradients, or -1 where the step is not to be taken; as clipping.h.
 __device__ inline float accepted_scale(const AdamwRule& rule) {
@@ -99,7 +115,8 @@ __device__ inline void update_piece(const AdamwEntry& entry, Index begin, Index 
 }
 
 static __global__ void adamw_kernel(const AdamwEntry* entries, int tensors, Index piece_elements,
-                                    AdamwRule by) {
+                                    AdamwRule given) {
+  const AdamwRule by = current(given);
   float* const shared_scale = shared_memory<float>();
   if (threadIdx.x == 0) {
     *shared_scale = accepted_scale(by);
