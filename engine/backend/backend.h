@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -41,6 +42,20 @@ struct BackendInfo {
   std::int64_t held_bytes = 0;
 };
 
+// Ops that were recorded, with the memory and the arguments they were given, to be issued again as
+// a whole. The back end outlives them.
+class RecordedOps {
+ public:
+  RecordedOps() = default;
+  virtual ~RecordedOps() = default;
+  RecordedOps(const RecordedOps&) = delete;
+  RecordedOps& operator=(const RecordedOps&) = delete;
+  // False while memory that they take and give back on their way is a tensor's.
+  virtual bool valid() const = 0;
+  // Precondition: valid().
+  virtual void issue() = 0;
+};
+
 // One engine thread uses a back end at a time.
 class Backend {
  public:
@@ -73,6 +88,13 @@ class Backend {
     write(to, from, bytes);
   }
   virtual void join_writes() {}
+  // Whether record() may be called.
+  virtual bool records() const { return false; }
+  // The ops and write()s of `work`, which are not done now but each time they are issued: what
+  // changes in between has to lie in tensors. `work` gives back all memory that it takes, neither
+  // reads nor synchronizes, and has been done before, so that nothing is made for the first time.
+  // Throws what `work` throws.
+  virtual std::unique_ptr<RecordedOps> record(const std::function<void()>& work);
   // Waits until all ops issued so far are done.
   virtual void synchronize() {}
   // Bytes of the device in use by all programs; nothing where it is the machine's own memory.

@@ -1,7 +1,9 @@
 // The committed part grows at its end by what the last free block lacks, so nothing is stranded.
 #include "engine/backend/pool.h"
 
+#include <algorithm>
 #include <numeric>
+#include <utility>
 
 namespace lathe {
 namespace {
@@ -66,7 +68,44 @@ void* Pool::take(std::int64_t bytes) {
   if (size > bytes) {
     insert(at + bytes, size - bytes);
   }
+  if (noting_) {
+    noted_.push_back({at, bytes});
+  }
   return at;
+}
+
+void Pool::start_noting() {
+  noting_ = true;
+  noted_.clear();
+}
+
+std::vector<Pool::Stretch> Pool::stop_noting() {
+  noting_ = false;
+  std::vector<Stretch> blocks = std::exchange(noted_, {});
+  std::sort(blocks.begin(), blocks.end(),
+            [](const Stretch& a, const Stretch& b) { return a.at < b.at; });
+  std::vector<Stretch> merged;
+  for (const Stretch& block : blocks) {
+    if (merged.empty() || merged.back().at + merged.back().bytes < block.at) {
+      merged.push_back(block);
+      continue;
+    }
+    Stretch& last = merged.back();
+    last.bytes = std::max(last.bytes, block.at + block.bytes - last.at);
+  }
+  return merged;
+}
+
+// Free neighbours are one, so a free stretch lies within one free block.
+bool Pool::are_free(const std::vector<Stretch>& stretches) const {
+  return std::all_of(stretches.begin(), stretches.end(), [&](const Stretch& stretch) {
+    const auto after = by_address_.upper_bound(stretch.at);
+    if (after == by_address_.begin()) {
+      return false;
+    }
+    const auto& [at, bytes] = *std::prev(after);
+    return stretch.at + stretch.bytes <= at + bytes;
+  });
 }
 
 std::int64_t Pool::free_bytes() const {

@@ -8,6 +8,7 @@
 #include <memory>
 #include <set>
 #include <utility>
+#include <vector>
 
 #include "engine/tensor/allocator.h"
 
@@ -38,6 +39,18 @@ class Pool final : public MemorySource {
   std::size_t free_blocks() const { return by_address_.size(); }
   std::int64_t free_bytes() const;
 
+  // Addresses from `at` on.
+  struct Stretch {
+    char* at;
+    std::int64_t bytes;
+  };
+  // Notes the blocks that are taken until stop_noting(), which tells them as stretches without
+  // gaps.
+  void start_noting();
+  std::vector<Stretch> stop_noting();
+  // Whether no block that is live lies in any of them.
+  bool are_free(const std::vector<Stretch>& stretches) const;
+
  private:
   bool grow(std::int64_t bytes);
   void insert(char* at, std::int64_t bytes);
@@ -45,6 +58,8 @@ class Pool final : public MemorySource {
 
   std::unique_ptr<AddressRange> range_;
   std::int64_t committed_ = 0;
+  bool noting_ = false;
+  std::vector<Stretch> noted_;
   std::map<char*, std::int64_t> by_address_;
   std::set<std::pair<std::int64_t, char*>> by_size_;
 };

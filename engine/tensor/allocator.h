@@ -75,6 +75,8 @@ class Allocator {
   Ledger& ledger() { return ledger_; }
   const Ledger& ledger() const { return ledger_; }
   std::int64_t pool_bytes() const { return source_->pool_bytes(); }
+  // For the back end that brought it.
+  MemorySource& source() { return *source_; }
 
  private:
   friend class Buffer;

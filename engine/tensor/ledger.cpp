@@ -58,6 +58,11 @@ void Ledger::reset_peak() {
   peak_phase_ = phase_;
 }
 
+void Ledger::set_peak(const LedgerSnapshot& peak, std::string_view phase) {
+  peak_ = peak;
+  peak_phase_ = phase;
+}
+
 void Ledger::start_time_line() {
   time_line_.clear();
   bytes_by_tag_at_start_.assign(tags_.size(), 0);

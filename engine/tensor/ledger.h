@@ -82,6 +82,9 @@ class Ledger {
   // The phase that was current at the peak ("forward layers.3", "optimizer").
   const std::string& peak_phase() const { return peak_phase_; }
   void reset_peak();
+  // As if since the last reset_peak() so much had been alive, in that phase: of recorded ops, which
+  // ask for no memory when they are issued again.
+  void set_peak(const LedgerSnapshot& peak, std::string_view phase);
 
   // Names what the engine is doing, for the peak and the time line.
   void set_phase(std::string_view phase) { phase_ = phase; }

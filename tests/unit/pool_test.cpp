@@ -53,6 +53,31 @@ TEST(Pool, RandomTakesAndReturnsNeverOverlap) {
   EXPECT_EQ(pool.free_bytes(), pool.pool_bytes());
 }
 
+// What a recorded step relies on: its passing memory is free whenever it is issued again.
+TEST(Pool, NotedBlocksAreFreeUntilAnotherTakesOne) {
+  Pool pool(std::make_unique<HostRange>());
+  void* const before = pool.take(128);
+  pool.start_noting();
+  void* const first = pool.take(1000);
+  void* const second = pool.take(64);
+  pool.give_back(first, 1000);
+  void* const third = pool.take(500);
+  pool.give_back(second, 64);
+  pool.give_back(third, 500);
+  const auto noted = pool.stop_noting();
+  ASSERT_EQ(noted.size(), 1u) << "they lie side by side";
+  EXPECT_EQ(noted[0].at, first);
+  EXPECT_EQ(noted[0].bytes, 1024 + 64);
+  EXPECT_TRUE(pool.are_free(noted));
+  void* const passing = pool.take(64);
+  EXPECT_EQ(passing, first);
+  EXPECT_FALSE(pool.are_free(noted));
+  pool.give_back(passing, 64);
+  EXPECT_TRUE(pool.are_free(noted));
+  pool.give_back(before, 128);
+  EXPECT_TRUE(pool.are_free(noted)) << "as part of a larger free block";
+}
+
 TEST(Pool, FreedNeighboursMergeInAnyOrder) {
   for (const auto& order : {std::array{0, 1, 2, 3}, {3, 2, 1, 0}, {1, 3, 0, 2}, {2, 0, 3, 1}}) {
     Pool pool(std::make_unique<HostRange>());

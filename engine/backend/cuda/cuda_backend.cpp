@@ -79,11 +79,17 @@ CudaBackend::~CudaBackend() {
 
 void CudaBackend::write(TensorRef to, const void* from, std::int64_t bytes) {
   CHECK(bytes <= to.bytes(), "a write ends within the tensor");
-  ops_.writer->write(to.data, from, bytes);
+  if (recording_ == nullptr) {
+    ops_.writer->write(to.data, from, bytes);
+  } else if (bytes > 0) {
+    CUDA_CHECK(cudaMemcpyAsync(to.data, recording_->keep(from, bytes),
+                               static_cast<std::size_t>(bytes), cudaMemcpyHostToDevice, stream()));
+  }
 }
 
 void CudaBackend::write_beside(TensorRef to, const void* from, std::int64_t bytes) {
   CHECK(bytes <= to.bytes(), "a write ends within the tensor");
+  CHECK(recording_ == nullptr, "only what is done in order is recorded");
   if (!writing_beside_) {
     follow(ops_, copies_);
     writing_beside_ = true;
@@ -92,6 +98,7 @@ void CudaBackend::write_beside(TensorRef to, const void* from, std::int64_t byte
 }
 
 void CudaBackend::join_writes() {
+  CHECK(recording_ == nullptr, "only what is done in order is recorded");
   if (writing_beside_) {
     follow(copies_, ops_);
     writing_beside_ = false;
@@ -100,6 +107,7 @@ void CudaBackend::join_writes() {
 
 void CudaBackend::read(TensorRef from, void* to, std::int64_t bytes) {
   CHECK(bytes <= from.bytes(), "a read ends within the tensor");
+  CHECK(recording_ == nullptr, "nothing is read while ops are recorded");
   if (bytes > 0) {
     CUDA_CHECK(cudaMemcpyAsync(to, from.data, static_cast<std::size_t>(bytes),
                                cudaMemcpyDeviceToHost, stream()));
@@ -112,6 +120,21 @@ void CudaBackend::copy(const void* from, void* to, std::int64_t bytes) {
     CUDA_CHECK(cudaMemcpyAsync(to, from, static_cast<std::size_t>(bytes), cudaMemcpyDeviceToDevice,
                                stream()));
   }
+}
+
+std::unique_ptr<RecordedOps> CudaBackend::record(const std::function<void()>& work) {
+  CHECK(recording_ == nullptr, "one thing is recorded at a time");
+  auto graph = std::make_unique<CudaGraph>(stream(), static_cast<Pool&>(allocator().source()));
+  recording_ = graph.get();
+  try {
+    work();
+  } catch (...) {
+    recording_ = nullptr;
+    throw;
+  }
+  recording_ = nullptr;
+  graph->finish();
+  return graph;
 }
 
 void CudaBackend::synchronize() {

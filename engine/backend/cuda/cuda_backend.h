@@ -10,6 +10,7 @@
 #include <optional>
 
 #include "engine/backend/cuda/cuda_devices.h"
+#include "engine/backend/cuda/cuda_graph.h"
 #include "engine/backend/cuda/gpu_backend.h"
 #include "engine/backend/cuda/nvml.h"
 #include "engine/backend/cuda/pinned_writer.h"
@@ -34,6 +35,9 @@ class CudaBackend final : public GpuBackend {
   void copy(const void* from, void* to, std::int64_t bytes) override;
   // By NVML, else by the runtime, whose figure has the driver's own part in it.
   std::optional<std::int64_t> device_used_bytes() override;
+  bool records() const override { return true; }
+  // A CUDA graph. Throws DeviceError.
+  std::unique_ptr<RecordedOps> record(const std::function<void()>& work) override;
   // Throws DeviceError if something issued so far failed.
   void synchronize() override;
   cudaStream_t stream() const { return ops_.stream; }
@@ -53,6 +57,7 @@ class CudaBackend final : public GpuBackend {
   static void follow(const Lane& first, const Lane& waiting);
 
   Lane ops_, copies_;
+  CudaGraph* recording_ = nullptr;
   bool writing_beside_ = false;  // copies_ has something that ops_ does not wait for yet
   cublasHandle_t cublas_ = nullptr;
   Tensor cublas_workspace_;

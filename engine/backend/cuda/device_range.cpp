@@ -3,6 +3,7 @@
 #include "engine/backend/cuda/device_range.h"
 
 #include "engine/backend/cuda/cuda_check.h"
+#include "engine/backend/cuda/uncaptured_calls.h"
 #include "engine/backend/device_error.h"
 
 namespace lathe::cuda {
@@ -63,6 +64,7 @@ DeviceRange::~DeviceRange() {
 }
 
 bool DeviceRange::commit(char* at, std::int64_t bytes) {
+  const UncapturedCalls allowed;
   CUmemAllocationProp what{};
   what.type = CU_MEM_ALLOCATION_TYPE_PINNED;
   what.location = {.type = CU_MEM_LOCATION_TYPE_DEVICE, .id = device_};

@@ -5,17 +5,23 @@
 #include <cstring>
 
 #include "engine/backend/cuda/cuda_check.h"
+#include "engine/backend/cuda/uncaptured_calls.h"
 
 namespace lathe::cuda {
-namespace {
 
-constexpr std::int64_t kHalfBytes = 4 << 20;
+// Also while a stream is being captured.
+PinnedBytes::PinnedBytes(std::int64_t bytes) {
+  const UncapturedCalls allowed;
+  CUDA_CHECK(cudaMallocHost(reinterpret_cast<void**>(&data_), static_cast<std::size_t>(bytes)));
+}
 
-}  // namespace
+// Failures are not told: a device that was lost has nothing left to free.
+PinnedBytes::~PinnedBytes() {
+  cudaFreeHost(data_);
+}
 
 PinnedWriter::PinnedWriter(cudaStream_t stream) : stream_(stream) {
   for (Half& half : halves_) {
-    CUDA_CHECK(cudaMallocHost(reinterpret_cast<void**>(&half.bytes), kHalfBytes));
     CUDA_CHECK(cudaEventCreateWithFlags(&half.copied, cudaEventDisableTiming));
   }
 }
@@ -24,7 +30,6 @@ PinnedWriter::PinnedWriter(cudaStream_t stream) : stream_(stream) {
 PinnedWriter::~PinnedWriter() {
   for (Half& half : halves_) {
     cudaEventDestroy(half.copied);
-    cudaFreeHost(half.bytes);
   }
 }
 
@@ -43,7 +48,7 @@ void PinnedWriter::write(void* to, const void* from, std::int64_t bytes) {
   for (std::int64_t done = 0; done < bytes;) {
     const std::int64_t piece = std::min(kHalfBytes, bytes - done);
     Half& half = half_for(piece);
-    std::byte* const room = half.bytes + half.used;
+    std::byte* const room = half.bytes.data() + half.used;
     const auto size = static_cast<std::size_t>(piece);
     std::memcpy(room, static_cast<const std::byte*>(from) + done, size);
     CUDA_CHECK(cudaMemcpyAsync(static_cast<std::byte*>(to) + done, room, size,

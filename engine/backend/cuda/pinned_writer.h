@@ -10,6 +10,21 @@
 
 namespace lathe::cuda {
 
+// Host memory that a device reads without the processor.
+class PinnedBytes {
+ public:
+  // Throws DeviceError.
+  explicit PinnedBytes(std::int64_t bytes);
+  ~PinnedBytes();
+  PinnedBytes(const PinnedBytes&) = delete;
+  PinnedBytes& operator=(const PinnedBytes&) = delete;
+
+  std::byte* data() const { return data_; }
+
+ private:
+  std::byte* data_ = nullptr;
+};
+
 class PinnedWriter {
  public:
   // Throws DeviceError.
@@ -22,9 +37,10 @@ class PinnedWriter {
   void write(void* to, const void* from, std::int64_t bytes);
 
  private:
+  static constexpr std::int64_t kHalfBytes = 4 << 20;
   // Half of the memory, and when the copies out of it are done.
   struct Half {
-    std::byte* bytes = nullptr;
+    PinnedBytes bytes{kHalfBytes};
     cudaEvent_t copied = nullptr;
     std::int64_t used = 0;
   };

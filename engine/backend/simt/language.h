@@ -176,12 +176,15 @@ void run_kernel(GpuBackend& backend, const Call& call, void (*kernel)(Parameters
                       " bytes of shared memory, and a block may have " +
                       std::to_string(backend.shared_limit_bytes()));
   }
-  run_grid({.op = call.op,
-            .grid = call.grid,
-            .block = call.block,
-            .shared_bytes = call.shared_bytes,
-            .turns = static_cast<SimtBackend&>(backend).turns()},
-           [&] { kernel(args...); });
+  SimtBackend& device = static_cast<SimtBackend&>(backend);
+  device.perform([op = std::string(call.op), call, turns = device.turns(), kernel, args...] {
+    run_grid({.op = op,
+              .grid = call.grid,
+              .block = call.block,
+              .shared_bytes = call.shared_bytes,
+              .turns = turns},
+             [&] { kernel(args...); });
+  });
 }
 
 }  // namespace lathe::simt

@@ -5,6 +5,8 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
+#include <utility>
 #include <vector>
 
 #include "engine/backend/cuda/gpu_backend.h"
@@ -28,6 +30,18 @@ class SimtBackend final : public GpuBackend {
   void read(TensorRef from, void* to, std::int64_t bytes) override;
   void gemm(const GemmCall& call) override;
   void copy(const void* from, void* to, std::int64_t bytes) override;
+  bool records() const override { return true; }
+  // Issued again, ops find neither their passing memory nor scratch as they left it.
+  std::unique_ptr<RecordedOps> record(const std::function<void()>& work) override;
+
+  // What an op does on the device: now, or each time that what is being recorded is issued.
+  void perform(std::function<void()> what) {
+    if (recording_ == nullptr) {
+      what();
+    } else {
+      recording_->push_back(std::move(what));
+    }
+  }
 
  private:
   struct Copy {
@@ -36,6 +50,7 @@ class SimtBackend final : public GpuBackend {
   };
 
   simt::Turns turns_;
+  std::vector<std::function<void()>>* recording_ = nullptr;
   std::vector<Copy> beside_;
 };
 
