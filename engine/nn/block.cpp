@@ -1,6 +1,8 @@
 // Forward and backward of a decoder block.
 #include "engine/nn/block.h"
 
+#include <algorithm>
+
 namespace lathe {
 namespace {
 
@@ -26,6 +28,14 @@ BlockInput input_of_slot(const ModelConfig& model, std::int64_t slot) {
     return BlockInput::kOutput;
   }
   return slot + 1 == model.slots_per_block() ? BlockInput::kDown : BlockInput::kMlp;
+}
+
+void limit_to_window(std::span<std::int32_t> first_keys, std::int64_t seq_len,
+                     std::int64_t window) {
+  for (std::size_t i = 0; i < first_keys.size() && window > 0; ++i) {
+    const std::int64_t position = static_cast<std::int64_t>(i) % seq_len;
+    first_keys[i] = std::max(first_keys[i], static_cast<std::int32_t>(position + 1 - window));
+  }
 }
 
 Block::Block(Backend& backend, const ModelConfig& model, std::int64_t index,

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -17,7 +18,8 @@
 namespace lathe {
 
 // Extents of a batch and, where defined, each row's own position and first visible key (op_args.h),
-// for several samples packed in a row: i32 [B, T].
+// for several samples packed in a row: i32 [B, T]. First keys that are given are no further back
+// than the model's window.
 struct BatchShape {
   std::int64_t batch = 1;
   std::int64_t seq_len = 1;
@@ -25,6 +27,9 @@ struct BatchShape {
   TensorRef first_key = {};
   std::int64_t tokens() const { return batch * seq_len; }
 };
+
+// Moves first keys of rows of seq_len tokens up to where a window of so many ends; 0 is none.
+void limit_to_window(std::span<std::int32_t> first_keys, std::int64_t seq_len, std::int64_t window);
 
 // What one block keeps for backward; every tensor is freed as soon as backward has used it.
 struct BlockSaved {

@@ -103,15 +103,9 @@ Transformer::Sight Transformer::complete(const BatchShape& shape) {
     sight.positions = written("positions");
     sight.shape.positions = sight.positions;
   }
-  if (model_.window > 0 && model_.window < length) {
+  if (model_.window > 0 && model_.window < length && !shape.first_key.defined()) {
     std::fill(rows.begin(), rows.end(), 0);
-    if (shape.first_key.defined()) {
-      backend_->read(shape.first_key, rows.data(), shape.first_key.bytes());
-    }
-    for (std::size_t i = 0; i < tokens; ++i) {
-      const std::int64_t position = static_cast<std::int64_t>(i) % length;
-      rows[i] = std::max(rows[i], static_cast<std::int32_t>(position + 1 - model_.window));
-    }
+    limit_to_window(rows, length, model_.window);
     sight.first_key = written("first_key");
     sight.shape.first_key = sight.first_key;
   }
@@ -178,7 +172,7 @@ Tensor Transformer::head_loss(Tensor x, CrossEntropyArgs loss, std::int64_t chun
 }
 
 void Transformer::train(TensorRef ids, TensorRef targets, const BatchShape& shape,
-                        std::int64_t logit_chunk, float grad_scale, TensorRef sums,
+                        std::int64_t logit_chunk, GradientScale scale, TensorRef sums,
                         const GradientObserver& observer) {
   std::vector<BlockSaved> saved(blocks_.size());
   const Sight sight = complete(shape);
@@ -186,9 +180,13 @@ void Transformer::train(TensorRef ids, TensorRef targets, const BatchShape& shap
   for (std::size_t i = 0; i < blocks_.size(); ++i) {
     x = blocks_[i]->forward(std::move(x), sight.shape, &saved[i]);
   }
-  const Tensor dx = head_loss(
-      std::move(x), {.logits = {}, .targets = targets, .sums = sums, .grad_scale = grad_scale},
-      logit_chunk);
+  const Tensor dx = head_loss(std::move(x),
+                              {.logits = {},
+                               .targets = targets,
+                               .sums = sums,
+                               .grad_scale = scale.value,
+                               .scale_at = scale.at},
+                              logit_chunk);
   for (std::size_t i = blocks_.size(); i-- > 0;) {
     const std::int64_t first = static_cast<std::int64_t>(i) * model_.slots_per_block();
     const GradientObserver within =

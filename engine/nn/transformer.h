@@ -24,6 +24,14 @@ struct RowScores {
   TensorRef argmax = {};  // i32 [M]
 };
 
+// The factor of a loss's gradients: a number, or an f64 [1] that holds it when it is needed.
+struct GradientScale {
+  GradientScale(float number) : value(number) {}
+  GradientScale(TensorRef place) : at(place) {}
+  float value = 1.0f;
+  TensorRef at = {};
+};
+
 // Who brings the memory of the embedding and the head: the model, or whoever gives them (frozen, of
 // any stored type) by give_weight().
 enum class TableMemory : std::uint8_t { kOwned, kGiven };
@@ -40,11 +48,11 @@ class Transformer {
   void initialise(std::uint64_t seed);
 
   // Forward, loss and backward of one micro-batch; gradients are added to. ids, targets: i32 [N], N
-  // = B*T, target -1 is ignored. Gradients are those of grad_scale * (sum of losses). Adds to sums
+  // = B*T, target -1 is ignored. Gradients are those of scale * (sum of losses). Adds to sums
   // as CrossEntropyArgs says, in evaluate() too. `observer` is told of the slots of all blocks,
   // numbered as in dense_plan().
   void train(TensorRef ids, TensorRef targets, const BatchShape& shape, std::int64_t logit_chunk,
-             float grad_scale, TensorRef sums, const GradientObserver& observer = {});
+             GradientScale scale, TensorRef sums, const GradientObserver& observer = {});
 
   // Loss only; nothing is kept. targets: i32 [N], or [M] where scores.rows names M of the N rows.
   void evaluate(TensorRef ids, TensorRef targets, const BatchShape& shape, std::int64_t logit_chunk,

@@ -14,7 +14,8 @@ BatchFeed::BatchFeed(Backend& backend, const TrainSpec& spec, std::unique_ptr<Ba
       source_(std::move(source)),
       packs_(spec.data.kind != DataKind::kText),
       shape_{spec.train.batch_size, spec.train.seq_len},
-      places_{make_place(), make_place()} {}
+      places_(make_places(spec.train.graph ? spec.train.grad_accum : 2)),
+      lasting_(make_places(spec.train.graph ? spec.train.grad_accum : 0)) {}
 
 // What is still being copied must arrive before the memory is anyone else's.
 BatchFeed::~BatchFeed() {
@@ -38,6 +39,14 @@ BatchFeed::Place BatchFeed::make_place() {
     place.first_key = on_device("first_key");
   }
   return place;
+}
+
+std::vector<BatchFeed::Place> BatchFeed::make_places(std::int64_t count) {
+  std::vector<Place> places;
+  for (std::int64_t i = 0; i < count; ++i) {
+    places.push_back(make_place());
+  }
+  return places;
 }
 
 TrainBatch BatchFeed::batch_of(const Place& place) const {
@@ -66,6 +75,9 @@ void BatchFeed::fill(Place& place, const std::function<void(const BatchRows&)>& 
     rows.first_key = all.subspan(3 * tokens, tokens);
   }
   draw(rows);
+  if (packs_) {
+    limit_to_window(rows.first_key, shape_.seq_len, spec_.model.window);
+  }
   write(place.ids, rows.ids.data());
   write(place.targets, rows.targets.data());
   if (packs_) {
@@ -86,7 +98,39 @@ void BatchFeed::fetch(Place& place, std::int64_t step, std::int64_t micro) {
   place.micro = micro;
 }
 
+void BatchFeed::settle(std::int64_t step) {
+  backend_.join_writes();
+  for (std::size_t micro = 0; micro < lasting_.size(); ++micro) {
+    const auto number = static_cast<std::int64_t>(micro);
+    if (!places_[micro].holds(step, number)) {
+      fetch(places_[micro], step, number);
+    }
+  }
+  backend_.join_writes();
+  for (std::size_t micro = 0; micro < lasting_.size(); ++micro) {
+    Place& from = places_[micro];
+    Place& to = lasting_[micro];
+    to.step = step;
+    to.micro = from.micro;
+    ops::copy(backend_, {.from = from.ids, .to = to.ids});
+    ops::copy(backend_, {.from = from.targets, .to = to.targets});
+    if (packs_) {
+      ops::copy(backend_, {.from = from.positions, .to = to.positions});
+      ops::copy(backend_, {.from = from.first_key, .to = to.first_key});
+    }
+  }
+  // These copies wait for those above and go beside the ops of the step, which are not yet issued.
+  for (std::size_t micro = 0; micro < lasting_.size() && step + 1 < spec_.train.steps; ++micro) {
+    fetch(places_[micro], step + 1, static_cast<std::int64_t>(micro));
+  }
+}
+
 TrainBatch BatchFeed::train_batch(std::int64_t step, std::int64_t micro) {
+  if (!lasting_.empty()) {
+    const Place& place = lasting_[static_cast<std::size_t>(micro)];
+    CHECK(place.holds(step, micro), "the step is settled");
+    return batch_of(place);
+  }
   const std::size_t at = places_[1].holds(step, micro) ? 1 : 0;
   backend_.join_writes();
   if (!places_[at].holds(step, micro)) {

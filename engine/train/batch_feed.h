@@ -1,9 +1,9 @@
 // The micro-batches of a run on the device. There are two places for them: while a step computes on
 // one, the next one's rows are drawn and copied into the other, where a device copies beside its
-// computing.
+// computing. For steps that are recorded each micro-batch has a place of its own for good, to which
+// it is moved when its step begins.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -31,7 +31,9 @@ class BatchFeed {
   BatchFeed(const BatchFeed&) = delete;
   BatchFeed& operator=(const BatchFeed&) = delete;
 
-  // Micro-batch `micro` of optimizer step `step` (0-based).
+  // Moves all micro-batches of the step to their lasting places, where train.graph asks for some.
+  void settle(std::int64_t step);
+  // Micro-batch `micro` of optimizer step `step` (0-based); of the settled one where steps are.
   TrainBatch train_batch(std::int64_t step, std::int64_t micro);
   // The targets that the step is the mean of, at least 1.
   std::int64_t count_targets(std::int64_t step);
@@ -58,6 +60,7 @@ class BatchFeed {
   using Write = std::function<void(TensorRef to, const void* from)>;
 
   Place make_place();
+  std::vector<Place> make_places(std::int64_t count);
   TrainBatch batch_of(const Place& place) const;
   void fill(Place& place, const std::function<void(const BatchRows&)>& draw, const Write& write);
   void fetch(Place& place, std::int64_t step, std::int64_t micro);
@@ -67,7 +70,8 @@ class BatchFeed {
   std::unique_ptr<BatchSource> source_;
   bool packs_;  // rows hold several samples
   BatchShape shape_;
-  std::array<Place, 2> places_;
+  // Two; with train.graph one for each micro-batch of a step, and as many that last.
+  std::vector<Place> places_, lasting_;
   std::vector<std::int32_t> rows_;
 };
 

@@ -32,18 +32,20 @@ std::int64_t StepRecords::row_sums() const {
   return kCrossEntropySums + 1 + static_cast<std::int64_t>(names_.size());
 }
 
+TensorRef StepRecords::row(std::int64_t number) const {
+  return sums_at(sums_, 1 + number * row_sums(), row_sums());
+}
+
+// Steps are issued with the last row, so the one that fills the window leaves it where it is.
 StepRecords::Row StepRecords::begin_step() {
   CHECK(on_their_way() < rows_, "there is a row for each step on its way");
   if (issued_.empty()) {
     begin_ = std::chrono::steady_clock::now();
   }
-  const TensorRef row = sums_at(sums_, 1 + on_their_way() * row_sums(), row_sums());
-  const Row places{
-      .entropy = sums_at(row, 0, kCrossEntropySums),
-      .squares = sums_at(row, kCrossEntropySums + 1, static_cast<std::int64_t>(names_.size())),
-      .total = sums_at(row, kCrossEntropySums, 1)};
-  clear_sums(backend_, places.entropy);
-  return places;
+  const TensorRef last = row(rows_ - 1);
+  return {.entropy = sums_at(last, 0, kCrossEntropySums),
+          .squares = sums_at(last, kCrossEntropySums + 1, static_cast<std::int64_t>(names_.size())),
+          .total = sums_at(last, kCrossEntropySums, 1)};
 }
 
 TensorRef StepRecords::refused() const {
@@ -51,6 +53,9 @@ TensorRef StepRecords::refused() const {
 }
 
 void StepRecords::end_step(const StepReport& report, std::int64_t targets, std::int64_t tokens) {
+  if (on_their_way() < rows_ - 1) {
+    ops::copy(backend_, {.from = row(rows_ - 1), .to = row(on_their_way())});
+  }
   issued_.push_back({report, targets, tokens});
 }
 

@@ -27,7 +27,7 @@ class StepRecords {
   // Room for `rows` steps at a time.
   StepRecords(Backend& backend, std::int64_t rows, const std::vector<Parameter*>& parameters);
 
-  // Places for the step that is about to be issued; entropy is zeroed.
+  // Places for the step that is about to be issued, the same for all; entropy is to be zeroed.
   struct Row {
     TensorRef entropy;  // f64 [kCrossEntropySums], the loss first
     TensorRef squares;  // f64 [parameters], of their gradients
@@ -37,7 +37,8 @@ class StepRecords {
   // f64 [1]: not 0 once a step was not taken; those after it are not taken either.
   TensorRef refused() const;
 
-  // The step is issued. `report` lacks what the device knows and the time; `tokens` are its own.
+  // The step is issued; its row is set aside until take(). `report` lacks what the device knows and
+  // the time; `tokens` are its own.
   void end_step(const StepReport& report, std::int64_t targets, std::int64_t tokens);
   std::int64_t on_their_way() const { return static_cast<std::int64_t>(issued_.size()); }
 
@@ -52,6 +53,7 @@ class StepRecords {
     std::int64_t tokens = 0;
   };
   std::int64_t row_sums() const;
+  TensorRef row(std::int64_t number) const;
 
   Backend& backend_;
   std::vector<std::string> names_;  // of the parameters

@@ -20,6 +20,7 @@ struct TrainConfig {
   std::int64_t logit_chunk = 0;
   WeightStore weights = WeightStore::kF32;
   std::int64_t metrics_every = 1;
+  bool graph = false;
 
   static constexpr auto fields() {
     using C = TrainConfig;
@@ -92,7 +93,11 @@ struct TrainConfig {
                .structural = true,
                .unit = "steps",
                .help = "how many steps are issued before the processor waits for their figures; "
-                       "all of them are recorded"})};
+                       "all of them are recorded"}),
+        field("graph", &C::graph,
+              {.structural = true,
+               .help = "a step is recorded once and issued as a whole from then on, a CUDA graph; "
+                       "on devices alone, and of no influence on the numbers"})};
   }
 };
 static_assert(complete<TrainConfig>());

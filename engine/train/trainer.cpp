@@ -12,6 +12,7 @@
 #include "engine/train/batch_feed.h"
 #include "engine/train/checkpoint.h"
 #include "engine/train/model_plan.h"
+#include "engine/train/step_graph.h"
 #include "engine/train/step_records.h"
 
 namespace lathe {
@@ -22,6 +23,7 @@ namespace {
 std::string spec_digest(const TrainSpec& spec) {
   Json train = to_json(spec.train);
   train.erase("metrics_every");
+  train.erase("graph");
   if (spec.train.weights == WeightStore::kF32) {
     train.erase("weights");
   }
@@ -42,6 +44,10 @@ std::unique_ptr<BatchSource> batch_source(const TrainSpec& spec,
                                                     spec.train.grad_accum});
 }
 
+float mean_of(std::int64_t targets) {
+  return 1.0f / static_cast<float>(targets);
+}
+
 class TransformerTrainer final : public Trainer {
  public:
   TransformerTrainer(Backend& backend, const TrainSpec& spec, const std::vector<LinearPlan>& slots,
@@ -52,6 +58,7 @@ class TransformerTrainer final : public Trainer {
         optimizer_(backend, model_.parameters(), static_cast<std::uint64_t>(spec.seed),
                    spec.train.weights == WeightStore::kBf16Master),
         records_(backend, spec.train.metrics_every, optimizer_.parameters()),
+        graph_(backend, spec.train.graph),
         feed_(backend, spec, batch_source(spec, data)),
         parameters_(count_parameters(spec.model, slots)) {
     state_.knobs = {spec.optim.lr, spec.optim.weight_decay, spec.optim.clip_norm};
@@ -88,7 +95,8 @@ class TransformerTrainer final : public Trainer {
  private:
   void check_idle() const { CHECK(records_.on_their_way() == 0, "steps are on their way"); }
   void issue_step();
-  void accumulate_gradients(TensorRef sums, std::int64_t targets);
+  void compute_step(const StepRecords::Row& row, const OptimConfig& config, double lr,
+                    std::int64_t targets);
   Error divergence(const BrokenStep& broken);
 
   Backend& backend_;
@@ -96,17 +104,31 @@ class TransformerTrainer final : public Trainer {
   Transformer model_;
   AdamW optimizer_;
   StepRecords records_;
+  StepGraph graph_;
   BatchFeed feed_;
   std::int64_t parameters_;
   TrainState state_;
 };
 
-void TransformerTrainer::accumulate_gradients(TensorRef sums, std::int64_t targets) {
-  const float grad_scale = 1.0f / static_cast<float>(targets);
+// With a graph, nothing here but what lies on the device differs from step to step.
+void TransformerTrainer::compute_step(const StepRecords::Row& row, const OptimConfig& config,
+                                      double lr, std::int64_t targets) {
+  clear_sums(backend_, row.entropy);
+  const GradientScale scale =
+      graph_.on() ? GradientScale(graph_.gradient_scale()) : GradientScale(mean_of(targets));
   for (std::int64_t micro = 0; micro < spec_.train.grad_accum; ++micro) {
     const TrainBatch batch = feed_.train_batch(state_.step, micro);
-    model_.train(batch.ids, batch.targets, batch.shape, spec_.train.logit_chunk, grad_scale, sums);
+    model_.train(batch.ids, batch.targets, batch.shape, spec_.train.logit_chunk, scale,
+                 row.entropy);
   }
+  backend_.ledger().set_phase("optimizer");
+  optimizer_.measure(row.squares, row.total);
+  optimizer_.step(config, lr, state_.step + 1,
+                  {.squares = row.total,
+                   .loss = sums_at(row.entropy, 0, 1),
+                   .refused = records_.refused(),
+                   .values = graph_.on() ? graph_.update_values() : TensorRef{}});
+  optimizer_.drop_gradients();
 }
 
 // The steps from the broken one on were not taken.
@@ -124,33 +146,28 @@ Error TransformerTrainer::divergence(const BrokenStep& broken) {
 }
 
 void TransformerTrainer::issue_step() {
-  Ledger& ledger = backend_.ledger();
-  ledger.reset_peak();
-  backend_.counters() = OpCounters{};
   optimizer_.drop_gradients();  // of a step that ended by OutOfMemory
   const StepRecords::Row row = records_.begin_step();
   const std::int64_t targets = feed_.count_targets(state_.step);
-  accumulate_gradients(row.entropy, targets);
-  ledger.set_phase("optimizer");
   const std::int64_t step = state_.step + 1;
   const double lr = learning_rate(spec_.optim, state_.knobs.lr, step, spec_.train.steps);
   OptimConfig config = spec_.optim;
   config.weight_decay = state_.knobs.weight_decay;
   config.clip_norm = state_.knobs.clip_norm;
-  optimizer_.measure(row.squares, row.total);
-  optimizer_.step(
-      config, lr, step,
-      {.squares = row.total, .loss = sums_at(row.entropy, 0, 1), .refused = records_.refused()});
-  optimizer_.drop_gradients();
+  if (graph_.on()) {
+    feed_.settle(state_.step);
+    graph_.write_values(optimizer_.values(config, lr, step), mean_of(targets));
+  }
+  const StepCost& cost = graph_.run([&] { compute_step(row, config, lr, targets); });
   const std::int64_t tokens = feed_.shape().tokens() * spec_.train.grad_accum;
   state_.step = step;
   state_.tokens += tokens;
   records_.end_step({.step = step,
                      .lr = lr,
                      .tokens = state_.tokens,
-                     .flops = backend_.counters().total_flops(),
-                     .live = ledger.live(),
-                     .peak = ledger.peak()},
+                     .flops = cost.counters.total_flops(),
+                     .live = cost.live,
+                     .peak = cost.peak},
                     targets, tokens);
 }
 
@@ -254,6 +271,11 @@ Result<std::unique_ptr<Trainer>> make_trainer(Backend& backend, const TrainSpec&
                  std::string("the corpus holds ") + (samples ? "running text" : "samples") +
                      ", and data.kind is " + std::string(enum_name(spec.data.kind)),
                  "set data.kind to what the corpus holds"};
+  }
+  if (spec.train.graph && backend.computes() && !backend.records()) {
+    return Error{ErrorKind::kUsage,
+                 "train.graph=true needs a CUDA device, and the run is on " + backend.info().name,
+                 "set train.graph=false, or choose a CUDA device"};
   }
   const auto slots = plan_slots(resolved, warnings);
   if (!slots) {

@@ -3,10 +3,14 @@
 
 #include <gtest/gtest.h>
 
+#include <unistd.h>
+
 #include <cmath>
+#include <filesystem>
 #include <vector>
 
 #include "engine/train/trainer.h"
+#include "tests/support/memory_samples.h"
 #include "tests/support/memory_tokens.h"
 
 namespace lathe::test {
@@ -14,9 +18,11 @@ namespace {
 
 constexpr std::int64_t kVocabulary = 72;
 
-std::unique_ptr<Trainer> trainer_on(Backend& backend, const TrainSpec& spec) {
+std::unique_ptr<Trainer> trainer_on(
+    Backend& backend, const TrainSpec& spec,
+    const std::shared_ptr<const TokenSource>& data = learnable_tokens(kVocabulary, 2000)) {
   std::vector<std::string> warnings;
-  auto trainer = make_trainer(backend, spec, learnable_tokens(kVocabulary, 2000), warnings);
+  auto trainer = make_trainer(backend, spec, data, warnings);
   EXPECT_TRUE(trainer.ok()) << (trainer.ok() ? "" : trainer.error().text());
   return std::move(*trainer);
 }
@@ -41,7 +47,106 @@ Training train(Backend& backend, const TrainSpec& spec, std::int64_t steps) {
   return result;
 }
 
+// What a course of training says, all of it to be the same to the bit.
+struct Course {
+  std::vector<double> figures;
+  std::vector<LedgerSnapshot> peaks;
+  std::string parameters;
+};
+
+void issue(Trainer& trainer, int steps, Course& course) {
+  std::vector<StepReport> reports;
+  for (int i = 0; i < steps; ++i) {
+    EXPECT_TRUE(trainer.advance(reports).ok());
+  }
+  EXPECT_TRUE(trainer.wait(reports).ok());
+  for (const StepReport& report : reports) {
+    for (const double figure : {report.loss, report.accuracy, report.grad_norm, report.lr,
+                                static_cast<double>(report.tokens), report.flops}) {
+      course.figures.push_back(figure);
+    }
+    course.peaks.push_back(report.peak);
+  }
+}
+
+Course take_course(Backend& device, const TrainSpec& spec,
+                   const std::shared_ptr<const TokenSource>& data) {
+  const std::filesystem::path folder =
+      std::filesystem::temp_directory_path() / ("lathe_course_" + std::to_string(getpid()));
+  Course course;
+  const auto trainer = trainer_on(device, spec, data);
+  issue(*trainer, 5, course);
+  course.figures.push_back(trainer->evaluate()->loss);
+  course.peaks.push_back(device.ledger().peak());
+  EXPECT_TRUE(trainer->save(folder.string()).ok());
+  issue(*trainer, 1, course);
+  trainer->set_live({.lr = 3e-3, .weight_decay = 0.3, .clip_norm = 0.2});
+  issue(*trainer, 2, course);
+  EXPECT_TRUE(trainer->load(folder.string()).ok());
+  std::filesystem::remove_all(folder);
+  issue(*trainer, 2, course);
+  course.parameters = trainer->parameter_digest();
+  return course;
+}
+
+void expect_same_course(Backend& device, TrainSpec spec,
+                        const std::shared_ptr<const TokenSource>& data) {
+  spec.train.batch_size = 1;
+  spec.train.seq_len = 16;
+  spec.train.weights = WeightStore::kBf16Stochastic;
+  for (const std::int64_t metrics_every : {1, 4}) {
+    spec.train.metrics_every = metrics_every;
+    spec.train.graph = false;
+    const Course plain = take_course(device, spec, data);
+    spec.train.graph = true;
+    const Course whole = take_course(device, spec, data);
+    EXPECT_EQ(whole.figures, plain.figures);
+    EXPECT_EQ(whole.parameters, plain.parameters);
+    const auto plan = plan_step(spec, device.machine());
+    ASSERT_TRUE(plan.ok()) << plan.error().text();
+    for (const LedgerSnapshot& peak : whole.peaks) {
+      EXPECT_EQ(peak.by_category, plan->peak.by_category);
+    }
+  }
+}
+
 }  // namespace
+
+void expect_same_with_graph(Backend& device, TrainSpec spec) {
+  spec.train.grad_accum = 2;
+  spec.optim.clip_norm = 0.5;
+  expect_same_course(device, spec, learnable_tokens(kVocabulary, 2000));
+}
+
+void expect_same_with_graph_of_samples(Backend& device) {
+  TrainSpec spec = llama_like_spec();
+  spec.data.kind = DataKind::kInstruct;
+  spec.model.window = 7;
+  const auto samples = learnable_samples(kVocabulary, 9, kVocabulary);
+  expect_same_course(device, spec, std::make_shared<MemorySamples>(samples, kVocabulary));
+}
+
+void expect_graph_refuses_broken_steps(Backend& device, TrainSpec spec) {
+  spec.train.graph = true;
+  spec.train.metrics_every = 4;
+  const auto trainer = trainer_on(device, spec, learnable_tokens(kVocabulary, 2000));
+  std::vector<StepReport> reports;
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_TRUE(trainer->step().ok());
+  }
+  trainer->set_live({.lr = 1e30, .weight_decay = 0, .clip_norm = 0});
+  Result<void> done;
+  for (int i = 0; i < 8 && done.ok(); ++i) {
+    done = trainer->advance(reports);
+  }
+  ASSERT_FALSE(done.ok());
+  EXPECT_EQ(done.error().kind, ErrorKind::kDiverged);
+  EXPECT_EQ(trainer->steps_done(), 3 + static_cast<std::int64_t>(reports.size()));
+  const std::string digest = trainer->parameter_digest();
+  const auto again = trainer->step();  // of the same weights, which are out of all bounds
+  EXPECT_FALSE(again.ok());
+  EXPECT_EQ(trainer->parameter_digest(), digest);
+}
 
 TrainSpec llama_like_spec() {
   TrainSpec spec;

@@ -19,6 +19,15 @@ void expect_same_losses(Backend& device, const TrainSpec& spec, std::int64_t ste
 void expect_repeatable(Backend& device, const TrainSpec& spec, std::int64_t steps);
 // The peak of a step is what the meta back end foretells for the device, by category.
 void expect_planned_peak(Backend& device, const TrainSpec& spec);
+// Steps that are recorded and issued as a whole give the losses, the norms and the parameters of
+// those that are issued op by op, to the bit: with evaluations, a checkpoint that is read again,
+// knobs that are turned and windows of steps in between.
+void expect_same_with_graph(Backend& device, TrainSpec spec);
+// The same where samples are packed, whose targets vary in number, and a window bounds what is
+// seen.
+void expect_same_with_graph_of_samples(Backend& device);
+// A recorded step that is not finite is refused as any other, and those behind it.
+void expect_graph_refuses_broken_steps(Backend& device, TrainSpec spec);
 // A step that runs out of memory throws, and with memory again the run goes on.
 void expect_recovery_from_lack_of_memory(Backend& device, const TrainSpec& spec);
 

@@ -37,6 +37,13 @@ TEST(GpuTraining, KeepsToThePlan) {
   expect_planned_peak(*device, gpt2_like_spec());
 }
 
+TEST(GpuTraining, AGraphOfTheStepHasTheBitsOfItsOps) {
+  expect_same_with_graph(*device, llama_like_spec());
+  expect_same_with_graph(*device, gpt2_like_spec());
+  expect_same_with_graph_of_samples(*device);
+  expect_graph_refuses_broken_steps(*device, llama_like_spec());
+}
+
 // The reserve of this program is a part of what all programs use.
 TEST(GpuTraining, TheDeviceTellsWhatIsUsed) {
   const auto used = device->device_used_bytes();

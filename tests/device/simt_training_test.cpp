@@ -64,5 +64,18 @@ TEST_F(SimtTraining, GoesOnAfterLackOfMemory) {
   expect_recovery_from_lack_of_memory(device_, llama_like_spec());
 }
 
+TEST_F(SimtTraining, RecordedStepsAreThoseIssuedOpByOp) {
+  expect_same_with_graph(device_, llama_like_spec());
+  expect_same_with_graph(device_, gpt2_like_spec());
+}
+
+TEST_F(SimtTraining, RecordedStepsTakeSamplesInAWindow) {
+  expect_same_with_graph_of_samples(device_);
+}
+
+TEST_F(SimtTraining, RecordedStepsRefuseWhatIsNotFinite) {
+  expect_graph_refuses_broken_steps(device_, llama_like_spec());
+}
+
 }  // namespace
 }  // namespace lathe::test

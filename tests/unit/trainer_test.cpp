@@ -347,5 +347,18 @@ TEST(Trainer, EveryConfigErrorIsNamedAtOnce) {
   EXPECT_NE(plan.error().message.find("model.kv_heads=4"), std::string::npos);
 }
 
+TEST(Trainer, AProcessorRefusesAGraph) {
+  TrainSpec spec = tiny_spec();
+  spec.train.graph = true;
+  std::vector<std::string> warnings;
+  const auto cpu = std::move(*make_backend("cpu", 1));
+  const auto refused = make_trainer(*cpu, spec, test::learnable_tokens(40, 2000), warnings);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().kind, ErrorKind::kUsage);
+  EXPECT_NE(refused.error().message.find("train.graph=true needs a CUDA device"),
+            std::string::npos);
+  EXPECT_TRUE(plan_step(spec, cpu->machine()).ok()) << "for which device it is, no plan knows";
+}
+
 }  // namespace
 }  // namespace lathe

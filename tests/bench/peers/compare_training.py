@@ -19,6 +19,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
 NO_DEVICE = 77  # the exit code of the measuring programs where there is no such device
 CONTENDERS = ["lathe", "eager", "compile"]
+LATHE_GRAPH = "lathe-graph"  # lathe with train.graph, on devices
 
 
 def turn_command(contender: str, model: str, args) -> list[str]:
@@ -28,6 +29,8 @@ def turn_command(contender: str, model: str, args) -> list[str]:
         options += ["--batch", str(args.batch)]
     if contender == "lathe":
         return [str(args.train_bench), *options]
+    if contender == LATHE_GRAPH:
+        return [str(args.train_bench), *options, "--graph", "1"]
     return [str(args.python), str(HERE / "torch_llama.py"), "--mode", contender, *options]
 
 
