@@ -59,15 +59,9 @@ void Linear::initialise_spectral(std::uint64_t seed, std::uint64_t stream) {
 }
 
 void Linear::forward(TensorRef x, TensorRef y, LinearSaved* saved) {
-  multiply(x, y, saved);
-  if (bias_ != nullptr) {
-    ops::bias_add(*backend_, {.x = y, .bias = bias_->weight});
-  }
-}
-
-void Linear::multiply(TensorRef x, TensorRef y, LinearSaved* saved) {
+  const TensorRef bias = bias_ != nullptr ? bias_->weight.ref() : TensorRef{};
   if (plan_.storage != LinearStorage::kLowRank) {
-    multiply_forward(*backend_, plan_.name, x, weights_[0].weight, y);
+    multiply_forward(*backend_, plan_.name, x, weights_[0].weight, y, bias);
     return;
   }
   const Shape hidden_shape{x.rows(), plan_.rank};
@@ -75,11 +69,11 @@ void Linear::multiply(TensorRef x, TensorRef y, LinearSaved* saved) {
                                    : workspace(*backend_, plan_.name, "hidden", hidden_shape);
   multiply_forward(*backend_, plan_.name, x, weights_[0].weight, hidden);
   if (plan_.between == Activation::kNone) {
-    multiply_forward(*backend_, plan_.name, hidden, weights_[1].weight, y);
+    multiply_forward(*backend_, plan_.name, hidden, weights_[1].weight, y, bias);
   } else {
     Tensor bent = workspace(*backend_, plan_.name, "activated", hidden_shape);
     ops::activation_forward(*backend_, {.x = hidden, .y = bent, .kind = plan_.between});
-    multiply_forward(*backend_, plan_.name, bent, weights_[1].weight, y);
+    multiply_forward(*backend_, plan_.name, bent, weights_[1].weight, y, bias);
   }
   if (saved != nullptr) {
     saved->hidden = std::move(hidden);
@@ -87,14 +81,11 @@ void Linear::multiply(TensorRef x, TensorRef y, LinearSaved* saved) {
 }
 
 void Linear::backward(TensorRef x, TensorRef dy, TensorRef dx, float dx_beta, LinearSaved saved) {
-  if (bias_ != nullptr) {
-    ops::bias_backward(*backend_, {.dy = dy, .dbias = accumulating_gradient(*backend_, *bias_)});
-  }
   if (plan_.storage == LinearStorage::kLowRank) {
     backward_low_rank(x, dy, dx, dx_beta, std::move(saved));
     return;
   }
-  add_weight_gradient(weights_[0], dy, x);
+  add_weight_gradient(weights_[0], dy, x, bias_.get());
   multiply_backward(*backend_, plan_.name, dy, weights_[0].weight, dx, dx_beta);
 }
 
@@ -103,11 +94,11 @@ void Linear::backward_low_rank(TensorRef x, TensorRef dy, TensorRef dx, float dx
   Tensor dhidden = workspace(*backend_, plan_.name, "dhidden", saved.hidden.shape());
   multiply_backward(*backend_, plan_.name, dy, weights_[1].weight, dhidden, 0.0f);
   if (plan_.between == Activation::kNone) {
-    add_weight_gradient(weights_[1], dy, saved.hidden);
+    add_weight_gradient(weights_[1], dy, saved.hidden, bias_.get());
   } else {
     Tensor bent = workspace(*backend_, plan_.name, "activated", saved.hidden.shape());
     ops::activation_forward(*backend_, {.x = saved.hidden, .y = bent, .kind = plan_.between});
-    add_weight_gradient(weights_[1], dy, bent);
+    add_weight_gradient(weights_[1], dy, bent, bias_.get());
     ops::activation_backward(
         *backend_, {.x = saved.hidden, .dy = dhidden, .dx = dhidden, .kind = plan_.between});
   }
@@ -116,12 +107,21 @@ void Linear::backward_low_rank(TensorRef x, TensorRef dy, TensorRef dx, float dx
   multiply_backward(*backend_, plan_.name, dhidden, weights_[0].weight, dx, dx_beta);
 }
 
-void Linear::add_weight_gradient(Parameter& weight, TensorRef dy, TensorRef x) {
+void Linear::add_weight_gradient(Parameter& weight, TensorRef dy, TensorRef x, Parameter* bias) {
+  // In one product, unless one of the two gradients is fresh and the other is added to.
+  const bool together =
+      bias != nullptr && !weight.frozen && bias->gradient.defined() == weight.gradient.defined();
+  if (bias != nullptr && !together) {
+    ops::bias_backward(*backend_, {.dy = dy, .dbias = accumulating_gradient(*backend_, *bias)});
+  }
   if (weight.frozen) {
     return;
   }
   const GradientSlot dw = gradient_slot(*backend_, weight);
-  ops::matmul(*backend_, {.a = dy, .b = x, .c = dw.gradient, .transpose_a = true, .beta = dw.beta});
+  const TensorRef dbias = together ? gradient_slot(*backend_, *bias).gradient : TensorRef{};
+  ops::matmul(
+      *backend_,
+      {.a = dy, .b = x, .c = dw.gradient, .transpose_a = true, .beta = dw.beta, .a_sums = dbias});
 }
 
 void Linear::append_parameters(std::vector<Parameter*>& out) {

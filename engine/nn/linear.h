@@ -36,10 +36,9 @@ class Linear {
   void append_parameters(std::vector<Parameter*>& out);
 
  private:
-  void multiply(TensorRef x, TensorRef y, LinearSaved* saved);
   void initialise_spectral(std::uint64_t seed, std::uint64_t stream);
-  // dW += dy^T x, unless W is frozen.
-  void add_weight_gradient(Parameter& weight, TensorRef dy, TensorRef x);
+  // dW += dy^T x, unless W is frozen, and the bias's gradient += the sums of dy where it has one.
+  void add_weight_gradient(Parameter& weight, TensorRef dy, TensorRef x, Parameter* bias = nullptr);
   void backward_low_rank(TensorRef x, TensorRef dy, TensorRef dx, float dx_beta, LinearSaved saved);
 
   Backend* backend_;

@@ -20,11 +20,14 @@ void packed_product(Backend& backend, const std::string& layer, PackedMatmulArgs
 }  // namespace
 
 void multiply_forward(Backend& backend, const std::string& layer, TensorRef x, TensorRef w,
-                      TensorRef y) {
-  if (is_packed(w.dtype)) {
-    packed_product(backend, layer, {.x = x, .w = w, .y = y, .workspace = {}});
-  } else {
-    ops::matmul(backend, {.a = x, .b = w, .c = y, .transpose_b = true});
+                      TensorRef y, TensorRef bias) {
+  if (!is_packed(w.dtype)) {
+    ops::matmul(backend, {.a = x, .b = w, .c = y, .transpose_b = true, .bias = bias});
+    return;
+  }
+  packed_product(backend, layer, {.x = x, .w = w, .y = y, .workspace = {}});
+  if (bias.defined()) {
+    ops::bias_add(backend, {.x = y, .bias = bias});
   }
 }
 

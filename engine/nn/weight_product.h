@@ -7,10 +7,10 @@
 
 namespace lathe {
 
-// y = x W^T. x: [N, in], w: [out, in] of f32 or a packed type, y: [N, out]. `layer` names scratch
-// in the ledger.
+// y = x W^T, plus the bias [out] where one is given. x: [N, in], w: [out, in] of f32 or a packed
+// type, y: [N, out]. `layer` names scratch in the ledger.
 void multiply_forward(Backend& backend, const std::string& layer, TensorRef x, TensorRef w,
-                      TensorRef y);
+                      TensorRef y, TensorRef bias = {});
 
 // dx = dy W + beta dx.
 void multiply_backward(Backend& backend, const std::string& layer, TensorRef dy, TensorRef w,

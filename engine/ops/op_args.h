@@ -19,12 +19,17 @@ namespace lathe {
 
 // c = alpha * op(a) * op(b) + beta * c, op = transpose where asked. a: [M, K], b: [K, N], c: [M, N]
 // after op; tensors of higher rank are seen as matrices of their last extent.
+// What a linear layer with a bias has beside its products, where libraries may do it on their way:
+// bias, f32 [N], is added to each row of c; a_sums, f32 [M], of a transposed a, becomes beta *
+// a_sums
+// + the sums of op(a) over K, beta 0 or 1 (of the gradient of an output they are the bias's).
 struct MatmulArgs {
   TensorRef a, b, c;
   bool transpose_a = false;
   bool transpose_b = false;
   float alpha = 1.0f;
   float beta = 0.0f;
+  TensorRef bias = {}, a_sums = {};
 };
 
 struct MatmulExtents {

@@ -64,6 +64,49 @@ Case product_case(const Product& p, Fill fill) {
   return test;
 }
 
+// c = op(a) op(b) with a bias, or with the sums of a transposed a.
+Case linear_case(const Product& p, bool with_bias, bool with_sums) {
+  Case test = product_case(p, Fill::kUniform);
+  test.name += std::string(with_bias ? " bias" : "") + (with_sums ? " sums" : "");
+  if (with_bias) {
+    test.input("bias", Shape{p.n});
+  }
+  if (with_sums && p.beta == 0.0f) {
+    test.output("sums", Shape{p.m});
+  } else if (with_sums) {
+    test.in_out("sums", Shape{p.m});
+  }
+  test.call = [=](Backend& backend, const Refs& t) -> std::vector<double> {
+    ops::matmul(backend, {.a = t.at("a"),
+                          .b = t.at("b"),
+                          .c = t.at("c"),
+                          .transpose_a = p.transpose_a,
+                          .transpose_b = p.transpose_b,
+                          .beta = p.beta,
+                          .bias = with_bias ? t.at("bias") : TensorRef{},
+                          .a_sums = with_sums ? t.at("sums") : TensorRef{}});
+    return {};
+  };
+  test.expect = [=](const Wide& in) {
+    Wide out = product(p, in);
+    for (std::size_t i = 0; with_bias && i < out.at("c").size(); ++i) {
+      out["c"][i] += in.at("bias")[i % static_cast<std::size_t>(p.n)];
+    }
+    if (with_sums) {
+      std::vector<double>& sums = out["sums"];
+      sums.assign(static_cast<std::size_t>(p.m), 0.0);
+      for (std::size_t i = 0; i < sums.size(); ++i) {
+        sums[i] = p.beta == 0.0f ? 0.0 : in.at("sums")[i];
+        for (std::size_t step = 0; step < static_cast<std::size_t>(p.k); ++step) {
+          sums[i] += in.at("a")[step * sums.size() + i];
+        }
+      }
+    }
+    return out;
+  };
+  return test;
+}
+
 }  // namespace
 
 std::vector<Case> matmul_cases() {
@@ -81,6 +124,16 @@ std::vector<Case> matmul_cases() {
   cases.push_back(product_case({0, 6, 3}, Fill::kUniform));
   for (const Fill fill : {Fill::kLarge, Fill::kDenormal, Fill::kEqual, Fill::kSpecial}) {
     cases.push_back(product_case({19, 11, 37, false, true}, fill));
+  }
+  // Extents that libraries with an epilogue like, and others.
+  for (const auto& [m, n, k] : std::vector<std::array<std::int64_t, 3>>{
+           {16, 24, 40}, {64, 48, 128}, {7, 13, 65}, {1, 9, 3}}) {
+    cases.push_back(linear_case({m, n, k, false, true}, true, false));
+    cases.push_back(linear_case({m, n, k, true, false, 1.0f, 1.0f}, true, false));
+    for (const float beta : {0.0f, 1.0f}) {
+      cases.push_back(linear_case({m, n, k, true, false, 1.0f, beta}, false, true));
+    }
+    cases.push_back(linear_case({m, n, k, true, true}, true, true));
   }
   return cases;
 }

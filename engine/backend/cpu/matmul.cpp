@@ -3,10 +3,13 @@
 #include <omp.h>
 
 #include "engine/backend/cpu/cpu_backend.h"
+#include "engine/backend/product_epilogue.h"
 
 namespace lathe::cpu {
 
-void matmul(Backend& backend, const MatmulArgs& args) {
+namespace {
+
+void multiply(Backend& backend, const MatmulArgs& args) {
   const auto [m, n, k] = matmul_extents(args);
   if (m == 0 || n == 0) {
     return;
@@ -17,6 +20,13 @@ void matmul(Backend& backend, const MatmulArgs& args) {
       args.transpose_a ? 'T' : 'N', args.transpose_b ? 'T' : 'N', m, n, k, args.alpha, args.a.f32(),
       args.a.cols(), args.b.f32(), args.b.cols(), args.beta, args.c.f32(), n);
   CHECK(status == dnnl_success, "matmul: oneDNN refused the product");
+}
+
+}  // namespace
+
+void matmul(Backend& backend, const MatmulArgs& args) {
+  multiply(backend, args);
+  apply_epilogue(backend, args);
 }
 
 std::string matmul_library_version() {

@@ -1,9 +1,10 @@
 // c = alpha op(a) op(b) + beta c: one dot product after the other.
 #include "engine/backend/cpu_ref/cpu_ref_backend.h"
+#include "engine/backend/product_epilogue.h"
 
 namespace lathe::cpu_ref {
 
-void matmul(Backend&, const MatmulArgs& args) {
+void matmul(Backend& backend, const MatmulArgs& args) {
   const auto [m, n, k] = matmul_extents(args);
   const float* a = args.a.f32();
   const float* b = args.b.f32();
@@ -23,6 +24,7 @@ void matmul(Backend&, const MatmulArgs& args) {
       out = static_cast<float>(double(args.alpha) * sum + kept);
     }
   }
+  apply_epilogue(backend, args);
 }
 
 }  // namespace lathe::cpu_ref

@@ -27,7 +27,11 @@ std::size_t shared_limit(int index) {
   return static_cast<std::size_t>(bytes);
 }
 
-cublasComputeType_t compute_type(ProductPrecision products) {
+// bf16 factors are what they would be rounded to.
+cublasComputeType_t compute_type(DType factors, ProductPrecision products) {
+  if (factors == DType::kBf16) {
+    return CUBLAS_COMPUTE_32F;
+  }
   switch (products) {
     case ProductPrecision::kF32:
       return CUBLAS_COMPUTE_32F;
@@ -68,6 +72,7 @@ CudaBackend::CudaBackend(const CudaDevice& device, BackendInfo info)
   CUDA_CHECK(cublas()->create(&cublas_));
   CUDA_CHECK(cublas()->set_stream(cublas_, stream()));
   CUDA_CHECK(cublas()->set_workspace(cublas_, cublas_workspace_.ref().data, kCublasBytes));
+  fused_products_.emplace(cublas_, stream(), cublas_workspace_.ref().data, kCublasBytes);
 }
 
 CudaBackend::~CudaBackend() {
@@ -159,12 +164,19 @@ std::optional<std::int64_t> CudaBackend::device_used_bytes() {
 // cuBLAS counts columns first: its product of the transposes, in exchanged order, is ours.
 void CudaBackend::gemm(const GemmCall& call) {
   const auto operation = [](bool transpose) { return transpose ? CUBLAS_OP_T : CUBLAS_OP_N; };
-  const bool rounded = call.factors == DType::kBf16;
-  const cudaDataType_t type = rounded ? CUDA_R_16BF : CUDA_R_32F;
-  CUDA_CHECK(cublas()->gemm(
-      cublas_, operation(call.transpose_b), operation(call.transpose_a), call.n, call.m, call.k,
-      &call.alpha, call.b, type, call.ldb, call.a, type, call.lda, &call.beta, call.c, CUDA_R_32F,
-      call.ldc, rounded ? CUBLAS_COMPUTE_32F : compute_type(info().products), CUBLAS_GEMM_DEFAULT));
+  const cudaDataType_t type = call.factors == DType::kBf16 ? CUDA_R_16BF : CUDA_R_32F;
+  CUDA_CHECK(cublas()->gemm(cublas_, operation(call.transpose_b), operation(call.transpose_a),
+                            call.n, call.m, call.k, &call.alpha, call.b, type, call.ldb, call.a,
+                            type, call.lda, &call.beta, call.c, CUDA_R_32F, call.ldc,
+                            compute_type(call.factors, info().products), CUBLAS_GEMM_DEFAULT));
+}
+
+// Nothing says whether sums of a factor that is rounded are of what it was: ours are.
+bool CudaBackend::fused_gemm(const GemmCall& call) {
+  if (call.a_sums != nullptr && info().products != ProductPrecision::kF32) {
+    return false;
+  }
+  return fused_products_->multiply(call, compute_type(call.factors, info().products));
 }
 
 void run_on_device(GpuBackend& backend, std::string_view op, dim3 grid, dim3 block,

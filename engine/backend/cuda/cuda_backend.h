@@ -11,6 +11,7 @@
 
 #include "engine/backend/cuda/cuda_devices.h"
 #include "engine/backend/cuda/cuda_graph.h"
+#include "engine/backend/cuda/fused_products.h"
 #include "engine/backend/cuda/gpu_backend.h"
 #include "engine/backend/cuda/nvml.h"
 #include "engine/backend/cuda/pinned_writer.h"
@@ -32,6 +33,7 @@ class CudaBackend final : public GpuBackend {
   void join_writes() override;
   void read(TensorRef from, void* to, std::int64_t bytes) override;
   void gemm(const GemmCall& call) override;
+  bool fused_gemm(const GemmCall& call) override;
   void copy(const void* from, void* to, std::int64_t bytes) override;
   // By NVML, else by the runtime, whose figure has the driver's own part in it.
   std::optional<std::int64_t> device_used_bytes() override;
@@ -61,6 +63,7 @@ class CudaBackend final : public GpuBackend {
   bool writing_beside_ = false;  // copies_ has something that ops_ does not wait for yet
   cublasHandle_t cublas_ = nullptr;
   Tensor cublas_workspace_;
+  std::optional<FusedProducts> fused_products_;
   DeviceUuid uuid_;
   std::optional<std::unique_ptr<NvmlDevice>> nvml_;  // once asked; null where it is not there
 };

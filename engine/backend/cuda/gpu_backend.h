@@ -22,6 +22,8 @@ struct GemmCall {
   bool transpose_a = false, transpose_b = false;
   DType factors = DType::kF32;
   float alpha = 1.0f, beta = 0.0f;
+  const float* bias = nullptr;  // [n], added to each row of c; of fused_gemm() alone, as a_sums
+  float* a_sums = nullptr;      // [m], the sums of op(a) over k
 };
 
 class GpuBackend : public Backend {
@@ -32,6 +34,9 @@ class GpuBackend : public Backend {
 
   // By a library. m and n are not 0; with a k of 0, c = beta c.
   virtual void gemm(const GemmCall& call) = 0;
+  // The same with a bias or, where beta is 0, sums. False, and nothing is done, where the library
+  // has no such product; which depends on the call's shape alone.
+  virtual bool fused_gemm(const GemmCall& call) = 0;
   // From one place of the device to another, in the order of the stream.
   virtual void copy(const void* from, void* to, std::int64_t bytes) = 0;
 

@@ -61,6 +61,21 @@ void multiply(const GemmCall& call) {
               extent(call.ldc));
 }
 
+void add_epilogue(const GemmCall& call) {
+  for (std::int64_t row = 0; row < call.m && call.bias != nullptr; ++row) {
+    float* const c = call.c + row * call.ldc;
+    std::transform(c, c + call.n, call.bias, c, std::plus<>());
+  }
+  const auto* const a = static_cast<const float*>(call.a);
+  for (std::int64_t i = 0; i < call.m && call.a_sums != nullptr; ++i) {
+    double sum = 0.0;
+    for (std::int64_t p = 0; p < call.k; ++p) {
+      sum += double(call.transpose_a ? a[p * call.lda + i] : a[i * call.lda + p]);
+    }
+    call.a_sums[i] = static_cast<float>(sum);
+  }
+}
+
 }  // namespace
 
 SimtBackend::SimtBackend(simt::Turns turns, ProductPrecision products,
@@ -114,6 +129,17 @@ void SimtBackend::copy(const void* from, void* to, std::int64_t bytes) {
 
 void SimtBackend::gemm(const GemmCall& call) {
   perform([call] { multiply(call); });
+}
+
+bool SimtBackend::fused_gemm(const GemmCall& call) {
+  if (call.m % 4 != 0 || call.n % 4 != 0 || call.k % 4 != 0 || call.factors != DType::kF32) {
+    return false;
+  }
+  perform([call] {
+    multiply(call);
+    add_epilogue(call);
+  });
+  return true;
 }
 
 std::unique_ptr<RecordedOps> SimtBackend::record(const std::function<void()>& work) {

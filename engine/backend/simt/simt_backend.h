@@ -29,6 +29,8 @@ class SimtBackend final : public GpuBackend {
   void join_writes() override;
   void read(TensorRef from, void* to, std::int64_t bytes) override;
   void gemm(const GemmCall& call) override;
+  // Of extents that four divides: the library has some, and some not.
+  bool fused_gemm(const GemmCall& call) override;
   void copy(const void* from, void* to, std::int64_t bytes) override;
   bool records() const override { return true; }
   // Issued again, ops find neither their passing memory nor scratch as they left it.
