@@ -116,9 +116,11 @@ inline int __all_sync(unsigned mask, int predicate, Place place = Place::current
   return __ballot_sync(mask, predicate, place) == mask ? 1 : 0;
 }
 
-// Fibers change only where they wait, so a plain update is an atomic one.
+// Fibers change only where they wait, so a plain update is an atomic one. Of integers alone: floats
+// would be added in the order in which blocks happen to come, and no run would repeat itself.
 template <typename T>
 T atomicAdd(T* at, std::type_identity_t<T> value) {
+  static_assert(std::is_integral_v<T>);
   const T before = *at;
   *at = before + value;
   return before;
