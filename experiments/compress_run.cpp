@@ -4,11 +4,14 @@
 #include <fmt/core.h>
 
 #include <filesystem>
+#include <limits>
 #include <map>
 
 #include "engine/backend/failure.h"
+#include "engine/base/format.h"
 #include "engine/lm/language_model.h"
 #include "experiments/clock.h"
+#include "experiments/compress_search.h"
 #include "experiments/ids.h"
 
 namespace lathe::experiments {
@@ -23,9 +26,11 @@ constexpr const char* kMemoryRemedy =
 // "affine budget=0.8".
 std::string title(const CompressSpec& spec, const std::string& model) {
   const auto options = rank_options(spec);
-  return fmt::format("{} {}{} {}={:g}", model, enum_name(spec.solver),
-                     spec.sequential ? " sequential" : "", enum_name(options->rule),
-                     options->value);
+  const std::string rule(enum_name(options->rule));
+  return fmt::format("{} {}{} {}", model, enum_name(spec.solver),
+                     spec.sequential ? " sequential" : "",
+                     spec.max_rise > 0 ? fmt::format("{} to +{:g} %", rule, 100 * spec.max_rise)
+                                       : fmt::format("{}={:g}", rule, options->value));
 }
 
 // What makes no sense, before anything is read.
@@ -128,18 +133,24 @@ class Compression {
     if (const Result<void> looked = session_.look(spec, progress(0, 0.6)); !looked) {
       return looked.error();
     }
-    const double bytes_per_param = static_cast<double>(size_bytes(request_.type, 256)) / 256;
-    auto plan = plan_ranks(*session_.spectrum(), to_json(spec), bytes_per_param);
-    if (!plan) {
-      return plan.error();
-    }
     CompressOutcome outcome;
     outcome.run = run_;
     outcome.spec = spec;
+    if (spec.max_rise > 0) {
+      const auto share = least_share(spec.max_rise, [&](double at) { return rise_at(spec, at); });
+      if (!share) {
+        return share.error();
+      }
+      outcome.spec = with_share(spec, *share);
+    }
+    auto plan = plan_of(outcome.spec);
+    if (!plan) {
+      return plan.error();
+    }
     outcome.layers = std::move(plan->layers);
     outcome.summary = plan->summary;
     outcome.notes = session_.spectrum()->notes;
-    const auto model = session_.with_ranks(spec, outcome.layers, progress(0.7, 0.8));
+    const auto model = session_.with_ranks(outcome.spec, outcome.layers, progress(0.7, 0.8));
     if (!model) {
       return model.error();
     }
@@ -151,6 +162,43 @@ class Compression {
     }
     log(outcome);
     return outcome;
+  }
+
+  Result<RankPlan> plan_of(const CompressSpec& spec) const {
+    const double bytes_per_param = static_cast<double>(size_bytes(request_.type, 256)) / 256;
+    return plan_ranks(*session_.spectrum(), to_json(spec), bytes_per_param);
+  }
+
+  // What a search asks of one share.
+  Result<double> rise_at(const CompressSpec& searched, double share) {
+    const CompressSpec spec = with_share(searched, share);
+    const auto plan = plan_of(spec);
+    if (!plan) {  // less than the floors and multiples allow
+      return std::numeric_limits<double>::infinity();
+    }
+    const auto dense = session_.dense_perplexity(spec, progress(0.6, 0.62));
+    if (!dense) {
+      return dense.error();
+    }
+    const auto model = session_.with_ranks(spec, plan->layers, progress(0.62, 0.66));
+    if (!model) {
+      return model.error();
+    }
+    const auto loss = session_.loss(*model, spec, progress(0.66, 0.7));
+    if (!loss && loss.error().kind == ErrorKind::kDiverged) {
+      return std::numeric_limits<double>::infinity();
+    }
+    if (!loss) {
+      return loss.error();
+    }
+    const double rise = loss->perplexity / *dense - 1;
+    ports_.sink->on_event(LogLine{
+        run_, LogLevel::kInfo,
+        fmt::format("{} {:.4g}: {} parameters, perplexity {:.4g}, {:+.2f} %", enum_name(spec.along),
+                    share, count_text(static_cast<double>(plan->summary.params_after)),
+                    loss->perplexity, 100 * rise),
+        unix_ms()});
+    return rise;
   }
 
   Result<void> measure(const ModelFile& model, CompressOutcome& outcome) {

@@ -34,7 +34,7 @@ struct CompressPorts {
 // One choice of ranks.
 struct CompressOutcome {
   RunId run;
-  CompressSpec spec;
+  CompressSpec spec;  // of one that was searched for: with what was found
   RankSummary summary;
   std::vector<RankVerdict> layers;
   std::vector<std::string> notes;  // what had to be floored

@@ -34,6 +34,7 @@ Result<RankOptions> rank_options(const CompressSpec& spec) {
   RankOptions options;
   options.value = kUsualBudget;
   options.multiple = spec.multiple;
+  options.break_even = spec.break_even;
   std::string given;
   for (const auto& [rule, value] : rules) {
     if (value > 0) {
@@ -47,10 +48,44 @@ Result<RankOptions> rank_options(const CompressSpec& spec) {
       options.value = value;
     }
   }
+  if (spec.max_rise > 0) {
+    if (!given.empty() || spec.along == RankRule::kRank || spec.heldout_windows == 0) {
+      const std::string what = !given.empty() ? given + " is given, and max_rise"
+                               : spec.along == RankRule::kRank
+                                   ? "along=rank is no share"
+                                   : "max_rise without held-out text (heldout_windows=0)";
+      return Error{ErrorKind::kUsage, what,
+                   "max_rise finds the value itself, along budget, rank_fraction, param_share or "
+                   "energy"};
+    }
+    options.rule = spec.along;
+    options.value = 1;
+  }
   if (spec.value_share > 0) {
     options.floors.push_back({LayerType::kValue, spec.value_share});
   }
   return options;
+}
+
+CompressSpec with_share(CompressSpec spec, double share) {
+  spec.max_rise = 0;
+  switch (spec.along) {
+    case RankRule::kRankFraction:
+      spec.rank_fraction = share;
+      break;
+    case RankRule::kParamShare:
+      spec.param_share = share;
+      break;
+    case RankRule::kEnergy:
+      spec.energy = share;
+      break;
+    case RankRule::kBudget:
+      spec.budget = share;
+      break;
+    case RankRule::kRank:
+      CHECK(false, "a rank is no share");
+  }
+  return spec;
 }
 
 LordSolverOptions solver_options(const CompressSpec& spec) {

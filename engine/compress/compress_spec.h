@@ -29,7 +29,10 @@ struct CompressSpec {
   double param_share = 0;
   double energy = 0;
   double budget = 0;
+  double max_rise = 0;
+  RankRule along = RankRule::kBudget;
   std::int64_t multiple = 8;
+  bool break_even = true;
   double value_share = 0;
   bool weigh = true;
   bool sequential = false;
@@ -69,8 +72,20 @@ struct CompressSpec {
                .sweep = true,
                .help = "a share of the parameters of all these layers, spent where it loses least; "
                        "0.8 where nothing else is chosen"}),
+        field("max_rise", &C::max_rise,
+              {.lo = 0,
+               .hi = 100,
+               .sweep = true,
+               .help = "instead of a size: as small as leaves the held-out perplexity no more than "
+                       "this share above the dense model's, found by measuring"}),
+        field("along", &C::along,
+              {.sweep = true, .help = "max_rise: the rule whose share is searched for"}),
         field("multiple", &C::multiple,
               {.lo = 1, .hi = 1024, .sweep = true, .help = "ranks are multiples of it"}),
+        field("break_even", &C::break_even,
+              {.sweep = true,
+               .help = "leave dense what factors would not make smaller; false: count ranks alone, "
+                       "as papers do"}),
         field("value_share", &C::value_share,
               {.lo = 0,
                .hi = 1,
@@ -108,8 +123,11 @@ static_assert(complete<CompressSpec>());
 // The types of layers that the target means.
 std::vector<LayerType> target_types(CompressTarget target);
 
-// kUsage where several rules are given at once, or what they say cannot be.
+// kUsage where several rules are given at once, or what they say cannot be. Of a spec with max_rise
+// the value is still to be found: 1.
 Result<RankOptions> rank_options(const CompressSpec& spec);
+// The spec of one step of a search: its share along `along`, and no max_rise.
+CompressSpec with_share(CompressSpec spec, double share);
 LordSolverOptions solver_options(const CompressSpec& spec);
 
 // Whether two specs need the same look at the model, so that one decomposition serves both.

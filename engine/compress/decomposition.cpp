@@ -5,15 +5,13 @@
 #include <map>
 #include <optional>
 
-#include "engine/compress/hidden_states.h"
+#include "engine/compress/block_statistics.h"
 
 namespace lathe {
 namespace {
 
 // Shares of a block's time, for the progress: looking at its inputs, the rest goes into the fits.
 constexpr double kLookingShare = 0.7;
-
-const std::array<const char*, kBlockInputs> kInputNames{"attention", "output", "mlp", "down"};
 
 // Where the calibration stands, for whoever watches.
 class Watch {
@@ -49,18 +47,11 @@ std::vector<std::size_t> slots_of_block(const ModelFile& model, std::int64_t blo
   return slots;
 }
 
-std::size_t input_of(const ModelFile& model, std::size_t slot) {
-  const std::int64_t within = static_cast<std::int64_t>(slot) % model.config().slots_per_block();
-  return static_cast<std::size_t>(input_of_slot(model.config(), within));
-}
+// Of those inputs of a block that the slots read.
+using CrossOfInputs = std::array<std::optional<CrossStatistics>, kBlockInputs>;
 
-// Statistics (InputStatistics or CrossStatistics) of those inputs of a block that the slots read.
-template <typename Statistics>
-using OfInputs = std::array<std::optional<Statistics>, kBlockInputs>;
-
-template <typename Statistics>
-OfInputs<Statistics> statistics_for(const ModelFile& model, std::span<const std::size_t> slots) {
-  OfInputs<Statistics> all;
+CrossOfInputs cross_statistics_for(const ModelFile& model, std::span<const std::size_t> slots) {
+  CrossOfInputs all;
   for (const std::size_t slot : slots) {
     auto& statistics = all[input_of(model, slot)];
     if (!statistics) {
@@ -74,31 +65,28 @@ OfInputs<Statistics> statistics_for(const ModelFile& model, std::span<const std:
 Error placed(const Error& error, const HiddenStates& hidden, std::int64_t block,
              std::int64_t portion, std::size_t input) {
   return {error.kind,
-          "layers." + std::to_string(block) + ", inputs of " + kInputNames[input] + ", sequences " +
+          "layers." + std::to_string(block) + ", inputs of " + input_name(input) + ", sequences " +
               std::to_string(hidden.first_sequence(portion)) + " to " +
               std::to_string(hidden.first_sequence(portion + 1) - 1) + " of " +
               std::to_string(hidden.sequence_length()) + " rows each: " + error.message,
           error.remedy};
 }
 
-Result<OfInputs<InputStatistics>> look_at_inputs(Backend& backend, const ModelFile& model,
-                                                 std::int64_t index,
-                                                 std::span<const std::size_t> slots,
-                                                 HiddenStates& hidden, const Watch& watch) {
-  auto statistics = statistics_for<InputStatistics>(model, slots);
+Result<BlockStatistics> look_at_block(Backend& backend, const ModelFile& model, std::int64_t index,
+                                      std::span<const std::size_t> slots, HiddenStates& hidden,
+                                      const Watch& watch) {
+  BlockStatistics statistics(model, slots);
   Block block = load_block(backend, model, index);
-  BlockInputs inputs;
+  BlockValues values;
   for (std::int64_t portion = 0; portion < hidden.portions(); ++portion) {
     const double done = static_cast<double>(portion) / static_cast<double>(hidden.portions());
     if (const Result<void> on = watch.at(index, kLookingShare * done, "calibrating"); !on) {
       return on.error();
     }
-    hidden.pass(backend, block, portion, copying_observer(backend, inputs));
-    for (std::size_t i = 0; i < kBlockInputs; ++i) {
-      const Result<void> added = statistics[i] ? statistics[i]->add(inputs[i]) : Result<void>();
-      if (!added) {
-        return placed(added.error(), hidden, index, portion, i);
-      }
+    hidden.pass(backend, block, portion, copying_observer(backend, values));
+    std::size_t input = 0;
+    if (const Result<void> added = statistics.add(values, input); !added) {
+      return placed(added.error(), hidden, index, portion, input);
     }
   }
   return statistics;
@@ -202,10 +190,10 @@ class SequentialFit {
   }
 
  private:
-  Result<OfInputs<CrossStatistics>> look(std::int64_t index, std::span<const std::size_t> slots) {
-    auto statistics = statistics_for<CrossStatistics>(model_, slots);
+  Result<CrossOfInputs> look(std::int64_t index, std::span<const std::size_t> slots) {
+    CrossOfInputs statistics = cross_statistics_for(model_, slots);
     Block block = load_block(backend_, model_, index);
-    BlockInputs dense, factored;
+    BlockValues dense, factored;
     for (std::int64_t portion = 0; portion < dense_.portions(); ++portion) {
       const double done = static_cast<double>(portion) / static_cast<double>(dense_.portions());
       if (const Result<void> on = watch_.at(index, kLookingShare * done, "following"); !on) {
@@ -259,7 +247,7 @@ Result<Decomposition> Decomposition::of(Backend& backend, const ModelFile& model
   HiddenStates hidden(model, sequences);
   for (std::int64_t index = 0; index < model.config().layers; ++index) {
     const std::vector<std::size_t> slots = slots_of_block(model, index, types);
-    const auto statistics = look_at_inputs(backend, model, index, slots, hidden, watch);
+    const auto statistics = look_at_block(backend, model, index, slots, hidden, watch);
     if (!statistics) {
       return statistics.error();
     }
@@ -272,7 +260,7 @@ Result<Decomposition> Decomposition::of(Backend& backend, const ModelFile& model
       }
       const LayerWeights weights = weights_of(model, plan);
       LayerProblem problem = problem_of(plan, weights);
-      problem.input = &*(*statistics)[input_of(model, slots[i])];
+      statistics->attach(slots[i], problem);
       auto solution = solve_layer(problem, options_for(plan, options));
       if (!solution) {
         return Error{solution.error().kind, plan.name + ": " + solution.error().message,

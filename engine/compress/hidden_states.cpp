@@ -52,7 +52,7 @@ std::int64_t HiddenStates::first_sequence(std::int64_t portion) const {
 }
 
 Tensor HiddenStates::send(Backend& backend, Block& block, std::int64_t portion,
-                          const InputObserver& observer) const {
+                          const BlockObserver& observer) const {
   const BatchShape shape{.batch = first_sequence(portion + 1) - first_sequence(portion),
                          .seq_len = length_};
   Tensor x = workspace(backend, "calibration", "hidden", Shape{shape.tokens(), dim_});
@@ -61,19 +61,19 @@ Tensor HiddenStates::send(Backend& backend, Block& block, std::int64_t portion,
 }
 
 void HiddenStates::pass(Backend& backend, Block& block, std::int64_t portion,
-                        const InputObserver& observer) {
+                        const BlockObserver& observer) {
   const Tensor out = send(backend, block, portion, observer);
   backend.read(out, values_.data() + first_value(portion), out.ref().bytes());
 }
 
 void HiddenStates::look(Backend& backend, Block& block, std::int64_t portion,
-                        const InputObserver& observer) const {
+                        const BlockObserver& observer) const {
   const Tensor out = send(backend, block, portion, observer);
 }
 
-InputObserver copying_observer(Backend& backend, BlockInputs& inputs) {
-  return [&backend, &inputs](BlockInput input, TensorRef x) {
-    std::vector<float>& rows = inputs[static_cast<std::size_t>(input)];
+BlockObserver copying_observer(Backend& backend, BlockValues& values) {
+  return [&backend, &values](BlockValue value, TensorRef x) {
+    std::vector<float>& rows = values[static_cast<std::size_t>(value)];
     rows.resize(static_cast<std::size_t>(x.elements()));
     backend.read(x, rows.data(), x.bytes());
   };

@@ -30,14 +30,14 @@ class HiddenStates {
   std::int64_t sequence_length() const { return length_; }
 
   // Sends a portion through the block; its output takes its place.
-  void pass(Backend& backend, Block& block, std::int64_t portion, const InputObserver& observer);
+  void pass(Backend& backend, Block& block, std::int64_t portion, const BlockObserver& observer);
   // The same, but what the portion holds stays.
   void look(Backend& backend, Block& block, std::int64_t portion,
-            const InputObserver& observer) const;
+            const BlockObserver& observer) const;
 
  private:
   Tensor send(Backend& backend, Block& block, std::int64_t portion,
-              const InputObserver& observer) const;
+              const BlockObserver& observer) const;
   std::int64_t first_value(std::int64_t portion) const {
     return first_sequence(portion) * length_ * dim_;
   }
@@ -49,9 +49,9 @@ class HiddenStates {
   std::vector<float> values_;
 };
 
-// What a block's slots read of one portion, copied: [rows, width] of each input.
-using BlockInputs = std::array<std::vector<float>, kBlockInputs>;
-// An observer that copies into `inputs`.
-InputObserver copying_observer(Backend& backend, BlockInputs& inputs);
+// What a block's slots read and make of one portion, copied: [rows, width] of each.
+using BlockValues = std::array<std::vector<float>, kBlockValues>;
+// An observer that copies into `values`.
+BlockObserver copying_observer(Backend& backend, BlockValues& values);
 
 }  // namespace lathe

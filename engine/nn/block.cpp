@@ -6,7 +6,7 @@
 namespace lathe {
 namespace {
 
-void tell(const InputObserver& observer, BlockInput input, TensorRef x) {
+void tell(const BlockObserver& observer, BlockValue input, TensorRef x) {
   if (observer) {
     observer(input, x.reshaped(Shape{x.rows(), x.cols()}));
   }
@@ -20,14 +20,14 @@ void tell(const GradientObserver& observer, std::int64_t slot, TensorRef dy) {
 
 }  // namespace
 
-BlockInput input_of_slot(const ModelConfig& model, std::int64_t slot) {
+BlockValue input_of_slot(const ModelConfig& model, std::int64_t slot) {
   if (slot < 3) {
-    return BlockInput::kAttention;
+    return BlockValue::kAttention;
   }
   if (slot == 3) {
-    return BlockInput::kOutput;
+    return BlockValue::kOutput;
   }
-  return slot + 1 == model.slots_per_block() ? BlockInput::kDown : BlockInput::kMlp;
+  return slot + 1 == model.slots_per_block() ? BlockValue::kDown : BlockValue::kMlp;
 }
 
 void limit_to_window(std::span<std::int32_t> first_keys, std::int64_t seq_len,
@@ -92,7 +92,7 @@ Tensor Block::attention_scratch() {
 }
 
 Tensor Block::attention_forward(TensorRef x, const BatchShape& shape, BlockSaved& saved, bool keep,
-                                const InputObserver& observer) {
+                                const BlockObserver& observer) {
   const std::int64_t tokens = shape.tokens();
   const Shape wide{shape.batch, shape.seq_len, q_dim_};
   const Shape narrow{shape.batch, shape.seq_len, kv_dim_};
@@ -101,7 +101,7 @@ Tensor Block::attention_forward(TensorRef x, const BatchShape& shape, BlockSaved
   saved.v = activation(*backend_, name_, "v", narrow);
   {
     const Tensor input = normed(x, attention_norm_, keep ? &saved.attention_norm : nullptr);
-    tell(observer, BlockInput::kAttention, input);
+    tell(observer, BlockValue::kAttention, input);
     q_.forward(input, saved.q, keep ? &saved.q_in : nullptr);
     k_.forward(input, saved.k, keep ? &saved.k_in : nullptr);
     v_.forward(input, saved.v, keep ? &saved.v_in : nullptr);
@@ -129,8 +129,9 @@ Tensor Block::attention_forward(TensorRef x, const BatchShape& shape, BlockSaved
                                        .first_key = shape.first_key});
   }
   Tensor mid = activation(*backend_, name_, "mid", Shape{tokens, dim_});
-  tell(observer, BlockInput::kOutput, saved.attended);
+  tell(observer, BlockValue::kOutput, saved.attended);
   o_.forward(saved.attended, mid, keep ? &saved.o_in : nullptr);
+  tell(observer, BlockValue::kOutputMade, mid);
   ops::add(*backend_, {.a = mid, .b = x, .out = mid});
   return mid;
 }
@@ -162,7 +163,7 @@ void Block::hidden_backward(const BlockSaved& saved, Tensor& dhidden) {
 }
 
 Tensor Block::mlp_forward(TensorRef mid, const BatchShape& shape, BlockSaved& saved, bool keep,
-                          const InputObserver& observer) {
+                          const BlockObserver& observer) {
   const Shape hidden_shape{shape.tokens(), ff_};
   if (gate_) {
     saved.gate = activation(*backend_, name_, "gate", hidden_shape);
@@ -170,7 +171,7 @@ Tensor Block::mlp_forward(TensorRef mid, const BatchShape& shape, BlockSaved& sa
   saved.up = activation(*backend_, name_, "up", hidden_shape);
   {
     const Tensor input = normed(mid, mlp_norm_, keep ? &saved.mlp_norm : nullptr);
-    tell(observer, BlockInput::kMlp, input);
+    tell(observer, BlockValue::kMlp, input);
     if (gate_) {
       gate_->forward(input, saved.gate, keep ? &saved.gate_in : nullptr);
     }
@@ -180,15 +181,16 @@ Tensor Block::mlp_forward(TensorRef mid, const BatchShape& shape, BlockSaved& sa
   {
     const Tensor hidden = workspace(*backend_, name_, "hidden", hidden_shape);
     activate(saved, hidden);
-    tell(observer, BlockInput::kDown, hidden);
+    tell(observer, BlockValue::kDown, hidden);
     down_.forward(hidden, out, keep ? &saved.down_in : nullptr);
+    tell(observer, BlockValue::kDownMade, out);
   }
   ops::add(*backend_, {.a = out, .b = mid, .out = out});
   return out;
 }
 
 Tensor Block::forward(Tensor x, const BatchShape& shape, BlockSaved* saved,
-                      const InputObserver& observer) {
+                      const BlockObserver& observer) {
   BlockSaved passing;
   const bool keep = saved != nullptr;
   BlockSaved& kept = keep ? *saved : passing;

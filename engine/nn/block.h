@@ -39,14 +39,16 @@ struct BlockSaved {
   LinearSaved q_in, k_in, v_in, o_in, gate_in, up_in, down_in;
 };
 
-// What the linear slots of a block read; several slots share one of them.
-enum class BlockInput : std::uint8_t { kAttention, kOutput, kMlp, kDown };
+// What the linear slots of a block read (several slots share one of them), then what the slots o
+// and down make of theirs, bias included, before it is added to the residual.
+enum class BlockValue : std::uint8_t { kAttention, kOutput, kMlp, kDown, kOutputMade, kDownMade };
 inline constexpr std::size_t kBlockInputs = 4;
-// Of slot `slot` of a block, in the order of dense_plan().
-BlockInput input_of_slot(const ModelConfig& model, std::int64_t slot);
+inline constexpr std::size_t kBlockValues = 6;
+// The input of slot `slot` of a block, in the order of dense_plan().
+BlockValue input_of_slot(const ModelConfig& model, std::int64_t slot);
 
 // Told each of them, [N, width], as a forward pass makes it.
-using InputObserver = std::function<void(BlockInput, TensorRef)>;
+using BlockObserver = std::function<void(BlockValue, TensorRef)>;
 // Told the gradient of each slot's output, [N, out], as a backward pass makes it; slots count as in
 // dense_plan(), from 0 in each block.
 using GradientObserver = std::function<void(std::int64_t slot, TensorRef dy)>;
@@ -60,7 +62,7 @@ class Block {
 
   // x [N, D] -> the block's output. With `saved` null nothing is kept.
   Tensor forward(Tensor x, const BatchShape& shape, BlockSaved* saved,
-                 const InputObserver& observer = {});
+                 const BlockObserver& observer = {});
 
   // x [T, D], the newest T positions of the one sequence that `cache` keeps, layer `index` of it ->
   // the block's output. Writes their keys and values behind cache.length().
@@ -74,9 +76,9 @@ class Block {
 
  private:
   Tensor attention_forward(TensorRef x, const BatchShape& shape, BlockSaved& saved, bool keep,
-                           const InputObserver& observer);
+                           const BlockObserver& observer);
   Tensor mlp_forward(TensorRef mid, const BatchShape& shape, BlockSaved& saved, bool keep,
-                     const InputObserver& observer);
+                     const BlockObserver& observer);
   Tensor attend_cached(TensorRef x, const KvCache& cache, std::int64_t index);
   void mlp_backward(TensorRef dy, const BatchShape& shape, BlockSaved& saved,
                     const GradientObserver& observer);

@@ -119,6 +119,30 @@ TEST_F(ModelsTest, AModelIsDecomposedMeasuredAndWritten) {
   EXPECT_EQ(lathe({"replay", newest_run()}).code, 2);
 }
 
+TEST_F(ModelsTest, AModelIsMadeAsSmallAsItsPerplexityAllows) {
+  std::vector<std::string> words{"compress",
+                                 base_,
+                                 "--json",
+                                 "max_rise=0.02",
+                                 "calibration.samples=8",
+                                 "calibration.seq_len=64",
+                                 "heldout_windows=4",
+                                 "multiple=1",
+                                 "data.path=" + (folder() / "corpus").string()};
+  const Finished found = lathe(words);
+  ASSERT_EQ(found.code, 0) << found.err;
+  const Json outcome =
+      Json::parse(found.out.substr(found.out.rfind("{\"event\":\"result\"")))["compress"];
+  EXPECT_LE(outcome["metrics"]["compress/ppl_rise"], 0.02);
+  EXPECT_GT(outcome["spec"]["budget"], 0);
+  EXPECT_LT(outcome["params_after"], outcome["params_before"]);
+  EXPECT_EQ(json({"show", newest_run()})["spec"]["compress"]["max_rise"], 0.02);
+  words.push_back("budget=0.5");
+  const Finished both = lathe(words);
+  EXPECT_EQ(both.code, 2) << both.err;
+  EXPECT_THAT(both.err, HasSubstr("budget is given, and max_rise"));
+}
+
 TEST_F(ModelsTest, InstalledModelsAreListedBeforeTheFirstRun) {
   const std::filesystem::path models = folder() / "data" / "lathe" / "models";
   std::filesystem::create_directories(models);

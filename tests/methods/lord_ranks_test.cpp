@@ -72,6 +72,18 @@ TEST(LordRanks, ARankThatSavesNothingLeavesTheLayerDense) {
   EXPECT_EQ(chosen({biased}, {.rule = RankRule::kRank, .value = 15})[0].params_after, 992);
 }
 
+TEST(LordRanks, CountedAloneTheyMayCostMoreThanTheyRemove) {
+  // LoRD's own figure: a tenth of the ranks of a 1:4 layer, which then holds more than before.
+  const RankVerdict cut =
+      chosen({layer(24576, 6144)},
+             {.rule = RankRule::kRankFraction, .value = 0.9, .break_even = false})[0];
+  EXPECT_EQ(cut.rank, 5529);
+  EXPECT_EQ(cut.params_after, 5529 * (24576 + 6144));
+  EXPECT_GT(cut.params_after, cut.params_before);
+  const RankOptions all{.rule = RankRule::kRankFraction, .value = 1, .break_even = false};
+  EXPECT_EQ(chosen({layer(24576, 6144)}, all)[0].rank, 0) << "full rank is the layer itself";
+}
+
 TEST(LordRanks, RoundDownButToOneMultipleAtLeast) {
   EXPECT_EQ(rank_of(layer(4096, 4096), RankRule::kRankFraction, 0.4, 128), 1536);
   EXPECT_EQ(rank_of(layer(4096, 4096), RankRule::kRankFraction, 0.4, 64), 1600);
@@ -316,6 +328,7 @@ TEST(LordRanks, SayWhatIsWrong) {
   EXPECT_EQ(error(of.layers, {.value = 0}).kind, ErrorKind::kUsage);
   EXPECT_EQ(error(of.layers, {.rule = RankRule::kRank, .value = 0.5}).kind, ErrorKind::kUsage);
   EXPECT_EQ(error(of.layers, {.multiple = 0}).kind, ErrorKind::kUsage);
+  EXPECT_EQ(error(of.layers, {.break_even = false}).kind, ErrorKind::kUsage);
   EXPECT_EQ(error(of.layers, {.floors = {{.share = 1.5}}}).kind, ErrorKind::kUsage);
   EXPECT_NE(error({layer(8, 8)}, {.value = 0.5}).message.find("layers.0.mlp.up"),
             std::string::npos);

@@ -169,7 +169,7 @@ TEST(LordSolver, AsvdIsTheSvdOfTheScaledWeight) {
     const ToyLayer layer = toy(out, in);
     const auto n = static_cast<std::size_t>(in);
     std::vector<double> scaled = in_double(layer.weight);
-    const std::vector<double> magnitude = layer.input.mean_magnitude();
+    const std::vector<double> magnitude = layer.input.columns().mean_magnitude();
     for (std::size_t i = 0; i < scaled.size(); ++i) {
       scaled[i] *= std::pow(magnitude[i % n], 0.7);
     }

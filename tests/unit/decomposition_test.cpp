@@ -70,12 +70,12 @@ class DecompositionTest : public testing::Test {
   // What the last block's down reads.
   std::vector<float> last_hidden(const ModelFile& model, const CalibrationSequences& text) {
     HiddenStates hidden(model, text);
-    BlockInputs inputs;
+    BlockValues values;
     for (std::int64_t i = 0; i < model.config().layers; ++i) {
       Block block = load_block(*backend_, model, i);
-      hidden.pass(*backend_, block, 0, copying_observer(*backend_, inputs));
+      hidden.pass(*backend_, block, 0, copying_observer(*backend_, values));
     }
-    return inputs[static_cast<std::size_t>(BlockInput::kDown)];
+    return values[static_cast<std::size_t>(BlockValue::kDown)];
   }
   static double squared_distance(const std::vector<float>& a, const std::vector<float>& b) {
     return std::inner_product(a.begin(), a.end(), b.begin(), 0.0, std::plus<>(),
@@ -104,13 +104,13 @@ TEST_F(DecompositionTest, LooksAtWhatTheLayersRead) {
   const CalibrationSequences text = sequences(model, 3, 8);
   HiddenStates hidden(model, text);
   Block block = load_block(*backend_, model, 0);
-  BlockInputs inputs;
+  BlockValues values;
   ASSERT_EQ(hidden.portions(), 1);
-  hidden.look(*backend_, block, 0, copying_observer(*backend_, inputs));
+  hidden.look(*backend_, block, 0, copying_observer(*backend_, values));
   // The first input is the embedding behind its norm.
   const std::vector<float> table = model.floats("embedding.weight");
   const std::vector<float> gain = model.floats("layers.0.attention_norm.gain");
-  const std::vector<float>& seen = inputs[static_cast<std::size_t>(BlockInput::kAttention)];
+  const std::vector<float>& seen = values[static_cast<std::size_t>(BlockValue::kAttention)];
   ASSERT_EQ(seen.size(), text.ids.size() * 32);
   for (std::size_t row = 0; row < text.ids.size(); ++row) {
     const float* x = table.data() + static_cast<std::size_t>(text.ids[row]) * 32;
@@ -119,7 +119,7 @@ TEST_F(DecompositionTest, LooksAtWhatTheLayersRead) {
       EXPECT_NEAR(seen[row * 32 + i], x[i] / std::sqrt(square + 1e-5) * gain[i], 1e-5);
     }
   }
-  EXPECT_EQ(inputs[static_cast<std::size_t>(BlockInput::kDown)].size(), text.ids.size() * 64);
+  EXPECT_EQ(values[static_cast<std::size_t>(BlockValue::kDown)].size(), text.ids.size() * 64);
 }
 
 TEST_F(DecompositionTest, FullRanksAreTheModelAndFewerLoseMore) {
@@ -134,6 +134,29 @@ TEST_F(DecompositionTest, FullRanksAreTheModelAndFewerLoseMore) {
     const double tenth = std::abs(loss(all->with_ranks(at_share(*all, 0.1))) - dense);
     EXPECT_GT(half, 1e-4);
     EXPECT_GT(tenth, half);
+  }
+}
+
+TEST_F(DecompositionTest, LayersSeenFromTheirOutputsLoseWhatTheirInputsTell) {
+  for (const ModelFile& model : {llama(), gpt2()}) {  // without a bias and with one
+    const CalibrationSequences text = sequences(model, 64, 16);
+    for (const LordSolver solver : {LordSolver::kAffine, LordSolver::kWhitened}) {
+      const auto all = decomposed(model, solver, text);
+      const DecomposedLayer& down = all->layers().back();
+      ASSERT_LT(down.slot.out, down.slot.in);
+      InputStatistics inputs(down.slot.in);
+      ASSERT_TRUE(inputs.add(last_hidden(model, text)).ok());
+      const std::vector<float> weight = model.floats(down.slot.name + ".weight");
+      const auto wanted = solve_layer(
+          {.out = down.slot.out, .in = down.slot.in, .weight = weight, .input = &inputs},
+          {.solver = solver});
+      for (const std::int64_t rank : {0, 1, 5, 20}) {
+        EXPECT_NEAR(
+            down.solution.spectrum().layer_error(rank) / wanted->spectrum().layer_error(rank), 1,
+            1e-5)
+            << down.slot.name << " rank " << rank;
+      }
+    }
   }
 }
 

@@ -1,10 +1,12 @@
-// Thin names over CBLAS and LAPACKE.
+// Thin names over CBLAS and LAPACKE, and tiles where OpenBLAS's own threads do worse: they are many
+// small products in a row, between passes of a model, and those threads wait by spinning.
 #include "engine/methods/lord/linear_algebra.h"
 
 #include <cblas.h>
 #include <lapacke.h>
 
 #include <algorithm>
+#include <vector>
 
 #include "engine/base/check.h"
 
@@ -20,25 +22,64 @@ std::size_t size_of(std::int64_t rows, std::int64_t cols) {
   return static_cast<std::size_t>(rows) * static_cast<std::size_t>(cols);
 }
 
-}  // namespace
+// A part of a product's result.
+struct Tile {
+  std::int64_t row, col, rows, cols;
+};
 
-BlasOnAllCores::BlasOnAllCores() : former_(openblas_get_num_threads()) {
-  openblas_set_num_threads(openblas_get_num_procs());
+// Calls work(tile) for those of [m, n], on all cores.
+template <typename Work>
+void for_each_tile(std::int64_t m, std::int64_t n, const Work& work) {
+  constexpr std::int64_t kSide = 192;  // two operands of 256 rows and the result fill an L2 cache
+  std::vector<Tile> tiles;
+  for (std::int64_t row = 0; row < m; row += kSide) {
+    for (std::int64_t col = 0; col < n; col += kSide) {
+      tiles.push_back({row, col, std::min(kSide, m - row), std::min(kSide, n - col)});
+    }
+  }
+  const BlasThreads one(1);
+#pragma omp parallel for schedule(dynamic)
+  for (std::size_t i = 0; i < tiles.size(); ++i) {
+    work(tiles[i]);
+  }
 }
 
-BlasOnAllCores::~BlasOnAllCores() {
+}  // namespace
+
+BlasThreads::BlasThreads(int count) : former_(openblas_get_num_threads()) {
+  openblas_set_num_threads(count);
+}
+
+BlasThreads BlasThreads::on_all_cores() {
+  return BlasThreads(openblas_get_num_procs());
+}
+
+BlasThreads::~BlasThreads() {
   openblas_set_num_threads(former_);
 }
 
 void add_gram(const double* a, std::int64_t rows, std::int64_t cols, Matrix& upper) {
-  cblas_dsyrk(CblasRowMajor, CblasUpper, CblasTrans, side(cols), side(rows), 1.0, a, side(cols),
-              1.0, upper.data(), side(cols));
+  const int width = side(cols);
+  const int count = side(rows);
+  for_each_tile(cols, cols, [&](const Tile& tile) {
+    double* to = upper.data() + tile.row * cols + tile.col;
+    if (tile.row == tile.col) {
+      cblas_dsyrk(CblasRowMajor, CblasUpper, CblasTrans, side(tile.cols), count, 1.0, a + tile.col,
+                  width, 1.0, to, width);
+    } else if (tile.row < tile.col) {
+      cblas_dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, side(tile.rows), side(tile.cols), count,
+                  1.0, a + tile.row, width, a + tile.col, width, 1.0, to, width);
+    }
+  });
 }
 
 void add_product(const double* a, const double* b, std::int64_t rows, std::int64_t m,
                  std::int64_t n, Matrix& into) {
-  cblas_dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, side(m), side(n), side(rows), 1.0, a,
-              side(m), b, side(n), 1.0, into.data(), side(n));
+  for_each_tile(m, n, [&](const Tile& tile) {
+    cblas_dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, side(tile.rows), side(tile.cols),
+                side(rows), 1.0, a + tile.row, side(m), b + tile.col, side(n), 1.0,
+                into.data() + tile.row * n + tile.col, side(n));
+  });
 }
 
 void mirror_upper(Matrix& a, std::int64_t n) {

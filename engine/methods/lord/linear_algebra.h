@@ -11,23 +11,25 @@ namespace lathe {
 
 using Matrix = std::vector<double>;
 
-// All cores for BLAS while it lives, the former number afterwards. The number belongs to the whole
-// process (training sets it to 1), so two must not overlap.
-class BlasOnAllCores {
+// OpenBLAS's number of threads while it lives, the former one afterwards. The number belongs to the
+// whole process (training sets it to 1), so lives of two threads must not overlap.
+class BlasThreads {
  public:
-  BlasOnAllCores();
-  ~BlasOnAllCores();
-  BlasOnAllCores(const BlasOnAllCores&) = delete;
-  BlasOnAllCores& operator=(const BlasOnAllCores&) = delete;
+  explicit BlasThreads(int count);
+  static BlasThreads on_all_cores();
+  ~BlasThreads();
+  BlasThreads(const BlasThreads&) = delete;
+  BlasThreads& operator=(const BlasThreads&) = delete;
 
  private:
   int former_;
 };
 
-// upper += a^T a for a [rows, cols]; only the upper triangle of upper [cols, cols] is touched.
+// upper += a^T a for a [rows, cols]; only the upper triangle of upper [cols, cols] is touched. By
+// tiles on all cores, each computed by one: the same bits for any number of them.
 void add_gram(const double* a, std::int64_t rows, std::int64_t cols, Matrix& upper);
 
-// into [m, n] += a^T b for a [rows, m], b [rows, n].
+// into [m, n] += a^T b for a [rows, m], b [rows, n]; as add_gram.
 void add_product(const double* a, const double* b, std::int64_t rows, std::int64_t m,
                  std::int64_t n, Matrix& into);
 

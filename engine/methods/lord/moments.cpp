@@ -19,28 +19,62 @@ double weighted_product(const Matrix& a, const Matrix& m, const Matrix& b, std::
   return sum;
 }
 
+std::vector<double> diagonal_of(const Matrix& a, std::size_t n) {
+  std::vector<double> diagonal(n);
+  for (std::size_t i = 0; i < n; ++i) {
+    diagonal[i] = a[i * n + i];
+  }
+  return diagonal;
+}
+
+// Of columns alone.
+std::vector<double> squares_of(const ColumnSums& columns, bool centred) {
+  std::vector<double> squares = columns.mean_square();
+  const std::vector<double> mean = columns.mean();
+  for (std::size_t i = 0; centred && i < squares.size(); ++i) {
+    squares[i] -= mean[i] * mean[i];
+  }
+  return squares;
+}
+
 }  // namespace
+
+std::int64_t rows_of(const LayerProblem& problem) {
+  return problem.cross != nullptr    ? problem.cross->count()
+         : problem.output != nullptr ? problem.output->count()
+         : problem.input != nullptr  ? problem.input->count()
+                                     : 0;
+}
 
 LayerMoments moments_of(const LayerProblem& problem, bool centred) {
   const auto moment = [&](const auto& of) {
     return centred ? of.covariance() : of.second_moment();
   };
+  const auto width = static_cast<std::size_t>(problem.in);
+  LayerMoments moments;
   if (const CrossStatistics* both = problem.cross) {
-    return {.input = moment(both->compressed()),
-            .cross = moment(*both),
-            .target = moment(both->dense()),
-            .input_mean = both->compressed().mean(),
-            .target_mean = both->dense().mean()};
+    moments.input = moment(both->compressed());
+    moments.cross = moment(*both);
+    moments.target = moment(both->dense());
+    moments.input_mean = both->compressed().mean();
+    moments.target_mean = both->dense().mean();
+  } else if (problem.output != nullptr) {
+    moments.output = moment(problem.output->output());
+    moments.diagonal = squares_of(problem.output->input(), centred);
+    moments.input_mean = problem.output->input().mean();
+    moments.target_mean = moments.input_mean;
+    return moments;
+  } else if (problem.input != nullptr) {
+    moments.input = moment(*problem.input);
+    moments.input_mean = problem.input->mean();
+    moments.target_mean = moments.input_mean;
+  } else {
+    moments.input_mean.resize(width);
+    moments.target_mean.resize(width);
+    return moments;
   }
-  if (problem.input != nullptr) {
-    return {.input = moment(*problem.input),
-            .cross = {},
-            .target = {},
-            .input_mean = problem.input->mean(),
-            .target_mean = problem.input->mean()};
-  }
-  const std::vector<double> zero(static_cast<std::size_t>(problem.in));
-  return {.input = {}, .cross = {}, .target = {}, .input_mean = zero, .target_mean = zero};
+  moments.diagonal = diagonal_of(moments.input, width);
+  return moments;
 }
 
 double layer_error(const LayerProblem& problem, const LayerFactors& candidate) {
@@ -49,7 +83,8 @@ double layer_error(const LayerProblem& problem, const LayerFactors& candidate) {
   CHECK(candidate.a.size() == static_cast<std::size_t>(candidate.rank * n) &&
             candidate.b.size() == static_cast<std::size_t>(m * candidate.rank),
         "factors of the problem's shape");
-  const BlasOnAllCores cores;
+  CHECK(problem.output == nullptr, "any candidate's error takes the inputs' whole Gram matrix");
+  const BlasThreads cores = BlasThreads::on_all_cores();
   const LayerMoments moments = moments_of(problem, true);
   const Matrix weight(problem.weight.begin(), problem.weight.end());
   const Matrix map = product(candidate.b, candidate.a, m, n, candidate.rank);

@@ -58,6 +58,10 @@ Result<void> check_options(std::span<const RankLayer> layers, const RankOptions&
     return Error{ErrorKind::kUsage, name + " got " + std::to_string(options.value),
                  counts ? "give a rank from 1" : "give a share above 0, at most 1"};
   }
+  if (!options.break_even && options.rule == RankRule::kBudget) {
+    return Error{ErrorKind::kUsage, "a budget of parameters with layers that may grow",
+                 "leave break_even=true, or choose ranks by rank_fraction or energy"};
+  }
   if (options.multiple < 1) {
     return Error{ErrorKind::kUsage, "ranks in multiples of " + std::to_string(options.multiple),
                  "give 1, or what the hardware likes: 8, 64, 128"};
@@ -150,7 +154,8 @@ RankVerdict verdict_on(const RankLayer& layer, const RankOptions& options, std::
   }
   const std::int64_t least = least_rank(layer, options);
   const std::int64_t rank = asked == 0 || least == 0 ? 0 : std::max(asked, least);
-  if (rank == 0 || !layer.saves(rank)) {
+  const bool pays = layer.saves(rank) || (!options.break_even && rank < smaller_side(layer));
+  if (rank == 0 || !pays) {
     verdict.reason = why_dense(layer, options, rank);
     return verdict;
   }

@@ -54,6 +54,9 @@ struct RankOptions {
   std::vector<TypeFloor> floors = {};
   // kBudget: errors count as shares of each layer's energy, or as they are.
   bool relative_error = true;
+  // False factors a layer also where that saves nothing, below full rank: papers that count ranks
+  // alone do. Not kBudget.
+  bool break_even = true;
 };
 
 // A layer is factored only if that takes at least this share of its parameters away.

@@ -1,5 +1,6 @@
 // Directions, their order, and what each is worth. U comes from the smaller of two eigenproblems:
-// that of W P W^T [out, out], or that of the right Gram matrix [in, in], carried over by a QR.
+// that of W P W^T [out, out] (known as it is where the outputs were looked at), or that of the
+// right Gram matrix [in, in], carried over by a QR.
 #include "engine/methods/lord/solver.h"
 
 #include <algorithm>
@@ -19,12 +20,13 @@ constexpr double kFloor = 1e-10;
 // The same against the mean square of inputs whose variance is rounding noise beside their mean.
 constexpr double kNoise = 1e-14;
 
-double mean_diagonal(const Matrix& a, std::int64_t n) {
+// Of a moment's diagonal, which rounding may leave below zero.
+double mean_of(const std::vector<double>& diagonal) {
   double sum = 0;
-  for (std::int64_t i = 0; i < n; ++i) {
-    sum += std::max(0.0, a[static_cast<std::size_t>(i * n + i)]);
+  for (const double square : diagonal) {
+    sum += std::max(0.0, square);
   }
-  return sum / static_cast<double>(n);
+  return sum / static_cast<double>(diagonal.size());
 }
 
 void add_diagonal(Matrix& a, std::int64_t n, double value) {
@@ -65,10 +67,12 @@ Error unsolved() {
           "check the layer for values of extreme size"};
 }
 
-// What weighs the input side: nothing, one number per column, or a matrix.
+// What weighs the input side: nothing, one number per column, or a matrix P, given as it is or as
+// what it makes of the outputs.
 struct InputMetric {
   std::vector<double> scale;
-  Matrix full;
+  Matrix full;       // P
+  Matrix of_output;  // map P map^T
 };
 
 }  // namespace
@@ -87,6 +91,9 @@ class LayerSolver {
            (options_.solver == LordSolver::kLord || options_.solver == LordSolver::kAffine);
   }
   std::int64_t full_rank() const { return std::min(m_, n_); }
+  bool has_statistics() const {
+    return problem_.input != nullptr || problem_.output != nullptr || problem_.cross != nullptr;
+  }
   double mean_square() const;
   void note_gaps();
   void correct_weight();
@@ -116,19 +123,18 @@ Result<void> LayerSolver::check() const {
     return Error{ErrorKind::kUsage, "solver " + name + " cannot fit to inputs of compressed layers",
                  "choose affine, or give it the statistics of one model only"};
   }
-  if (problem_.cross == nullptr && problem_.input == nullptr &&
-      options_.solver != LordSolver::kSvd) {
+  if (!has_statistics() && options_.solver != LordSolver::kSvd) {
     return Error{ErrorKind::kUsage, "solver " + name + " needs statistics of the layer's inputs",
                  "give it calibration data, or choose svd"};
   }
-  const std::int64_t width = problem_.cross != nullptr   ? problem_.cross->width()
-                             : problem_.input != nullptr ? problem_.input->width()
-                                                         : n_;
+  const std::int64_t width = problem_.cross != nullptr    ? problem_.cross->width()
+                             : problem_.output != nullptr ? problem_.output->input().width()
+                             : problem_.input != nullptr  ? problem_.input->width()
+                                                          : n_;
   CHECK(width == n_, "statistics as wide as the layer's input");
-  const std::int64_t rows = problem_.cross != nullptr   ? problem_.cross->count()
-                            : problem_.input != nullptr ? problem_.input->count()
-                                                        : 1;
-  if (rows == 0) {
+  CHECK(problem_.output == nullptr || (problem_.output->output().width() == m_ && m_ <= n_),
+        "outputs looked at of a layer that has no more of them than inputs");
+  if (has_statistics() && rows_of(problem_) == 0) {
     return Error{ErrorKind::kData, "no calibration row has reached the layer",
                  "give at least one sample that is not empty"};
   }
@@ -141,7 +147,7 @@ Result<void> LayerSolver::check() const {
 
 // E x_j'^2, mean over j.
 double LayerSolver::mean_square() const {
-  double square = mean_diagonal(moments_.input, n_);
+  double square = mean_of(moments_.diagonal);
   if (centred()) {
     const std::vector<double>& mean = moments_.input_mean;
     square +=
@@ -151,21 +157,18 @@ double LayerSolver::mean_square() const {
 }
 
 void LayerSolver::note_gaps() {
-  if (moments_.input.empty()) {
+  if (!has_statistics()) {
     return;
   }
-  const std::int64_t rows =
-      problem_.cross != nullptr ? problem_.cross->count() : problem_.input->count();
+  const std::int64_t rows = rows_of(problem_);
   if (rows < n_) {
     add_note(solution_.note_, "fewer rows (" + std::to_string(rows) + ") than inputs (" +
                                   std::to_string(n_) +
                                   "): the rest of the directions follow the weight alone");
   }
   const double least = kNoise * mean_square();
-  std::int64_t still = 0;
-  for (std::int64_t i = 0; i < n_; ++i) {
-    still += moments_.input[static_cast<std::size_t>(i * n_ + i)] <= least ? 1 : 0;
-  }
+  const auto still = std::count_if(moments_.diagonal.begin(), moments_.diagonal.end(),
+                                   [least](double square) { return square <= least; });
   if (still > 0) {
     add_note(solution_.note_, std::to_string(still) + " of " + std::to_string(n_) +
                                   " inputs never " + (centred() ? "change" : "differ from zero"));
@@ -184,7 +187,7 @@ void LayerSolver::correct_weight() {
     gap[i] -= moments_.input[i];
   }
   Matrix correction = product(weight_, gap, m_, n_, n_);
-  const double unit = mean_diagonal(moments_.input, n_);
+  const double unit = mean_of(moments_.diagonal);
   const double least = kFloor * unit + kNoise * mean_square();
   if (least <= 0) {
     return;  // x' is zero: there is nothing to read
@@ -213,7 +216,9 @@ InputMetric LayerSolver::metric() {
   }
   InputMetric metric;
   if (options_.solver == LordSolver::kAsvd) {
-    metric.scale = problem_.input->mean_magnitude();
+    metric.scale =
+        (problem_.output != nullptr ? problem_.output->input() : problem_.input->columns())
+            .mean_magnitude();
     double mean = 0;
     for (double& scale : metric.scale) {
       scale = std::pow(scale, options_.asvd_alpha);
@@ -224,10 +229,17 @@ InputMetric LayerSolver::metric() {
     }
     return metric;
   }
-  const double floor = kFloor * mean_diagonal(moments_.input, n_) + kNoise * mean_square();
+  const double floor = kFloor * mean_of(moments_.diagonal) + kNoise * mean_square();
   if (floor <= 0) {
     add_note(solution_.note_, "all inputs are zero: the weight alone decides");
     return {};
+  }
+  if (!moments_.output.empty()) {
+    metric.of_output = row_gram(map_, m_, n_);
+    for (std::size_t i = 0; i < metric.of_output.size(); ++i) {
+      metric.of_output[i] = moments_.output[i] + floor * metric.of_output[i];
+    }
+    return metric;
   }
   metric.full = moments_.input;
   add_diagonal(metric.full, n_, floor);
@@ -261,7 +273,9 @@ std::optional<Matrix> LayerSolver::weighted_map(const InputMetric& metric) const
 bool LayerSolver::find_directions(const InputMetric& metric) {
   if (m_ <= n_) {
     Matrix gram;
-    if (metric.full.empty()) {
+    if (!metric.of_output.empty()) {
+      gram = metric.of_output;
+    } else if (metric.full.empty()) {
       gram = row_gram(*weighted_map(metric), m_, n_);
     } else {
       gram = product_transposed(product(map_, metric.full, m_, n_, n_), map_, m_, m_, n_);
@@ -294,11 +308,15 @@ void LayerSolver::measure(const InputMetric& metric) {
   const auto count = static_cast<std::size_t>(p);
   solution_.mapped_ = product(solution_.directions_, map_, p, n_, m_);
   const Matrix& mapped = solution_.mapped_;
-  const auto energies = [&](const Matrix& moment) {
-    return row_products(moment.empty() ? mapped : product(mapped, moment, p, n_, n_), mapped,
-                        count);
-  };
-  std::vector<double> gains = energies(moments_.input);
+  std::vector<double> gains;
+  if (!moments_.output.empty()) {
+    const Matrix& directions = solution_.directions_;
+    gains = row_products(product(directions, moments_.output, p, m_, m_), directions, count);
+  } else {
+    const Matrix& moment = moments_.input;
+    gains =
+        row_products(moment.empty() ? mapped : product(mapped, moment, p, n_, n_), mapped, count);
+  }
   std::vector<double> values = gains;
   if (options_.solver == LordSolver::kSvd || options_.solver == LordSolver::kAsvd) {
     Matrix scaled = mapped;
@@ -349,7 +367,7 @@ Result<LayerSolution> LayerSolver::solve() {
   if (Result<void> checked = check(); !checked) {
     return checked.error();
   }
-  const BlasOnAllCores cores;
+  const BlasThreads cores = BlasThreads::on_all_cores();
   moments_ = moments_of(problem_, centred());
   weight_.assign(problem_.weight.begin(), problem_.weight.end());
   solution_.out_ = m_;

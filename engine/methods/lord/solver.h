@@ -44,10 +44,13 @@ struct LordSolverOptions {
 struct LayerProblem {
   std::int64_t out = 0;
   std::int64_t in = 0;
-  std::span<const float> weight = {};      // W [out, in], row-major
-  std::span<const float> bias = {};        // b [out], or empty
-  const InputStatistics* input = nullptr;  // of x; not read where cross is given; svd needs none
-  const CrossStatistics* cross = nullptr;  // of x and x': the factors will read x' (affine only)
+  std::span<const float> weight = {};  // W [out, in], row-major
+  std::span<const float> bias = {};    // b [out], or empty
+  // At most one of these; svd needs none. `output` where out <= in, in place of `input`;
+  // `cross`: the factors will read x' (affine only).
+  const InputStatistics* input = nullptr;    // of x
+  const OutputStatistics* output = nullptr;  // of x by column, and W x
+  const CrossStatistics* cross = nullptr;    // of x and x'
 };
 
 // What each rank would lose. Plain data, min(out, in) directions, best first.
@@ -105,7 +108,8 @@ class LayerSolution {
 Result<LayerSolution> solve_layer(const LayerProblem& problem, const LordSolverOptions& options);
 
 // E||W x + b - (B A x' + b')||^2 per row of any candidate, under the statistics of the problem
-// (x' = x where it has no cross statistics; white inputs where it has none at all).
+// (x' = x where it has no cross statistics; white inputs where it has none at all). Precondition:
+// they are not of outputs.
 double layer_error(const LayerProblem& problem, const LayerFactors& candidate);
 
 }  // namespace lathe

@@ -69,81 +69,94 @@ std::optional<std::int64_t> first_non_finite_row(std::span<const float> rows, st
   return (found - rows.begin()) / width;
 }
 
+ColumnSums::ColumnSums(std::int64_t width)
+    : sum_(area(1, width)), magnitude_(area(1, width)), square_(area(1, width)) {}
+
+void ColumnSums::add(std::span<const float> rows) {
+  const std::size_t width = sum_.size();
+  for (std::size_t i = 0; i < rows.size(); i += width) {
+    for (std::size_t j = 0; j < width; ++j) {
+      const double x = rows[i + j];
+      sum_[j] += x;
+      magnitude_[j] += std::abs(x);
+      square_[j] += x * x;
+    }
+  }
+  count_ += rows_in(rows, this->width());
+}
+
+void ColumnSums::merge(const ColumnSums& other) {
+  CHECK(other.width() == width(), "statistics of one width are merged");
+  add_to(sum_, other.sum_);
+  add_to(magnitude_, other.magnitude_);
+  add_to(square_, other.square_);
+  count_ += other.count_;
+}
+
+std::vector<double> ColumnSums::mean() const {
+  return divided(sum_, count_);
+}
+
+std::vector<double> ColumnSums::mean_magnitude() const {
+  return divided(magnitude_, count_);
+}
+
+std::vector<double> ColumnSums::mean_square() const {
+  return divided(square_, count_);
+}
+
 InputStatistics::InputStatistics(std::int64_t width)
-    : width_(width),
-      sum_(area(1, width)),
-      magnitude_(area(1, width)),
-      gram_(area(width, width)),
-      block_(area(kBlockRows, width)) {}
+    : columns_(width), gram_(area(width, width)), block_(area(kBlockRows, width)) {}
 
 Result<void> InputStatistics::add(std::span<const float> rows) {
-  rows_in(rows, width_);
-  if (Result<void> checked = check_finite(rows, width_, "inputs"); !checked) {
+  rows_in(rows, width());
+  if (Result<void> checked = check_finite(rows, width(), "inputs"); !checked) {
     return checked;
   }
+  take(rows);
+  return {};
+}
+
+void InputStatistics::take(std::span<const float> rows) {
   while (!rows.empty()) {
-    const std::span<const float> part = rows.first(std::min(rows.size(), area(room(), width_)));
+    const std::span<const float> part = rows.first(std::min(rows.size(), area(room(), width())));
     append(part);
     if (room() == 0) {
       flush();
     }
     rows = rows.subspan(part.size());
   }
-  return {};
 }
 
 void InputStatistics::append(std::span<const float> rows) {
-  double* to = block_.data() + area(block_rows_, width_);
-  const auto width = static_cast<std::size_t>(width_);
-  for (std::size_t i = 0; i < rows.size(); i += width) {
-    for (std::size_t j = 0; j < width; ++j) {
-      const double x = rows[i + j];
-      to[i + j] = x;
-      sum_[j] += x;
-      magnitude_[j] += std::abs(x);
-    }
-  }
-  const std::int64_t added = rows_in(rows, width_);
-  block_rows_ += added;
-  count_ += added;
+  columns_.add(rows);
+  std::copy(rows.begin(), rows.end(),
+            block_.begin() + static_cast<std::ptrdiff_t>(area(block_rows_, width())));
+  block_rows_ += rows_in(rows, width());
 }
 
 void InputStatistics::flush() {
-  const BlasOnAllCores cores;
   if (block_rows_ > 0) {
-    add_gram(block_.data(), block_rows_, width_, gram_);
+    add_gram(block_.data(), block_rows_, width(), gram_);
   }
   block_rows_ = 0;
 }
 
 void InputStatistics::merge(const InputStatistics& other) {
-  CHECK(other.width_ == width_, "statistics of one width are merged");
-  add_to(sum_, other.sum_);
-  add_to(magnitude_, other.magnitude_);
+  columns_.merge(other.columns_);
   add_to(gram_, other.gram_);
-  count_ += other.count_;
-  const BlasOnAllCores cores;
   if (other.block_rows_ > 0) {
-    add_gram(other.block_.data(), other.block_rows_, width_, gram_);
+    add_gram(other.block_.data(), other.block_rows_, width(), gram_);
   }
-}
-
-std::vector<double> InputStatistics::mean() const {
-  return divided(sum_, count_);
-}
-
-std::vector<double> InputStatistics::mean_magnitude() const {
-  return divided(magnitude_, count_);
 }
 
 std::vector<double> InputStatistics::second_moment() const {
   Matrix moment = gram_;
   if (block_rows_ > 0) {
-    const BlasOnAllCores cores;
-    add_gram(block_.data(), block_rows_, width_, moment);
+    add_gram(block_.data(), block_rows_, width(), moment);
   }
-  mirror_upper(moment, width_);
-  return divided(std::move(moment), count_);
+  mirror_upper(moment, width());
+  return divided(std::move(moment), count());
 }
 
 std::vector<double> InputStatistics::covariance() const {
@@ -151,6 +164,26 @@ std::vector<double> InputStatistics::covariance() const {
   const std::vector<double> center = mean();
   subtract_outer(moment, center, center);
   return moment;
+}
+
+OutputStatistics::OutputStatistics(std::int64_t in, std::int64_t out) : input_(in), output_(out) {}
+
+Result<void> OutputStatistics::add(std::span<const float> x, std::span<const float> y) {
+  CHECK(rows_in(x, input_.width()) == rows_in(y, output_.width()), "rows come in pairs");
+  if (Result<void> checked = check_finite(x, input_.width(), "inputs"); !checked) {
+    return checked;
+  }
+  if (Result<void> checked = check_finite(y, output_.width(), "outputs"); !checked) {
+    return checked;
+  }
+  input_.add(x);
+  output_.take(y);
+  return {};
+}
+
+void OutputStatistics::merge(const OutputStatistics& other) {
+  input_.merge(other.input_);
+  output_.merge(other.output_);
 }
 
 CrossStatistics::CrossStatistics(std::int64_t width)
@@ -182,7 +215,6 @@ Result<void> CrossStatistics::add(std::span<const float> dense, std::span<const 
 
 void CrossStatistics::multiply_blocks(std::vector<double>& into) const {
   if (dense_.block_rows_ > 0) {
-    const BlasOnAllCores cores;
     add_product(dense_.block_.data(), compressed_.block_.data(), dense_.block_rows_, width(),
                 width(), into);
   }

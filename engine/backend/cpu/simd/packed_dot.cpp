@@ -108,15 +108,31 @@ struct Q4_1 {
 };
 
 template <typename Form>
-float dot(const Byte* stored, const float* values, std::int64_t width) {
+[[gnu::always_inline]] inline Block block_at(const float* from) {
+  Block x{{eight_at(from), eight_at(from + 8), eight_at(from + 16), eight_at(from + 24)}, {}};
+  if constexpr (Form::kOffset) {
+    x.total = (x.part[0] + x.part[1]) + (x.part[2] + x.part[3]);
+  }
+  return x;
+}
+
+// What is left of x behind its whole blocks, with zeros behind it.
+struct Rest {
+  float values[kBlock] = {};
+  std::int64_t count = 0;
+};
+
+template <typename Form>
+float dot(const Byte* stored, const float* values, std::int64_t blocks, const Rest& rest) {
   Eight sums[2] = {};
-  for (std::int64_t at = 0; at < width; at += kBlock) {
-    const float* from = values + at;
-    Block x{{eight_at(from), eight_at(from + 8), eight_at(from + 16), eight_at(from + 24)}, {}};
-    if constexpr (Form::kOffset) {
-      x.total = (x.part[0] + x.part[1]) + (x.part[2] + x.part[3]);
-    }
-    Form::add(stored + at / kBlock * Form::kBytes, x, sums[at / kBlock % 2]);
+  for (std::int64_t at = 0; at < blocks; ++at) {
+    Form::add(stored + at * Form::kBytes, block_at<Form>(values + at * kBlock), sums[at % 2]);
+  }
+  if (rest.count > 0) {  // of the types whose elements stand alone
+    Byte last[Form::kBytes] = {};
+    __builtin_memcpy(last, stored + blocks * Form::kBytes,
+                     static_cast<std::size_t>(rest.count * Form::kBytes / kBlock));
+    Form::add(last, block_at<Form>(rest.values), sums[blocks % 2]);
   }
   const Eight sum = sums[0] + sums[1];
   return ((sum[0] + sum[4]) + (sum[2] + sum[6])) + ((sum[1] + sum[5]) + (sum[3] + sum[7]));
@@ -124,8 +140,14 @@ float dot(const Byte* stored, const float* values, std::int64_t width) {
 
 template <typename Form>
 bool dots(const PackedRows& weight) {
+  const std::int64_t blocks = weight.width / kBlock;
+  Rest rest;
+  rest.count = weight.width % kBlock;
+  for (std::int64_t i = 0; i < rest.count; ++i) {
+    rest.values[i] = weight.x[blocks * kBlock + i];
+  }
   for (std::int64_t row = 0; row < weight.count; ++row) {
-    weight.sums[row] = dot<Form>(weight.stored + row * weight.row_bytes, weight.x, weight.width);
+    weight.sums[row] = dot<Form>(weight.stored + row * weight.row_bytes, weight.x, blocks, rest);
   }
   return true;
 }
@@ -133,7 +155,7 @@ bool dots(const PackedRows& weight) {
 }  // namespace
 
 bool packed_dot(const PackedRows& weight) {
-  if (weight.rows != 1 || weight.width % kBlock != 0) {
+  if (weight.rows != 1) {
     return false;
   }
   switch (weight.dtype) {
