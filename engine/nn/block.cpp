@@ -172,10 +172,14 @@ Tensor Block::mlp_forward(TensorRef mid, const BatchShape& shape, BlockSaved& sa
   {
     const Tensor input = normed(mid, mlp_norm_, keep ? &saved.mlp_norm : nullptr);
     tell(observer, BlockValue::kMlp, input);
-    if (gate_) {
-      gate_->forward(input, saved.gate, keep ? &saved.gate_in : nullptr);
+    if (gate_ && !keep) {
+      Linear::forward_together(input, {{&*gate_, saved.gate}, {&up_, saved.up}});
+    } else {
+      if (gate_) {
+        gate_->forward(input, saved.gate, &saved.gate_in);
+      }
+      up_.forward(input, saved.up, keep ? &saved.up_in : nullptr);
     }
-    up_.forward(input, saved.up, keep ? &saved.up_in : nullptr);
   }
   Tensor out = activation(*backend_, name_, "out", Shape{shape.tokens(), dim_});
   {

@@ -14,9 +14,7 @@ Tensor Block::attend_cached(TensorRef x, const KvCache& cache, std::int64_t inde
   Tensor q = workspace(*backend_, name_, "q", Shape{count, q_dim_});
   {
     const Tensor input = normed(x, attention_norm_, nullptr);
-    q_.forward(input, q, nullptr);
-    k_.forward(input, keys, nullptr);
-    v_.forward(input, values, nullptr);
+    Linear::forward_together(input, {{&q_, q}, {&k_, keys}, {&v_, values}});
   }
   if (rotates()) {
     for (RopeArgs turn : {rotation(q.ref().reshaped(Shape{1, count, q_dim_}), heads_),

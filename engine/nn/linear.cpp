@@ -59,6 +59,10 @@ void Linear::initialise_spectral(std::uint64_t seed, std::uint64_t stream) {
 }
 
 void Linear::forward(TensorRef x, TensorRef y, LinearSaved* saved) {
+  if (saved == nullptr && plan_.storage == LinearStorage::kLowRank && groups(x)) {
+    forward_together(x, {{this, y}});
+    return;
+  }
   const TensorRef bias = bias_ != nullptr ? bias_->weight.ref() : TensorRef{};
   if (plan_.storage != LinearStorage::kLowRank) {
     multiply_forward(*backend_, plan_.name, x, weights_[0].weight, y, bias);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
 #include <vector>
 
@@ -30,12 +31,23 @@ class Linear {
   // x [N, in] -> y [N, out]. What backward needs goes to `saved` where it is given.
   void forward(TensorRef x, TensorRef y, LinearSaved* saved);
 
+  // A slot and where its output goes.
+  struct Use {
+    Linear* layer;
+    TensorRef y;
+  };
+  // forward() of up to three slots that read the same x, nothing kept. A few rows and stored
+  // weights go through one op.
+  static void forward_together(TensorRef x, std::initializer_list<Use> uses);
+
   // Adds to the weight's gradients; dx = dx_beta * dx + dy W. Frees what `saved` held.
   void backward(TensorRef x, TensorRef dy, TensorRef dx, float dx_beta, LinearSaved saved);
 
   void append_parameters(std::vector<Parameter*>& out);
 
  private:
+  // Whether it can be a product of a packed_group of x.
+  bool groups(TensorRef x) const;
   void initialise_spectral(std::uint64_t seed, std::uint64_t stream);
   // dW += dy^T x, unless W is frozen, and the bias's gradient += the sums of dy where it has one.
   void add_weight_gradient(Parameter& weight, TensorRef dy, TensorRef x, Parameter* bias = nullptr);

@@ -1,4 +1,4 @@
-// Product with a stored weight: shape rule, scratch and cost.
+// Products with stored weights, alone and together: shape rules, scratch and cost.
 #include <algorithm>
 
 #include "engine/ops/op_table.h"
@@ -24,6 +24,43 @@ void validate(const PackedMatmulArgs& args) {
   CHECK(wide.cols() == args.w.cols() && tall.cols() == args.w.rows(),
         "packed_matmul: the extents of w do not fit");
   check_distinct(args.x, args.y);
+}
+
+void validate(const PackedGroupArgs& args) {
+  CHECK(args.count >= 1 && args.count <= static_cast<std::int64_t>(args.products.size()),
+        "packed_group: between one and three products");
+  CHECK(args.x.rows() <= kPackedFewRows, "packed_group: few rows");
+  for (std::int64_t i = 0; i < args.count; ++i) {
+    const PackedProduct& product = args.products[static_cast<std::size_t>(i)];
+    const bool factored = product.second.defined();
+    validate(PackedMatmulArgs{.x = args.x,
+                              .w = product.first,
+                              .y = factored ? product.hidden : product.y,
+                              .workspace = {}});
+    if (factored) {
+      validate(PackedMatmulArgs{
+          .x = product.hidden, .w = product.second, .y = product.y, .workspace = {}});
+    }
+  }
+}
+
+OpCost cost(const PackedGroupArgs& args) {
+  OpCost sum;
+  const auto add = [&sum](TensorRef x, TensorRef w, TensorRef y) {
+    const OpCost one = cost(PackedMatmulArgs{.x = x, .w = w, .y = y, .workspace = {}});
+    sum.flops += one.flops;
+    sum.bytes += one.bytes;
+  };
+  for (std::int64_t i = 0; i < args.count; ++i) {
+    const PackedProduct& product = args.products[static_cast<std::size_t>(i)];
+    if (product.second.defined()) {
+      add(args.x, product.first, product.hidden);
+      add(product.hidden, product.second, product.y);
+    } else {
+      add(args.x, product.first, product.y);
+    }
+  }
+  return sum;
 }
 
 OpCost cost(const PackedMatmulArgs& args) {

@@ -1,7 +1,9 @@
-// The arguments of the ops that inference adds: products with weights as files store them,
-// attention over kept keys and values. The conventions are those of op_args.h.
+// The arguments of the ops that inference adds: products with weights as files store them, alone
+// and several together, attention over kept keys and values. The conventions are those of
+// op_args.h.
 #pragma once
 
+#include <array>
 #include <cstdint>
 
 #include "engine/tensor/tensor.h"
@@ -28,6 +30,23 @@ inline constexpr std::int64_t kPanelColumns = 256;
 // Scratch for `rows` rows of x and `parallelism` threads (Backend::parallelism()).
 std::int64_t packed_matmul_workspace_elements(const TensorRef& w, std::int64_t rows,
                                               bool transpose_w, std::int64_t parallelism);
+
+// One product of a group: y = x W^T with W = `first`, or y = (x A^T) B^T of two factors, A =
+// `first` and B = `second`, where `hidden` [rows, rank] takes x A^T. Of one matrix the other two
+// are undefined.
+struct PackedProduct {
+  TensorRef first, second, hidden, y;
+};
+
+// Forward products of the same few rows x, at most kPackedFewRows, with stored weights that lie
+// side by side in a model: q, k and v of a decoded token, gate and up. One op because so little
+// work is worth starting the threads for once, not for every matrix. The bits are those of
+// packed_matmul.
+struct PackedGroupArgs {
+  TensorRef x;
+  std::array<PackedProduct, 3> products = {};
+  std::int64_t count = 0;  // of products
+};
 
 // Causal attention, as attention_forward computes it, of the newest T of S >= T positions of one
 // sequence whose keys and values are kept: row t sees keys up to S - T + t, of these the last

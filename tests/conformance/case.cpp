@@ -1,6 +1,8 @@
 // Names and values of cases.
 #include "tests/conformance/case.h"
 
+#include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "engine/base/rng.h"
@@ -23,6 +25,14 @@ std::uint64_t stream_of(const std::string& text) {
 std::string fill_name(Fill fill) {
   static constexpr std::array kNames{"uniform", "large", "denormal", "equal", "special"};
   return kNames[static_cast<std::size_t>(fill)];
+}
+
+double mean_size(const std::vector<float>& values) {
+  double squares = 0;
+  for (const float value : values) {
+    squares += double(value) * double(value);
+  }
+  return std::sqrt(squares / std::max(1.0, double(values.size())));
 }
 
 std::vector<float> filled(Fill fill, std::int64_t count, std::uint64_t stream) {

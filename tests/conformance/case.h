@@ -23,6 +23,9 @@ std::string fill_name(Fill fill);
 // kSpecial has a NaN and an infinity among uniform values.
 std::vector<float> filled(Fill fill, std::int64_t count, std::uint64_t stream);
 
+// Root of the mean square.
+double mean_size(const std::vector<float>& values);
+
 enum class Role { kInput, kOutput, kInOut };
 
 struct Operand {

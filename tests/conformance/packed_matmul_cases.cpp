@@ -34,14 +34,6 @@ std::vector<double> product(const Product& p, const Wide& operands) {
   return y;
 }
 
-double mean_size(const std::vector<float>& values) {
-  double squares = 0;
-  for (const float value : values) {
-    squares += double(value) * double(value);
-  }
-  return std::sqrt(squares / double(values.size()));
-}
-
 Case product_case(const Product& p) {
   Case test = make_case("packed_matmul", {{"w", std::string(dtype_name(p.dtype))},
                                           param("rows", p.rows),

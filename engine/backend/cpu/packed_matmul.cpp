@@ -4,41 +4,13 @@
 #include <dnnl.h>
 
 #include <algorithm>
-#include <array>
 
 #include "engine/backend/cpu/cpu_backend.h"
+#include "engine/backend/cpu/packed_rows.h"
 #include "engine/backend/cpu/parallel.h"
 
 namespace lathe::cpu {
 namespace {
-
-const unsigned char* stored_at(const TensorRef& w, std::int64_t row, std::int64_t column) {
-  return static_cast<const unsigned char*>(w.data) + size_bytes(w.dtype, row * w.cols() + column);
-}
-
-// Rows of the weight in one call of the kernel.
-constexpr std::int64_t kRowsTogether = 32;
-
-// Rows [first, first + count) of the weight, at most kRowsTogether.
-void multiply_rows(const PackedMatmulArgs& args, std::int64_t first, std::int64_t count) {
-  const std::int64_t rows = args.x.rows();
-  std::array<float, kRowsTogether * kPackedFewRows> sums{};
-  kernels().packed_dots({.dtype = args.w.dtype,
-                         .stored = stored_at(args.w, first, 0),
-                         .count = count,
-                         .row_bytes = size_bytes(args.w.dtype, args.w.cols()),
-                         .chunk_bytes = size_bytes(args.w.dtype, 256),
-                         .x = args.x.f32(),
-                         .rows = rows,
-                         .width = args.w.cols(),
-                         .sums = sums.data()});
-  for (std::int64_t o = 0; o < count; ++o) {
-    for (std::int64_t n = 0; n < rows; ++n) {
-      float& y = args.y.f32()[n * args.w.rows() + first + o];
-      y = sums[static_cast<std::size_t>(o * rows + n)] + (args.beta == 0.0f ? 0.0f : args.beta * y);
-    }
-  }
-}
 
 void few_rows(Backend& backend, const PackedMatmulArgs& args) {
   const std::int64_t out = args.w.rows();

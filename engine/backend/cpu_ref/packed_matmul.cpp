@@ -32,4 +32,18 @@ void packed_matmul(Backend&, const PackedMatmulArgs& args) {
   }
 }
 
+void packed_group(Backend& backend, const PackedGroupArgs& args) {
+  for (std::int64_t i = 0; i < args.count; ++i) {
+    const PackedProduct& product = args.products[static_cast<std::size_t>(i)];
+    if (product.second.defined()) {
+      packed_matmul(backend,
+                    {.x = args.x, .w = product.first, .y = product.hidden, .workspace = {}});
+      packed_matmul(backend,
+                    {.x = product.hidden, .w = product.second, .y = product.y, .workspace = {}});
+    } else {
+      packed_matmul(backend, {.x = args.x, .w = product.first, .y = product.y, .workspace = {}});
+    }
+  }
+}
+
 }  // namespace lathe::cpu_ref

@@ -147,6 +147,23 @@ void unchanged(Backend& backend, const PackedMatmulArgs& args, std::int64_t room
 
 }  // namespace
 
+void packed_group(Backend& backend, const PackedGroupArgs& args) {
+  const auto multiply_few = [&backend](TensorRef x, TensorRef w, TensorRef y) {
+    if (y.elements() > 0) {
+      few_rows(backend, {.x = x, .w = w, .y = y, .workspace = {}});
+    }
+  };
+  for (std::int64_t i = 0; i < args.count; ++i) {
+    const PackedProduct& product = args.products[static_cast<std::size_t>(i)];
+    if (product.second.defined()) {
+      multiply_few(args.x, product.first, product.hidden);
+      multiply_few(product.hidden, product.second, product.y);
+    } else {
+      multiply_few(args.x, product.first, product.y);
+    }
+  }
+}
+
 void packed_matmul(Backend& backend, const PackedMatmulArgs& args) {
   if (args.y.elements() == 0) {
     return;
