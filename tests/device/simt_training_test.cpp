@@ -1,8 +1,12 @@
 // A whole training on the simulated device: all kernels of forward, backward and update together.
 #include <gtest/gtest.h>
 
+#include <array>
+
 #include "engine/backend/simt/simt_backend.h"
+#include "engine/train/trainer.h"
 #include "tests/device/device_training.h"
+#include "tests/support/memory_tokens.h"
 #include "tests/support/rounded_update.h"
 
 namespace lathe::test {
@@ -67,6 +71,28 @@ TEST_F(SimtTraining, GoesOnAfterLackOfMemory) {
 TEST_F(SimtTraining, RecordedStepsAreThoseIssuedOpByOp) {
   expect_same_with_graph(device_, llama_like_spec());
   expect_same_with_graph(device_, gpt2_like_spec());
+}
+
+// A tensor that has come to stay may lie where the recorded ops would write.
+TEST_F(SimtTraining, AStepIsRecordedAgainWhereItsMemoryIsTaken) {
+  TrainSpec spec = llama_like_spec();
+  std::array<std::string, 2> digests;
+  for (const bool graph : {false, true}) {
+    spec.train.graph = graph;
+    std::vector<std::string> warnings;
+    const auto data = learnable_tokens(spec.model.vocab_size, 2000);
+    const auto trainer = std::move(*make_trainer(device_, spec, data, warnings));
+    ASSERT_TRUE(trainer->step().ok());
+    ASSERT_TRUE(trainer->step().ok());
+    ASSERT_TRUE(trainer->step().ok());
+    EXPECT_EQ(device_.recordings(), graph ? 1 : 0);
+    const Tensor guest(device_.allocator(), DType::kF32, Shape{100}, {});
+    ASSERT_TRUE(trainer->step().ok());
+    ASSERT_TRUE(trainer->step().ok());
+    EXPECT_EQ(device_.recordings(), graph ? 2 : 0);
+    digests[graph ? 1 : 0] = trainer->parameter_digest();
+  }
+  EXPECT_EQ(digests[0], digests[1]);
 }
 
 TEST_F(SimtTraining, RecordedStepsTakeSamplesInAWindow) {

@@ -23,6 +23,7 @@ void KeptBlocks::spoil() {
 
 void* RecordingMemory::take(std::int64_t bytes) {
   void* const data = memory_.take(bytes);
+  live_blocks_ += data != nullptr ? 1 : 0;
   if (kept_ != nullptr && data != nullptr) {
     taken_.insert(data);
   }
@@ -30,6 +31,7 @@ void* RecordingMemory::take(std::int64_t bytes) {
 }
 
 void RecordingMemory::give_back(void* data, std::int64_t bytes) noexcept {
+  --live_blocks_;
   if (kept_ != nullptr && taken_.erase(data) > 0) {
     kept_->add(data, bytes);
     return;

@@ -39,11 +39,14 @@ class RecordingMemory final : public MemorySource {
   void keep_in(KeptBlocks* kept);
   // Blocks that were taken since keep_in() and not yet given back.
   std::size_t outstanding() const { return taken_.size(); }
+  // Blocks that have not been given back, whenever they were taken.
+  std::int64_t live_blocks() const { return live_blocks_; }
   SystemMemory& system() { return memory_; }
 
  private:
   SystemMemory memory_;
   KeptBlocks* kept_ = nullptr;
+  std::int64_t live_blocks_ = 0;
   std::set<void*> taken_;
 };
 

@@ -28,8 +28,12 @@ std::vector<float> floats_of(const void* bits, std::int64_t rows, std::int64_t l
 
 // Ops as they were issued, and the memory that they took on their way.
 struct Recorded final : public RecordedOps {
-  Recorded(SystemMemory& memory, void* scratch_memory) : blocks(memory), scratch(scratch_memory) {}
-  bool valid() const override { return true; }
+  Recorded(simt::RecordingMemory& source, void* scratch_memory)
+      : blocks(source.system()),
+        memory(source),
+        live_before(source.live_blocks()),
+        scratch(scratch_memory) {}
+  bool valid() const override { return memory.live_blocks() <= live_before; }
   void issue() override {
     blocks.spoil();
     std::memset(scratch, 0xff, GpuBackend::kScratchBytes);
@@ -39,6 +43,8 @@ struct Recorded final : public RecordedOps {
   }
   std::vector<std::function<void()>> ops;
   simt::KeptBlocks blocks;
+  const simt::RecordingMemory& memory;
+  std::int64_t live_before;
   void* scratch;
 };
 
@@ -145,7 +151,8 @@ bool SimtBackend::fused_gemm(const GemmCall& call) {
 std::unique_ptr<RecordedOps> SimtBackend::record(const std::function<void()>& work) {
   CHECK(recording_ == nullptr, "one thing is recorded at a time");
   auto& memory = static_cast<simt::RecordingMemory&>(allocator().source());
-  auto recorded = std::make_unique<Recorded>(memory.system(), scratch());
+  auto recorded = std::make_unique<Recorded>(memory, scratch());
+  ++recordings_;
   const auto end = [&] {
     recording_ = nullptr;
     memory.keep_in(nullptr);

@@ -33,8 +33,10 @@ class SimtBackend final : public GpuBackend {
   bool fused_gemm(const GemmCall& call) override;
   void copy(const void* from, void* to, std::int64_t bytes) override;
   bool records() const override { return true; }
-  // Issued again, ops find neither their passing memory nor scratch as they left it.
+  // Issued again, ops find neither their passing memory nor scratch as they left it. A tensor that
+  // came later is taken to lie in that memory.
   std::unique_ptr<RecordedOps> record(const std::function<void()>& work) override;
+  int recordings() const { return recordings_; }
 
   // What an op does on the device: now, or each time that what is being recorded is issued.
   void perform(std::function<void()> what) {
@@ -53,6 +55,7 @@ class SimtBackend final : public GpuBackend {
 
   simt::Turns turns_;
   std::vector<std::function<void()>>* recording_ = nullptr;
+  int recordings_ = 0;
   std::vector<Copy> beside_;
 };
 
