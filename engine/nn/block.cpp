@@ -6,6 +6,13 @@
 namespace lathe {
 namespace {
 
+// `kept` makes way for what stands for it, where something does.
+void replace(Tensor& kept, Tensor bits) {
+  if (bits.defined()) {
+    kept = std::move(bits);
+  }
+}
+
 void tell(const BlockObserver& observer, BlockValue input, TensorRef x) {
   if (observer) {
     observer(input, x.reshaped(Shape{x.rows(), x.cols()}));
@@ -91,6 +98,26 @@ Tensor Block::attention_scratch() {
                    Shape{attention_workspace_elements(model_.head_dim(), backend_->parallelism())});
 }
 
+// What of x is to be kept in its place where activations are kept in bf16, to which x is then
+// rounded; else nothing.
+Tensor Block::rounded(TensorRef x, const char* name, bool keep) {
+  if (!keep || kept_type_ == DType::kF32) {
+    return {};
+  }
+  Tensor bits = activation(*backend_, name_, name, x.shape, kept_type_);
+  ops::to_bf16(*backend_, {.x = x, .bits = bits});
+  return bits;
+}
+
+// f32 again, for as long as backward needs it.
+void Block::restore(Tensor& saved, const char* name) {
+  if (saved.dtype() == DType::kBf16) {
+    Tensor floats = workspace(*backend_, name_, name, saved.shape());
+    ops::from_bf16(*backend_, {.bits = saved, .x = floats});
+    saved = std::move(floats);
+  }
+}
+
 Tensor Block::attention_forward(TensorRef x, const BatchShape& shape, BlockSaved& saved, bool keep,
                                 const BlockObserver& observer) {
   const std::int64_t tokens = shape.tokens();
@@ -112,6 +139,9 @@ Tensor Block::attention_forward(TensorRef x, const BatchShape& shape, BlockSaved
       ops::rope(*backend_, turn);
     }
   }
+  Tensor q_bits = rounded(saved.q, "q", keep);
+  Tensor k_bits = rounded(saved.k, "k", keep);
+  Tensor v_bits = rounded(saved.v, "v", keep);
   saved.attended = activation(*backend_, name_, "attended", wide);
   if (keep) {
     saved.lse = activation(*backend_, name_, "lse", Shape{shape.batch, heads_, shape.seq_len});
@@ -128,10 +158,15 @@ Tensor Block::attention_forward(TensorRef x, const BatchShape& shape, BlockSaved
                                        .kv_heads = kv_heads_,
                                        .first_key = shape.first_key});
   }
+  replace(saved.q, std::move(q_bits));
+  replace(saved.k, std::move(k_bits));
+  replace(saved.v, std::move(v_bits));
+  Tensor attended_bits = rounded(saved.attended, "attended", keep);
   Tensor mid = activation(*backend_, name_, "mid", Shape{tokens, dim_});
   tell(observer, BlockValue::kOutput, saved.attended);
   o_.forward(saved.attended, mid, keep ? &saved.o_in : nullptr);
   tell(observer, BlockValue::kOutputMade, mid);
+  replace(saved.attended, std::move(attended_bits));
   ops::add(*backend_, {.a = mid, .b = x, .out = mid});
   return mid;
 }
@@ -181,10 +216,14 @@ Tensor Block::mlp_forward(TensorRef mid, const BatchShape& shape, BlockSaved& sa
       up_.forward(input, saved.up, keep ? &saved.up_in : nullptr);
     }
   }
+  Tensor gate_bits = gate_ ? rounded(saved.gate, "gate", keep) : Tensor();
+  Tensor up_bits = rounded(saved.up, "up", keep);
   Tensor out = activation(*backend_, name_, "out", Shape{shape.tokens(), dim_});
   {
     const Tensor hidden = workspace(*backend_, name_, "hidden", hidden_shape);
     activate(saved, hidden);
+    replace(saved.gate, std::move(gate_bits));
+    replace(saved.up, std::move(up_bits));
     tell(observer, BlockValue::kDown, hidden);
     down_.forward(hidden, out, keep ? &saved.down_in : nullptr);
     tell(observer, BlockValue::kDownMade, out);
@@ -217,6 +256,8 @@ void Block::mlp_backward(TensorRef dy, const BatchShape& shape, BlockSaved& save
                          const GradientObserver& observer) {
   const Shape hidden_shape{shape.tokens(), ff_};
   const std::int64_t down = model_.slots_per_block() - 1;
+  restore(saved.gate, "gate");
+  restore(saved.up, "up");
   tell(observer, down, dy);
   Tensor dhidden = workspace(*backend_, name_, "dhidden", hidden_shape);
   {
@@ -245,6 +286,10 @@ void Block::mlp_backward(TensorRef dy, const BatchShape& shape, BlockSaved& save
 void Block::attention_backward(TensorRef dy, const BatchShape& shape, BlockSaved& saved,
                                const GradientObserver& observer) {
   tell(observer, 3, dy);
+  restore(saved.q, "q");
+  restore(saved.k, "k");
+  restore(saved.v, "v");
+  restore(saved.attended, "attended");
   Tensor dq = workspace(*backend_, name_, "dq", saved.q.shape());
   Tensor dk = workspace(*backend_, name_, "dk", saved.k.shape());
   Tensor dv = workspace(*backend_, name_, "dv", saved.v.shape());

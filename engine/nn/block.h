@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/nn/activation_store.h"
 #include "engine/nn/kv_cache.h"
 #include "engine/nn/linear.h"
 #include "engine/nn/model_config.h"
@@ -31,7 +32,8 @@ struct BatchShape {
 // Moves first keys of rows of seq_len tokens up to where a window of so many ends; 0 is none.
 void limit_to_window(std::span<std::int32_t> first_keys, std::int64_t seq_len, std::int64_t window);
 
-// What one block keeps for backward; every tensor is freed as soon as backward has used it.
+// What one block keeps for backward; every tensor is freed as soon as backward has used it. In f32,
+// or in bf16 between the passes: q, k, v, attended, gate, up.
 struct BlockSaved {
   Tensor x, q, k, v, attended, lse;
   Tensor mid, gate, up;  // gate: only of an MLP that has one
@@ -59,6 +61,8 @@ class Block {
   Block(Backend& backend, const ModelConfig& model, std::int64_t index, const LinearPlan* plans);
 
   void initialise(std::uint64_t seed, std::uint64_t first_stream);
+
+  void keep_activations(ActivationStore store) { kept_type_ = kept_dtype(store); }
 
   // x [N, D] -> the block's output. With `saved` null nothing is kept.
   Tensor forward(Tensor x, const BatchShape& shape, BlockSaved* saved,
@@ -94,10 +98,13 @@ class Block {
   }
   bool rotates() const { return model_.positions == PositionKind::kRope; }
   Tensor attention_scratch();
+  Tensor rounded(TensorRef x, const char* name, bool keep);
+  void restore(Tensor& saved, const char* name);
 
   Backend* backend_;
   std::string name_;
   ModelConfig model_;
+  DType kept_type_ = DType::kF32;
   std::int64_t dim_, heads_, kv_heads_, q_dim_, kv_dim_, ff_;
   Norm attention_norm_, mlp_norm_;
   Linear q_, k_, v_, o_;

@@ -171,6 +171,12 @@ Tensor Transformer::head_loss(Tensor x, CrossEntropyArgs loss, std::int64_t chun
   return dx;
 }
 
+void Transformer::keep_activations(ActivationStore store) {
+  for (const auto& block : blocks_) {
+    block->keep_activations(store);
+  }
+}
+
 void Transformer::train(TensorRef ids, TensorRef targets, const BatchShape& shape,
                         std::int64_t logit_chunk, GradientScale scale, TensorRef sums,
                         const GradientObserver& observer) {

@@ -47,6 +47,9 @@ class Transformer {
   // Every weight from (seed, its own stream), whatever was initialised before.
   void initialise(std::uint64_t seed);
 
+  // Of train(), from now on; evaluate() and infer() keep none and round none.
+  void keep_activations(ActivationStore store);
+
   // Forward, loss and backward of one micro-batch; gradients are added to. ids, targets: i32 [N], N
   // = B*T, target -1 is ignored. Gradients are those of scale * (sum of losses). Adds to sums
   // as CrossEntropyArgs says, in evaluate() too. `observer` is told of the slots of all blocks,

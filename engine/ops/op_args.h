@@ -62,6 +62,17 @@ struct CopyArgs {
   TensorRef from, to;
 };
 
+// Each element of x becomes the nearest number of bf16, of two equally near the even one, in place;
+// bits (bf16) gets the same. x: f32.
+struct ToBf16Args {
+  TensorRef x, bits;
+};
+
+// x = bits, exactly. bits: bf16; x: f32.
+struct FromBf16Args {
+  TensorRef bits, x;
+};
+
 struct FillArgs {
   TensorRef out;
   float value = 0.0f;

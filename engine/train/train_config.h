@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "engine/base/describe.h"
+#include "engine/nn/activation_store.h"
 #include "engine/nn/weight_store.h"
 
 namespace lathe {
@@ -21,6 +22,7 @@ struct TrainConfig {
   WeightStore weights = WeightStore::kF32;
   std::int64_t metrics_every = 1;
   bool graph = false;
+  ActivationStore activations = ActivationStore::kF32;
 
   static constexpr auto fields() {
     using C = TrainConfig;
@@ -97,7 +99,13 @@ struct TrainConfig {
         field("graph", &C::graph,
               {.structural = true,
                .help = "a step is recorded once and issued as a whole from then on, a CUDA graph; "
-                       "on devices alone, and of no influence on the numbers"})};
+                       "on devices alone, and of no influence on the numbers"}),
+        field(
+            "activations", &C::activations,
+            {.sweep = true,
+             .structural = true,
+             .help = "how blocks keep q, k, v, attention's output, gate and up for backward: f32; "
+                     "bf16, rounded in forward before they are used"})};
   }
 };
 static_assert(complete<TrainConfig>());

@@ -27,6 +27,9 @@ std::string spec_digest(const TrainSpec& spec) {
   if (spec.train.weights == WeightStore::kF32) {
     train.erase("weights");
   }
+  if (spec.train.activations == ActivationStore::kF32) {
+    train.erase("activations");
+  }
   return sha256_hex(Json{
       {"seed", spec.seed},
       {"model", to_json(spec.model)},
@@ -66,6 +69,7 @@ class TransformerTrainer final : public Trainer {
     if (data != nullptr) {
       state_.data_digest = data->info().digest;
     }
+    model_.keep_activations(spec.train.activations);
     if (weights) {
       weights(backend, model_);
     } else {

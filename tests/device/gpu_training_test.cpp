@@ -28,6 +28,13 @@ TEST(GpuTraining, RoundedProductsStayClose) {
   }
 }
 
+TEST(GpuTraining, RoundedActivationsStayClose) {
+  TrainSpec spec = llama_like_spec();
+  spec.train.activations = ActivationStore::kBf16;
+  expect_same_losses(*device, spec, 20, 1e-2);
+  expect_planned_peak(*device, spec);
+}
+
 TEST(GpuTraining, RepeatsItselfToTheBit) {
   expect_repeatable(*device, llama_like_spec(), 20);
 }

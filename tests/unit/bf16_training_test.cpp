@@ -1,4 +1,5 @@
-// Weights in bf16: their bytes, learning beside f32, rounding at random, going on to the same bits.
+// Weights and kept activations in bf16: their bytes, learning beside f32, rounding at random, going
+// on to the same bits.
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -87,6 +88,44 @@ TEST(Bf16Training, TheReferenceFollows) {
   for (const WeightStore weights : kRounded) {
     const double want = heldout_after(small_spec(weights), 4, "cpu_ref");
     EXPECT_NEAR(heldout_after(small_spec(weights), 4), want, 3e-3 * want) << enum_name(weights);
+  }
+}
+
+TrainSpec spec_keeping(ActivationStore activations, std::int64_t rank = 0) {
+  TrainSpec spec = small_spec(WeightStore::kF32, rank);
+  spec.train.activations = activations;
+  return spec;
+}
+
+TEST(Bf16Training, KeptActivationsLearnAsF32Do) {
+  for (const std::int64_t rank : {0, 6}) {
+    const double want = heldout_after(spec_keeping(ActivationStore::kF32, rank), 40);
+    const double got = heldout_after(spec_keeping(ActivationStore::kBf16, rank), 40);
+    EXPECT_NE(got, want);
+    EXPECT_NEAR(got, want, 0.03 * want) << "rank " << rank;
+  }
+  const double want = heldout_after(spec_keeping(ActivationStore::kBf16), 4, "cpu_ref");
+  EXPECT_NEAR(heldout_after(spec_keeping(ActivationStore::kBf16), 4), want, 3e-3 * want);
+}
+
+// Two bytes less for each element; of large batches backward's begin is the peak, where the hidden
+// values of the last block are floats again.
+TEST(Bf16Training, BytesOfKeptActivationsAreExact) {
+  const auto plan_of = [](ActivationStore activations, MlpKind mlp) {
+    TrainSpec spec = spec_keeping(activations);
+    spec.model.mlp = mlp;
+    spec.train.batch_size = 64;
+    spec.train.seq_len = 64;
+    return *plan_step(spec, {.parallelism = 2});
+  };
+  for (const MlpKind mlp : {MlpKind::kSwiglu, MlpKind::kGelu}) {
+    const PlanReport f32 = plan_of(ActivationStore::kF32, mlp);
+    const PlanReport bf16 = plan_of(ActivationStore::kBf16, mlp);
+    EXPECT_EQ(f32.peak_phase, "backward layers.1");
+    EXPECT_EQ(bf16.peak_phase, "backward layers.1");
+    const std::int64_t hidden = mlp == MlpKind::kSwiglu ? 2 * 64 : 64;
+    const std::int64_t kept = 64 * 64 * (2 * (32 + 16 + 16 + 32) + hidden);
+    EXPECT_EQ(f32.peak.live_bytes - bf16.peak.live_bytes, 2 * kept);
   }
 }
 

@@ -76,6 +76,7 @@ struct PlanCase {
   std::int64_t kv_heads = 0;
   WeightStore weights = WeightStore::kF32;
   std::int64_t metrics_every = 1;
+  ActivationStore activations = ActivationStore::kF32;
 };
 
 class PlanTest : public testing::TestWithParam<PlanCase> {};
@@ -88,6 +89,7 @@ TEST_P(PlanTest, ThePlannedPeakIsTheRealOneToTheByte) {
   spec.model.kv_heads = GetParam().kv_heads;
   spec.train.weights = GetParam().weights;
   spec.train.metrics_every = GetParam().metrics_every;
+  spec.train.activations = GetParam().activations;
   for (const int threads : {1, 2}) {
     const auto plan = plan_step(spec, {.parallelism = threads});
     ASSERT_TRUE(plan.ok());
@@ -119,6 +121,8 @@ INSTANTIATE_TEST_SUITE_P(
                  .method = {{"low_rank", {{"rank", 5}}}},
                  .weights = WeightStore::kBf16Stochastic},
         PlanCase{.name = "window", .metrics_every = 7},
+        PlanCase{
+            .name = "rounded_activations", .grad_accum = 2, .activations = ActivationStore::kBf16},
         PlanCase{.name = "low_rank_relu",
                  .method = {{"low_rank", {{"param_share", 0.5}, {"between", "relu"}}}}}),
     [](const auto& row) { return row.param.name; });

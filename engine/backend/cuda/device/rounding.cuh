@@ -81,6 +81,30 @@ __device__ inline Bf16Pack<kWidth> random_bf16(const Pack<kWidth>& values, Rando
   return bits;
 }
 
+// x[i] and bits[i] become the nearest bf16 of x[i]. 10 bytes an element.
+template <int kWidth>
+static __global__ void to_bf16_kernel(float* x, Bf16Bits* bits, Index count) {
+  for_each_pack<kWidth>(count, [&](auto pack, Index i) {
+    constexpr int kLanes = decltype(pack)::kLanes;
+    const Bf16Pack<kLanes> rounded = nearest_bf16(load_pack<kLanes>(x + i));
+    Pack<kLanes> values;
+    for (int j = 0; j < kLanes; ++j) {
+      values.at[j] = __uint_as_float(rounded.at[j] << 16);
+    }
+    store_bf16(bits + i, rounded);
+    store_pack(x + i, values);
+  });
+}
+
+// x[i] = bits[i]. 6 bytes an element.
+template <int kWidth>
+static __global__ void from_bf16_kernel(const Bf16Bits* bits, float* x, Index count) {
+  for_each_pack<kWidth>(count, [&](auto pack, Index i) {
+    constexpr int kLanes = decltype(pack)::kLanes;
+    store_pack(x + i, load_bf16<kLanes>(bits + i));
+  });
+}
+
 // bits[i] = x[i], to the nearest.
 template <int kWidth>
 static __global__ void round_kernel(const float* x, Bf16Bits* bits, Index count) {
