@@ -84,7 +84,10 @@ Result<Json> CompressDesk::compress(const CompressModel& job, const JobWatch& wa
     return outcomes.error();
   }
   const CompressOutcome& outcome = outcomes->front();
-  return Json{{"run", outcome.run}, {"metrics", outcome.metrics}, {"exported", outcome.exported}};
+  return Json{{"run", outcome.run},
+              {"spec", to_json(outcome.spec)},
+              {"metrics", outcome.metrics},
+              {"exported", outcome.exported}};
 }
 
 }  // namespace lathe::app

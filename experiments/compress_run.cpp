@@ -8,7 +8,6 @@
 #include <map>
 
 #include "engine/backend/failure.h"
-#include "engine/base/format.h"
 #include "engine/lm/language_model.h"
 #include "experiments/clock.h"
 #include "experiments/compress_search.h"
@@ -26,11 +25,9 @@ constexpr const char* kMemoryRemedy =
 // "affine budget=0.8".
 std::string title(const CompressSpec& spec, const std::string& model) {
   const auto options = rank_options(spec);
-  const std::string rule(enum_name(options->rule));
-  return fmt::format("{} {}{} {}", model, enum_name(spec.solver),
-                     spec.sequential ? " sequential" : "",
-                     spec.max_rise > 0 ? fmt::format("{} to +{:g} %", rule, 100 * spec.max_rise)
-                                       : fmt::format("{}={:g}", rule, options->value));
+  return fmt::format("{} {}{} {}={:g}", model, enum_name(spec.solver),
+                     spec.sequential ? " sequential" : "", enum_name(options->rule),
+                     options->value);
 }
 
 // What makes no sense, before anything is read.
@@ -65,15 +62,11 @@ class Compression {
 
   Result<std::vector<CompressOutcome>> run() {
     std::vector<CompressOutcome> outcomes;
-    for (std::size_t i = 0; i < request_.points.size(); ++i) {
-      run_ = new_id();
-      const CompressSpec& spec = request_.points[i];
-      announce(spec);
-      auto outcome = guarded([&] { return point(spec); });
+    for (const CompressSpec& spec : request_.points) {
+      auto outcome = spec.max_rise > 0 ? search(spec) : recorded(spec, request_.out);
       if (!outcome) {
-        return end_with(outcome.error());
+        return outcome.error();
       }
-      ports_.sink->on_event(RunFinished{run_, RunState::kDone, kStep});
       outcomes.push_back(std::move(*outcome));
     }
     return outcomes;
@@ -95,6 +88,44 @@ class Compression {
           return !ports_.progress || ports_.progress(run_, share, what);
         },
         from, to);
+  }
+
+  // One choice of ranks as a run; the model goes to `out`, where it is not empty.
+  Result<CompressOutcome> recorded(const CompressSpec& spec, const std::string& out) {
+    run_ = new_id();
+    announce(spec);
+    auto outcome = guarded([&] { return point(spec, out); });
+    if (!outcome) {
+      return end_with(outcome.error());
+    }
+    ports_.sink->on_event(RunFinished{run_, RunState::kDone, kStep});
+    return outcome;
+  }
+
+  // Every step of a search is a run of its own, as what it measured is worth as much as any.
+  Result<CompressOutcome> search(const CompressSpec& spec) {
+    std::map<double, CompressOutcome> measured;
+    const auto share = least_share(spec.max_rise, [&](double at) -> Result<double> {
+      const CompressSpec step = with_share(spec, at);
+      if (session_.spectrum() != nullptr && !plan_of(step)) {
+        return std::numeric_limits<double>::infinity();  // less than the floors and multiples allow
+      }
+      auto outcome = recorded(step, "");
+      if (!outcome && outcome.error().kind == ErrorKind::kDiverged) {
+        return std::numeric_limits<double>::infinity();
+      }
+      if (!outcome) {
+        return outcome.error();
+      }
+      const double rise = outcome->metrics["compress/ppl_rise"].get<double>();
+      measured[at] = std::move(*outcome);
+      return rise;
+    });
+    if (!share) {
+      return share.error();
+    }
+    return request_.out.empty() ? Result(std::move(measured.at(*share)))
+                                : recorded(with_share(spec, *share), request_.out);
   }
 
   void announce(const CompressSpec& spec) {
@@ -129,76 +160,37 @@ class Compression {
     return error;
   }
 
-  Result<CompressOutcome> point(const CompressSpec& spec) {
+  Result<RankPlan> plan_of(const CompressSpec& spec) const {
+    const double bytes_per_param = static_cast<double>(size_bytes(request_.type, 256)) / 256;
+    return plan_ranks(*session_.spectrum(), to_json(spec), bytes_per_param);
+  }
+
+  Result<CompressOutcome> point(const CompressSpec& spec, const std::string& out) {
     if (const Result<void> looked = session_.look(spec, progress(0, 0.6)); !looked) {
       return looked.error();
+    }
+    auto plan = plan_of(spec);
+    if (!plan) {
+      return plan.error();
     }
     CompressOutcome outcome;
     outcome.run = run_;
     outcome.spec = spec;
-    if (spec.max_rise > 0) {
-      const auto share = least_share(spec.max_rise, [&](double at) { return rise_at(spec, at); });
-      if (!share) {
-        return share.error();
-      }
-      outcome.spec = with_share(spec, *share);
-    }
-    auto plan = plan_of(outcome.spec);
-    if (!plan) {
-      return plan.error();
-    }
     outcome.layers = std::move(plan->layers);
     outcome.summary = plan->summary;
     outcome.notes = session_.spectrum()->notes;
-    const auto model = session_.with_ranks(outcome.spec, outcome.layers, progress(0.7, 0.8));
+    const auto model = session_.with_ranks(spec, outcome.layers, progress(0.7, 0.8));
     if (!model) {
       return model.error();
     }
     if (const Result<void> told = measure(*model, outcome); !told) {
       return told.error();
     }
-    if (const Result<void> written = write(*model, outcome); !written) {
+    if (const Result<void> written = write(*model, out, outcome); !written) {
       return written.error();
     }
     log(outcome);
     return outcome;
-  }
-
-  Result<RankPlan> plan_of(const CompressSpec& spec) const {
-    const double bytes_per_param = static_cast<double>(size_bytes(request_.type, 256)) / 256;
-    return plan_ranks(*session_.spectrum(), to_json(spec), bytes_per_param);
-  }
-
-  // What a search asks of one share.
-  Result<double> rise_at(const CompressSpec& searched, double share) {
-    const CompressSpec spec = with_share(searched, share);
-    const auto plan = plan_of(spec);
-    if (!plan) {  // less than the floors and multiples allow
-      return std::numeric_limits<double>::infinity();
-    }
-    const auto dense = session_.dense_perplexity(spec, progress(0.6, 0.62));
-    if (!dense) {
-      return dense.error();
-    }
-    const auto model = session_.with_ranks(spec, plan->layers, progress(0.62, 0.66));
-    if (!model) {
-      return model.error();
-    }
-    const auto loss = session_.loss(*model, spec, progress(0.66, 0.7));
-    if (!loss && loss.error().kind == ErrorKind::kDiverged) {
-      return std::numeric_limits<double>::infinity();
-    }
-    if (!loss) {
-      return loss.error();
-    }
-    const double rise = loss->perplexity / *dense - 1;
-    ports_.sink->on_event(LogLine{
-        run_, LogLevel::kInfo,
-        fmt::format("{} {:.4g}: {} parameters, perplexity {:.4g}, {:+.2f} %", enum_name(spec.along),
-                    share, count_text(static_cast<double>(plan->summary.params_after)),
-                    loss->perplexity, 100 * rise),
-        unix_ms()});
-    return rise;
   }
 
   Result<void> measure(const ModelFile& model, CompressOutcome& outcome) {
@@ -233,14 +225,14 @@ class Compression {
     return {};
   }
 
-  Result<void> write(const ModelFile& model, CompressOutcome& outcome) {
-    if (request_.out.empty()) {
+  Result<void> write(const ModelFile& model, const std::string& out, CompressOutcome& outcome) {
+    if (out.empty()) {
       return {};
     }
     ExportRequest wanted{.format = request_.format,
                          .type = request_.type,
                          .factors = request_.factors,
-                         .out = request_.out,
+                         .out = out,
                          .name = session_.name()};
     wanted.text_of = &session_.file();
     wanted.record = {{"run", run_},
@@ -252,7 +244,7 @@ class Compression {
     if (!report) {
       return report.error();
     }
-    outcome.exported = {{"out", request_.out},
+    outcome.exported = {{"out", out},
                         {"bytes", report->bytes},
                         {"max_difference", report->max_difference},
                         {"max_change", report->max_change},

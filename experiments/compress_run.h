@@ -1,5 +1,6 @@
 // Decompositions as runs of kind "compress": one look at a model, and a run for each choice of
-// ranks with what it weighs and what it costs on held-out text, so that choices can be compared.
+// ranks with what it weighs and what it costs on held-out text, so that choices can be compared. A
+// point with max_rise is a search: a run for each of its steps, and the outcome is the one it found.
 #pragma once
 
 #include <functional>
@@ -34,7 +35,7 @@ struct CompressPorts {
 // One choice of ranks.
 struct CompressOutcome {
   RunId run;
-  CompressSpec spec;  // of one that was searched for: with what was found
+  CompressSpec spec;
   RankSummary summary;
   std::vector<RankVerdict> layers;
   std::vector<std::string> notes;  // what had to be floored

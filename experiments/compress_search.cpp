@@ -4,6 +4,7 @@
 #include <fmt/core.h>
 
 #include <array>
+#include <cmath>
 
 namespace lathe::experiments {
 namespace {
@@ -28,7 +29,7 @@ Result<double> least_share(double max_rise, const RiseOf& rise_of) {
     within = share;
   }
   while (within - beyond > kResolution) {
-    const double share = (within + beyond) / 2;
+    const double share = std::round((within + beyond) / 2 * 1000) / 1000;  // what people can read
     const auto rise = rise_of(share);
     if (!rise) {
       return rise.error();

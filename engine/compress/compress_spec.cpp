@@ -68,8 +68,10 @@ Result<RankOptions> rank_options(const CompressSpec& spec) {
 }
 
 CompressSpec with_share(CompressSpec spec, double share) {
-  spec.max_rise = 0;
-  switch (spec.along) {
+  const RankRule rule = spec.along;
+  spec.max_rise = CompressSpec().max_rise;
+  spec.along = CompressSpec().along;
+  switch (rule) {
     case RankRule::kRankFraction:
       spec.rank_fraction = share;
       break;

@@ -126,7 +126,7 @@ std::vector<LayerType> target_types(CompressTarget target);
 // kUsage where several rules are given at once, or what they say cannot be. Of a spec with max_rise
 // the value is still to be found: 1.
 Result<RankOptions> rank_options(const CompressSpec& spec);
-// The spec of one step of a search: its share along `along`, and no max_rise.
+// The spec of one step of a search: a choice like any, with that share of the rule `along`.
 CompressSpec with_share(CompressSpec spec, double share);
 LordSolverOptions solver_options(const CompressSpec& spec);
 

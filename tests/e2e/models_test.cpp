@@ -136,7 +136,9 @@ TEST_F(ModelsTest, AModelIsMadeAsSmallAsItsPerplexityAllows) {
   EXPECT_LE(outcome["metrics"]["compress/ppl_rise"], 0.02);
   EXPECT_GT(outcome["spec"]["budget"], 0);
   EXPECT_LT(outcome["params_after"], outcome["params_before"]);
-  EXPECT_EQ(json({"show", newest_run()})["spec"]["compress"]["max_rise"], 0.02);
+  EXPECT_EQ(outcome["spec"]["max_rise"], 0) << "what was found is a choice like any";
+  const Json step = json({"show", newest_run()})["spec"]["compress"];
+  EXPECT_GT(step["budget"], 0) << "and so is every step on the way";
   words.push_back("budget=0.5");
   const Finished both = lathe(words);
   EXPECT_EQ(both.code, 2) << both.err;

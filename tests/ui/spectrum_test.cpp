@@ -98,6 +98,29 @@ TEST(Spectrum, RanksAreChosenMeasuredAndShown) {
   ASSERT_NE(run, nullptr);
   EXPECT_EQ(run->id, "measured");
   EXPECT_EQ(measured_points(stage.bench().rows(), some_model("tiny").name).points.size(), 1U);
+  EXPECT_TRUE(stage.act("search", [](ImGuiTestContext* ctx) {
+    ctx->SetRef("//Spectrum");
+    ctx->ItemClick("###find_share");
+  }));
+  const auto searched = sent<ex::CompressModel>(stage);
+  ASSERT_EQ(searched.size(), 1U);
+  EXPECT_EQ(searched[0].spec["max_rise"], 0.01);
+  EXPECT_EQ(searched[0].spec["along"], "budget");
+  EXPECT_EQ(searched[0].spec["budget"], 0);
+  Json found = asked[0].spec;
+  found["budget"] = 0.93;
+  stage.live().on_event(ex::JobFinished{searched[0].job, {{"run", "found"}, {"spec", found}}});
+  stage.frames(3);
+  EXPECT_TRUE(stage.act("the slider shows it", [](ImGuiTestContext* ctx) {
+    ctx->SetRef("//Spectrum");
+    ctx->ItemClick("###evaluate_ranks");
+  }));
+  const auto again = sent<ex::CompressModel>(stage);
+  ASSERT_EQ(again.size(), 1U);
+  EXPECT_EQ(again[0].spec["budget"], 0.93);
+  EXPECT_EQ(again[0].spec["max_rise"], 0);
+  stage.live().on_event(ex::JobFinished{again[0].job, {{"run", "found"}}});
+  stage.frames(3);
   EXPECT_TRUE(stage.act("export", [](ImGuiTestContext* ctx) {
     ctx->SetRef("//Spectrum");
     ctx->ItemInputValue("##factored_out", "/tmp/tiny-factored");

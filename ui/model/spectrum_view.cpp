@@ -103,6 +103,25 @@ Json choice_of(const SpectrumForm& form, const ModelSpectrum& spectrum) {
   return spec;
 }
 
+Json search_of(const SpectrumForm& form, const ModelSpectrum& spectrum, double max_rise) {
+  Json spec = choice_of(form, spectrum);
+  const char* rule = kRankRules[static_cast<std::size_t>(form.rule)].id;
+  spec[rule] = 0;
+  spec["along"] = rule;
+  spec["max_rise"] = max_rise;
+  return spec;
+}
+
+void take_found(SpectrumForm& form, const Json& spec) {
+  for (std::size_t i = 0; i < kRankRules.size(); ++i) {
+    const double share = spec.value(kRankRules[i].id, 0.0);
+    if (share > 0) {
+      form.rule = static_cast<int>(i);
+      form.values[i] = static_cast<float>(share);
+    }
+  }
+}
+
 std::string look_text(const ModelSpectrum& spectrum) {
   const Json& spec = spectrum.spec;
   const Json calibration = spec.value("calibration", Json::object());

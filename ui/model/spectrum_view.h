@@ -55,12 +55,17 @@ struct SpectrumForm {
   std::string layer;      // whose singular values are drawn
   std::string out;        // where to write; empty: the usual place
   bool settings = false;  // of the look: shown although there is a spectrum
+  std::string search;     // job whose finding the slider still waits for
 };
 
 // The look that the form asks for, as `lathe compress` would take it.
 Json look_of(const SpectrumForm& form);
 // The choice of ranks in the decomposition of that look.
 Json choice_of(const SpectrumForm& form, const ModelSpectrum& spectrum);
+// Along the same rule, the smallest whose perplexity rises by no more than `max_rise`.
+Json search_of(const SpectrumForm& form, const ModelSpectrum& spectrum, double max_rise);
+// What a search that is done has found becomes the form's choice.
+void take_found(SpectrumForm& form, const Json& spec);
 // "affine on 128 x 512 tokens of python-stdlib, all layers, 42 s".
 std::string look_text(const ModelSpectrum& spectrum);
 

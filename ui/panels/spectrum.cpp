@@ -156,9 +156,28 @@ void compress(PanelContext& context, const SpectrumScene& scene, const std::stri
       ex::CompressModel{ex::new_id(), scene.facts.model, scene.choice, out});
 }
 
+// LoRD's own statistic: how far a model shrinks before its perplexity has risen by one per cent.
+constexpr double kSearchedRise = 0.01;
+
+void draw_search(PanelContext& context, const SpectrumScene& scene) {
+  SpectrumForm& form = context.view.spectrum;
+  if (ImGui::Button("Find +1 %###find_share")) {
+    form.search = ex::new_id();
+    context.wishes.commands.emplace_back(ex::CompressModel{
+        form.search, scene.facts.model, search_of(form, scene.spectrum, kSearchedRise), ""});
+  }
+  hint(
+      "The smallest model along this rule whose perplexity rises by no more than 1 %, found by "
+      "measuring some ten of them: each is recorded, and a point below");
+}
+
 void draw_job_actions(PanelContext& context, const SpectrumScene& scene) {
   SpectrumForm& form = context.view.spectrum;
   const LiveJob* job = context.live.models->latest(scene.facts.model, JobKind::kCompress);
+  if (job != nullptr && job->id == form.search && job->state == JobState::kDone) {
+    take_found(form, job->result.value("spec", Json::object()));
+    form.search.clear();
+  }
   if (job != nullptr && job->active()) {
     job_row(context, job);
     return;
@@ -168,6 +187,8 @@ void draw_job_actions(PanelContext& context, const SpectrumScene& scene) {
     compress(context, scene, "");
   }
   hint("Measures the perplexity of these ranks on held-out text, and records it as a run");
+  ImGui::SameLine();
+  draw_search(context, scene);
   ImGui::SameLine();
   const char* home = std::getenv("HOME");
   const std::string usual = fmt::format(
