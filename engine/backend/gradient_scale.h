@@ -1,11 +1,13 @@
-// The factor of cross_entropy's gradient, for back ends in host memory.
+// The factor of the losses' gradients, for back ends in host memory. Args: CrossEntropyArgs,
+// DistillLossArgs.
 #pragma once
 
 #include "engine/ops/op_args.h"
 
 namespace lathe {
 
-inline float gradient_scale(const CrossEntropyArgs& args) {
+template <typename Args>
+float gradient_scale(const Args& args) {
   return args.scale_at.defined() ? static_cast<float>(*args.scale_at.f64()) : args.grad_scale;
 }
 

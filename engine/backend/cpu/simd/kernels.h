@@ -10,6 +10,17 @@
 
 namespace lathe::cpu {
 
+// One row of logits and its teacher's, both less their greatest and divided by a temperature;
+// `share` and the like: 1 / the sum of the exponentials, times what scales that term.
+struct DistillRow {
+  float* logits;
+  const float* teacher;
+  std::int64_t count;
+  float top = 0, teacher_top = 0;
+  float inverse_temperature = 1;
+  float plain_share = 0, own_share = 0, taught_share = 0;
+};
+
 // One range of AdamW; the corrections are 1 / (1 - beta^step).
 struct AdamwRange {
   float* weight;
@@ -156,6 +167,12 @@ struct Kernels {
   double (*exp_sum)(const float* x, float offset, std::int64_t count);
   // The same, and x becomes exp(x - offset).
   double (*exp_sum_in_place)(float* x, float offset, std::int64_t count);
+  // Sum of exp(factor * (x - offset)).
+  double (*scaled_exp_sum)(const float* x, float offset, float factor, std::int64_t count);
+  // Sum of exp(u) (u - v), u the teacher's and v the row's own.
+  double (*distill_distance)(const DistillRow& row);
+  // The logits become plain_share exp(logit - top) + own_share exp(v) - taught_share exp(u).
+  void (*distill_gradient)(const DistillRow& row);
   void (*adamw)(const AdamwRange& range);
   // To the nearest.
   void (*round_to_bf16)(const float* x, std::uint16_t* out, std::int64_t count);

@@ -160,4 +160,26 @@ double exp_sum_in_place(float* x, float offset, std::int64_t count) {
   });
 }
 
+double scaled_exp_sum(const float* x, float offset, float factor, std::int64_t count) {
+  return blocked_sum(count, [=](auto part) { return exp_of((load(x, part) - offset) * factor); });
+}
+
+double distill_distance(const DistillRow& row) {
+  return blocked_sum(row.count, [=](auto part) {
+    const Vector taught = (load(row.teacher, part) - row.teacher_top) * row.inverse_temperature;
+    const Vector own = (load(row.logits, part) - row.top) * row.inverse_temperature;
+    return exp_of(taught) * (taught - own);
+  });
+}
+
+void distill_gradient(const DistillRow& row) {
+  sweep(row.count, [=](auto part) {
+    const Vector taught = (load(row.teacher, part) - row.teacher_top) * row.inverse_temperature;
+    const Vector logit = load(row.logits, part) - row.top;
+    const Vector soft =
+        exp_of(logit * row.inverse_temperature) * row.own_share - exp_of(taught) * row.taught_share;
+    store(row.logits, part, exp_of(logit) * row.plain_share + soft);
+  });
+}
+
 }  // namespace lathe::cpu::LATHE_ISA
