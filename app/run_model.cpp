@@ -122,6 +122,7 @@ Result<experiments::OpenedModel> open_run_model(storage::RunCatalog& catalog, st
   if (!run_spec) {
     return run_spec.error();
   }
+  run_spec->train.distill = {};  // what it learnt is in its weights
   const auto resolved = experiments::resolve_model(run_spec->train);
   if (!resolved) {
     return resolved.error();

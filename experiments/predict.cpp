@@ -6,6 +6,7 @@
 #include "engine/base/format.h"
 #include "experiments/base_model.h"
 #include "experiments/device.h"
+#include "experiments/teacher.h"
 
 namespace lathe::experiments {
 namespace {
@@ -17,6 +18,11 @@ constexpr std::int64_t kByteVocabulary = 257;
 
 Result<TrainSpec> resolve_model(const TrainSpec& spec) {
   TrainSpec resolved = spec;
+  auto teacher = open_teacher(spec);
+  if (!teacher) {
+    return teacher.error();
+  }
+  resolved.teacher = std::move(*teacher);
   if (!spec.model.from.empty()) {
     auto settled = settle_model(spec.model);
     if (!settled) {

@@ -9,7 +9,8 @@
 
 namespace lathe::experiments {
 
-// The spec's model as it will be built: the shape of what model.from names (settle_model), or
+// The spec's models as they will be built: the teacher that distill.from names (open_teacher); the
+// shape of what model.from names (settle_model), or
 // model.vocab_size filled in from the corpus' tokenizer; kUsage if it is set but too small for the
 // tokenizer's ids.
 Result<TrainSpec> resolve_model(const TrainSpec& spec);

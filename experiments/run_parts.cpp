@@ -5,6 +5,7 @@
 #include "experiments/base_model.h"
 #include "experiments/device.h"
 #include "experiments/predict.h"
+#include "experiments/teacher.h"
 
 namespace lathe::experiments {
 namespace {
@@ -58,6 +59,11 @@ Result<RunParts> make_run_parts(const RunRequest& request, const RunnerPorts& po
       return opened.error();
     }
     base = std::move(*opened);
+  }
+  if (base && !train.distill.from.empty()) {
+    if (const Result<void> alike = check_teacher_text(train.distill, base->encoding); !alike) {
+      return alike.error();
+    }
   }
   auto data = read_data(request, ports, train, base ? base->encoding : ModelEncoding{});
   if (!data) {

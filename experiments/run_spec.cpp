@@ -66,6 +66,7 @@ void for_each_section(Spec& spec, Visit&& visit) {
   visit("data", spec.train.data);
   visit("train", spec.train.train);
   visit("optim", spec.train.optim);
+  visit("distill", spec.train.distill);
 }
 
 std::vector<ParamInfo> collect_params() {

@@ -9,13 +9,13 @@
 #include "engine/backend/failure.h"
 #include "engine/base/format.h"
 #include "engine/train/trainer.h"
-#include "experiments/base_model.h"
 #include "experiments/checkpoint_folders.h"
 #include "experiments/clock.h"
 #include "experiments/device.h"
 #include "experiments/predict.h"
 #include "experiments/run_parts.h"
 #include "experiments/step_events.h"
+#include "experiments/teacher.h"
 
 namespace lathe::experiments {
 namespace {
@@ -75,11 +75,9 @@ class Run {
 
 // What is known before anything is built: is the spec legal, does it fit?
 Result<void> Run::announce() {
-  auto model = settle_model(request_.spec.train.model);
-  if (!model) {
-    return model.error();
+  if (const Result<void> settled = settle_models(request_.spec.train); !settled) {
+    return settled;
   }
-  request_.spec.train.model = std::move(*model);
   auto plan = plan_run(request_.spec, 0);
   if (!plan) {
     return plan.error();

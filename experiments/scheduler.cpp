@@ -7,12 +7,12 @@
 #include <mutex>
 #include <thread>
 
-#include "experiments/base_model.h"
 #include "experiments/clock.h"
 #include "experiments/device.h"
 #include "experiments/ids.h"
 #include "experiments/predict.h"
 #include "experiments/run_parts.h"
+#include "experiments/teacher.h"
 
 namespace lathe::experiments {
 namespace {
@@ -129,11 +129,9 @@ Result<SweepWork> begin_sweep(const SweepSpec& sweep, const Predictor& predict, 
     if (!spec) {
       return spec.error();
     }
-    auto model = settle_model(spec->train.model);
-    if (!model) {
-      return model.error();
+    if (const Result<void> settled = settle_models(spec->train); !settled) {
+      return settled.error();
     }
-    spec->train.model = std::move(*model);
     RunRequest request;
     request.run = point.run;
     request.spec = std::move(*spec);

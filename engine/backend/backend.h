@@ -18,8 +18,9 @@ namespace lathe {
 
 // What of a machine decides the memory that a step needs.
 struct MachineShape {
-  int parallelism = 1;          // as BackendInfo's
-  std::int64_t held_bytes = 0;  // as BackendInfo's
+  int parallelism = 1;            // as BackendInfo's
+  std::int64_t held_bytes = 0;    // as BackendInfo's
+  bool reads_host_memory = true;  // as Backend's
 };
 
 // What the engine asked of the ops since the last reset.
@@ -67,7 +68,9 @@ class Backend {
 
   const BackendInfo& info() const { return info_; }
   int parallelism() const { return info_.parallelism; }
-  MachineShape machine() const { return {info_.parallelism, info_.held_bytes}; }
+  MachineShape machine() const {
+    return {info_.parallelism, info_.held_bytes, reads_host_memory()};
+  }
   const OpTable& table() const { return *table_; }
   Allocator& allocator() { return allocator_; }
   Ledger& ledger() { return allocator_.ledger(); }

@@ -30,10 +30,12 @@ Tensor stored_tensor(Backend& backend, const ModelFile& file, const ModelTensor&
                      const Tag& tag) {
   const Shape shape = shape_of(tensor);
   if (!has_stored_rows(tensor)) {
-    std::vector<float> values(static_cast<std::size_t>(tensor.elements()));
-    read_tensor(tensor, values.data());
     Tensor floats(backend.allocator(), DType::kF32, shape, tag);
-    backend.write(floats, values.data(), floats.ref().bytes());
+    if (backend.computes()) {
+      std::vector<float> values(static_cast<std::size_t>(tensor.elements()));
+      read_tensor(tensor, values.data());
+      backend.write(floats, values.data(), floats.ref().bytes());
+    }
     return floats;
   }
   const std::span<const std::byte> view = stored_view(tensor);
@@ -42,6 +44,9 @@ Tensor stored_tensor(Backend& backend, const ModelFile& file, const ModelTensor&
     return {backend.allocator(), tensor.stored.type, shape, tag, view.data(), file.keeper()};
   }
   Tensor copy(backend.allocator(), tensor.stored.type, shape, tag);
+  if (!backend.computes()) {
+    return copy;
+  }
   if (!view.empty()) {
     backend.write(copy, view.data(), copy.ref().bytes());
     return copy;
@@ -99,10 +104,13 @@ void load_weights(Backend& backend, const ModelFile& file, Transformer& transfor
     const ModelTensor* tensor = file.find(parameter->name);
     CHECK(tensor != nullptr && tensor->elements() == parameter->elements(),
           "a model file has the weights of its config");
-    if (parameter->frozen) {
+    if (!parameter->weight.defined()) {
       give_weight(*parameter,
                   stored_tensor(backend, file, *tensor,
                                 {Category::kWeights, parameter->layer, parameter->name}));
+      continue;
+    }
+    if (!backend.computes()) {
       continue;
     }
     values.resize(static_cast<std::size_t>(tensor->elements()));

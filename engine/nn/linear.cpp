@@ -9,16 +9,18 @@
 namespace lathe {
 
 Linear::Linear(Backend& backend, const LinearPlan& plan) : backend_(&backend), plan_(plan) {
-  const auto add_matrix = [&](const char* leaf, Shape shape) {
+  const auto add_matrix = [&](const char* leaf, Shape shape,
+                              ParameterRole role = ParameterRole::kOther) {
     weights_.push_back(plan.given
                            ? make_frozen_parameter(plan.name, leaf, shape)
                            : make_parameter(backend, plan.name, leaf, shape, true, plan.dtype));
+    weights_.back().role = role;
   };
   if (plan.storage == LinearStorage::kDense) {
     add_matrix("weight", Shape{plan.out, plan.in});
   } else {
-    add_matrix("a", Shape{plan.rank, plan.in});
-    add_matrix("b", Shape{plan.out, plan.rank});
+    add_matrix("a", Shape{plan.rank, plan.in}, ParameterRole::kFactorA);
+    add_matrix("b", Shape{plan.out, plan.rank}, ParameterRole::kFactorB);
   }
   if (plan.bias) {
     bias_ = std::make_unique<Parameter>(
@@ -89,7 +91,7 @@ void Linear::backward(TensorRef x, TensorRef dy, TensorRef dx, float dx_beta, Li
     backward_low_rank(x, dy, dx, dx_beta, std::move(saved));
     return;
   }
-  add_weight_gradient(weights_[0], dy, x, bias_.get());
+  add_weight_gradient(weights_[0], dy, x, trained_bias());
   multiply_backward(*backend_, plan_.name, dy, weights_[0].weight, dx, dx_beta);
 }
 
@@ -98,11 +100,11 @@ void Linear::backward_low_rank(TensorRef x, TensorRef dy, TensorRef dx, float dx
   Tensor dhidden = workspace(*backend_, plan_.name, "dhidden", saved.hidden.shape());
   multiply_backward(*backend_, plan_.name, dy, weights_[1].weight, dhidden, 0.0f);
   if (plan_.between == Activation::kNone) {
-    add_weight_gradient(weights_[1], dy, saved.hidden, bias_.get());
+    add_weight_gradient(weights_[1], dy, saved.hidden, trained_bias());
   } else {
     Tensor bent = workspace(*backend_, plan_.name, "activated", saved.hidden.shape());
     ops::activation_forward(*backend_, {.x = saved.hidden, .y = bent, .kind = plan_.between});
-    add_weight_gradient(weights_[1], dy, bent, bias_.get());
+    add_weight_gradient(weights_[1], dy, bent, trained_bias());
     ops::activation_backward(
         *backend_, {.x = saved.hidden, .dy = dhidden, .dx = dhidden, .kind = plan_.between});
   }

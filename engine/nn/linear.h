@@ -48,6 +48,10 @@ class Linear {
  private:
   // Whether it can be a product of a packed_group of x.
   bool groups(TensorRef x) const;
+  // nullptr where there is none, or it is frozen.
+  Parameter* trained_bias() const {
+    return bias_ != nullptr && !bias_->frozen ? bias_.get() : nullptr;
+  }
   void initialise_spectral(std::uint64_t seed, std::uint64_t stream);
   // dW += dy^T x, unless W is frozen, and the bias's gradient += the sums of dy where it has one.
   void add_weight_gradient(Parameter& weight, TensorRef dy, TensorRef x, Parameter* bias = nullptr);

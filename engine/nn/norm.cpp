@@ -56,7 +56,8 @@ void Norm::forward(TensorRef x, TensorRef y, const NormSaved* saved) {
 
 void Norm::backward(TensorRef dy, TensorRef x, const NormSaved& saved, TensorRef dx,
                     TensorRef dx_add) {
-  const TensorRef dgain = accumulating_gradient(*backend_, gain_);
+  Tensor unwanted_gain, unwanted_bias;
+  const TensorRef dgain = accumulating_gradient(*backend_, gain_, unwanted_gain);
   if (kind_ == NormKind::kRms) {
     ops::rmsnorm_backward(*backend_, {.dy = dy,
                                       .x = x,
@@ -76,7 +77,8 @@ void Norm::backward(TensorRef dy, TensorRef x, const NormSaved& saved, TensorRef
        .rstd = saved.rstd,
        .dx = dx,
        .dgain = dgain,
-       .dbias = bias_ != nullptr ? accumulating_gradient(*backend_, *bias_) : TensorRef{},
+       .dbias =
+           bias_ != nullptr ? accumulating_gradient(*backend_, *bias_, unwanted_bias) : TensorRef{},
        .dx_add = dx_add});
 }
 

@@ -83,6 +83,15 @@ TensorRef accumulating_gradient(Backend& backend, Parameter& parameter) {
   return slot.gradient;
 }
 
+TensorRef accumulating_gradient(Backend& backend, Parameter& parameter, Tensor& unwanted) {
+  if (!parameter.frozen) {
+    return accumulating_gradient(backend, parameter);
+  }
+  unwanted = workspace(backend, parameter.layer, "unwanted", parameter.shape);
+  ops::fill(backend, {.out = unwanted, .value = 0.0f});
+  return unwanted;
+}
+
 Tensor workspace(Backend& backend, const std::string& layer, const std::string& name, Shape shape,
                  DType dtype) {
   return Tensor(backend.allocator(), dtype, shape, Tag{Category::kWorkspace, layer, name});

@@ -9,6 +9,9 @@
 
 namespace lathe {
 
+// What a parameter is to those who choose what is trained.
+enum class ParameterRole : std::uint8_t { kOther, kFactorA, kFactorB };
+
 struct Parameter {
   std::string name;   // full path with the leaf, "layers.3.attention.q.weight"
   std::string layer;  // module path, for the ledger
@@ -17,9 +20,11 @@ struct Parameter {
   Tensor gradient;     // f32; undefined until the first backward after an optimizer step
   bool decays = true;  // weight decay applies: matrices, not norm gains
 
-  // Never trained; its weight may be of a packed type and lie in a mapped file.
+  // Not trained: backward leaves it without a gradient. Its weight may be given, of a packed type
+  // and in a mapped file.
   bool frozen = false;
   Shape shape = {};  // of the weight, also before it is given
+  ParameterRole role = ParameterRole::kOther;
 
   std::int64_t elements() const { return shape.elements(); }
 };
@@ -47,8 +52,10 @@ struct GradientSlot {
 };
 GradientSlot gradient_slot(Backend& backend, Parameter& parameter);
 
-// The gradient, zeroed if it is fresh: for ops that can only accumulate.
+// The gradient, zeroed if it is fresh: for ops that can only accumulate. Of a frozen parameter
+// `unwanted` is made and given instead, for ops that cannot do without.
 TensorRef accumulating_gradient(Backend& backend, Parameter& parameter);
+TensorRef accumulating_gradient(Backend& backend, Parameter& parameter, Tensor& unwanted);
 
 // Scratch of one layer's pass.
 Tensor workspace(Backend& backend, const std::string& layer, const std::string& name, Shape shape,

@@ -130,21 +130,54 @@ TensorRef Transformer::head_weight() {
   return head_ != nullptr ? head_->weight.ref() : embedding_.weight.ref();
 }
 
-void Transformer::chunk_loss(TensorRef normed, const CrossEntropyArgs& loss) {
+Tensor Transformer::final_state(TensorRef ids, const BatchShape& shape) {
+  const Sight sight = complete(shape);
+  Tensor x = embed(ids, sight.shape.positions);
+  for (const auto& block : blocks_) {
+    x = block->forward(std::move(x), sight.shape, nullptr);
+  }
+  return x;
+}
+
+Tensor Transformer::head_input(TensorRef ids, const BatchShape& shape) {
+  const Tensor x = final_state(ids, shape);
+  Tensor normed = workspace(*backend_, "head", "taught", x.shape());
+  final_norm_.forward(x, normed, nullptr);
+  return normed;
+}
+
+void Transformer::chunk_loss(TensorRef normed, const CrossEntropyArgs& loss, const Taught& taught,
+                             TensorRef teacher_logits) {
   multiply_forward(*backend_, "head", normed, head_weight(), loss.logits);
-  ops::cross_entropy(*backend_, loss);
+  if (taught.teacher.model != nullptr) {
+    multiply_forward(*backend_, "head", taught.normed, taught.teacher.model->head_weight(),
+                     teacher_logits);
+    ops::distill_loss(*backend_, {.logits = loss.logits,
+                                  .teacher = teacher_logits,
+                                  .targets = loss.targets,
+                                  .sums = loss.sums,
+                                  .weight = taught.teacher.weight,
+                                  .temperature = taught.teacher.temperature,
+                                  .grad_scale = loss.grad_scale,
+                                  .scale_at = loss.scale_at});
+  } else {
+    ops::cross_entropy(*backend_, loss);
+  }
   if (!loss.write_gradient) {
     return;
   }
-  const GradientSlot dw = gradient_slot(*backend_, head_ != nullptr ? *head_ : embedding_);
-  ops::matmul(
-      *backend_,
-      {.a = loss.logits, .b = normed, .c = dw.gradient, .transpose_a = true, .beta = dw.beta});
+  if (Parameter& head = head_ != nullptr ? *head_ : embedding_; !head.frozen) {
+    const GradientSlot dw = gradient_slot(*backend_, head);
+    ops::matmul(
+        *backend_,
+        {.a = loss.logits, .b = normed, .c = dw.gradient, .transpose_a = true, .beta = dw.beta});
+  }
   // The chunk's normalised input has served: its gradient takes its place.
   multiply_backward(*backend_, "head", loss.logits, head_weight(), normed, 0.0f);
 }
 
-Tensor Transformer::head_loss(Tensor x, CrossEntropyArgs loss, std::int64_t chunk) {
+Tensor Transformer::head_loss(Tensor x, CrossEntropyArgs loss, std::int64_t chunk,
+                              const Taught& taught) {
   backend_->ledger().set_phase(loss.write_gradient ? "loss" : "evaluation loss");
   const std::int64_t tokens = x.shape().rows();
   Tensor normed = workspace(*backend_, "head", "normed", x.shape());
@@ -152,7 +185,11 @@ Tensor Transformer::head_loss(Tensor x, CrossEntropyArgs loss, std::int64_t chun
   final_norm_.forward(x, normed, &saved);
   {
     const std::int64_t rows = logit_chunk_rows(chunk, model_.vocab_size, tokens);
-    const Tensor logits = workspace(*backend_, "head", "logits", Shape{rows, model_.vocab_size});
+    const Shape chunk_shape{rows, model_.vocab_size};
+    const Tensor logits = workspace(*backend_, "head", "logits", chunk_shape);
+    const bool taught_too = taught.teacher.model != nullptr;
+    const Tensor teacher_logits =
+        taught_too ? workspace(*backend_, "head", "teacher_logits", chunk_shape) : Tensor();
     const CrossEntropyArgs whole = loss;
     for (std::int64_t first = 0; first < tokens; first += rows) {
       const std::int64_t count = std::min(rows, tokens - first);
@@ -160,7 +197,13 @@ Tensor Transformer::head_loss(Tensor x, CrossEntropyArgs loss, std::int64_t chun
       loss.targets = elements_of(whole.targets, first, count);
       loss.losses = elements_of(whole.losses, first, count);
       loss.argmax = elements_of(whole.argmax, first, count);
-      chunk_loss(normed.ref().row_range(first, count), loss);
+      if (taught_too) {
+        chunk_loss(normed.ref().row_range(first, count), loss,
+                   {taught.teacher, taught.normed.row_range(first, count)},
+                   teacher_logits.ref().row_range(0, count));
+      } else {
+        chunk_loss(normed.ref().row_range(first, count), loss, {}, {});
+      }
     }
   }
   if (!loss.write_gradient) {
@@ -179,7 +222,11 @@ void Transformer::keep_activations(ActivationStore store) {
 
 void Transformer::train(TensorRef ids, TensorRef targets, const BatchShape& shape,
                         std::int64_t logit_chunk, GradientScale scale, TensorRef sums,
-                        const GradientObserver& observer) {
+                        const GradientObserver& observer, const Teacher& teacher) {
+  Tensor taught;
+  if (teacher.model != nullptr) {
+    taught = teacher.model->head_input(ids, shape);
+  }
   std::vector<BlockSaved> saved(blocks_.size());
   const Sight sight = complete(shape);
   Tensor x = embed(ids, sight.shape.positions);
@@ -192,7 +239,8 @@ void Transformer::train(TensorRef ids, TensorRef targets, const BatchShape& shap
                                .sums = sums,
                                .grad_scale = scale.value,
                                .scale_at = scale.at},
-                              logit_chunk);
+                              logit_chunk, {teacher, taught});
+  taught.reset();
   for (std::size_t i = blocks_.size(); i-- > 0;) {
     const std::int64_t first = static_cast<std::int64_t>(i) * model_.slots_per_block();
     const GradientObserver within =
@@ -201,9 +249,12 @@ void Transformer::train(TensorRef ids, TensorRef targets, const BatchShape& shap
     blocks_[i]->backward(dx, sight.shape, std::move(saved[i]), within);
   }
   backend_->ledger().set_phase("backward embedding");
-  ops::embedding_backward(
-      *backend_, {.dout = dx, .ids = ids, .dtable = accumulating_gradient(*backend_, embedding_)});
-  if (positions_ != nullptr) {
+  if (!embedding_.frozen) {
+    ops::embedding_backward(
+        *backend_,
+        {.dout = dx, .ids = ids, .dtable = accumulating_gradient(*backend_, embedding_)});
+  }
+  if (positions_ != nullptr && !positions_->frozen) {
     ops::embedding_backward(*backend_, {.dout = dx,
                                         .ids = sight.shape.positions,
                                         .dtable = accumulating_gradient(*backend_, *positions_)});
@@ -212,11 +263,7 @@ void Transformer::train(TensorRef ids, TensorRef targets, const BatchShape& shap
 
 void Transformer::evaluate(TensorRef ids, TensorRef targets, const BatchShape& shape,
                            std::int64_t logit_chunk, TensorRef sums, const RowScores& scores) {
-  const Sight sight = complete(shape);
-  Tensor x = embed(ids, sight.shape.positions);
-  for (const auto& block : blocks_) {
-    x = block->forward(std::move(x), sight.shape, nullptr);
-  }
+  Tensor x = final_state(ids, shape);
   if (scores.rows.defined()) {
     Tensor chosen =
         workspace(*backend_, "head", "chosen", Shape{scores.rows.elements(), model_.dim});
@@ -230,7 +277,7 @@ void Transformer::evaluate(TensorRef ids, TensorRef targets, const BatchShape& s
              .losses = scores.losses,
              .argmax = scores.argmax,
              .write_gradient = false},
-            logit_chunk);
+            logit_chunk, {});
 }
 
 Tensor Transformer::inference_positions(std::int64_t first, std::int64_t count) {

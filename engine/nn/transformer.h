@@ -32,6 +32,16 @@ struct GradientScale {
   TensorRef at = {};
 };
 
+class Transformer;
+
+// Whose distribution over the next token a loss is drawn towards, as DistillLossArgs says. `model`
+// has the vocabulary of the one that is trained; null: none.
+struct Teacher {
+  Transformer* model = nullptr;
+  float weight = 0.0f;
+  float temperature = 1.0f;
+};
+
 // Who brings the memory of the embedding and the head: the model, or whoever gives them (frozen, of
 // any stored type) by give_weight().
 enum class TableMemory : std::uint8_t { kOwned, kGiven };
@@ -53,9 +63,11 @@ class Transformer {
   // Forward, loss and backward of one micro-batch; gradients are added to. ids, targets: i32 [N], N
   // = B*T, target -1 is ignored. Gradients are those of scale * (sum of losses). Adds to sums
   // as CrossEntropyArgs says, in evaluate() too. `observer` is told of the slots of all blocks,
-  // numbered as in dense_plan().
+  // numbered as in dense_plan(). A teacher runs first, forward only, on the same batch; of it the
+  // input of its head is kept, and its logits go through in chunks beside this model's.
   void train(TensorRef ids, TensorRef targets, const BatchShape& shape, std::int64_t logit_chunk,
-             GradientScale scale, TensorRef sums, const GradientObserver& observer = {});
+             GradientScale scale, TensorRef sums, const GradientObserver& observer = {},
+             const Teacher& teacher = {});
 
   // Loss only; nothing is kept. targets: i32 [N], or [M] where scores.rows names M of the N rows.
   void evaluate(TensorRef ids, TensorRef targets, const BatchShape& shape, std::int64_t logit_chunk,
@@ -80,10 +92,21 @@ class Transformer {
   // x [N, D] of ids and, where they are learned, positions.
   Tensor embed(TensorRef ids, TensorRef positions);
   TensorRef head_weight();
+  // x [N, D] after the blocks, with nothing kept.
+  Tensor final_state(TensorRef ids, const BatchShape& shape);
+  // The input of the head.
+  Tensor head_input(TensorRef ids, const BatchShape& shape);
+  // What a loss is told of a teacher beside its logits: the input of its head.
+  struct Taught {
+    Teacher teacher = {};
+    TensorRef normed = {};
+  };
   // Loss over x [N, D], in chunks of `loss` without its logits; if it writes gradients, x's is
   // returned and the head's is added to.
-  Tensor head_loss(Tensor x, CrossEntropyArgs loss, std::int64_t chunk);
-  void chunk_loss(TensorRef normed, const CrossEntropyArgs& loss);
+  Tensor head_loss(Tensor x, CrossEntropyArgs loss, std::int64_t chunk, const Taught& taught);
+  // The loss of one chunk, with the teacher's logits in `teacher_logits`.
+  void chunk_loss(TensorRef normed, const CrossEntropyArgs& loss, const Taught& taught,
+                  TensorRef teacher_logits);
 
   Backend* backend_;
   ModelConfig model_;

@@ -24,9 +24,9 @@ struct NamedTensor {
   TensorRef tensor;
 };
 
-std::vector<NamedTensor> weights_of(const AdamW& optimizer) {
+std::vector<NamedTensor> weights_of(const TrainedModel& model) {
   std::vector<NamedTensor> list;
-  for (const Parameter* parameter : optimizer.parameters()) {
+  for (const Parameter* parameter : model.parameters) {
     list.push_back({parameter->name, parameter->weight});
   }
   return list;
@@ -195,15 +195,15 @@ Result<void> publish(const fs::path& partial, const fs::path& folder) {
 }
 
 // Writes all files of a checkpoint into `partial`.
-Result<void> write_files(const fs::path& partial, Backend& backend, const AdamW& optimizer,
+Result<void> write_files(const fs::path& partial, Backend& backend, const TrainedModel& model,
                          const TrainState& state) {
   const Result<std::uint64_t> weights =
-      write_tensors(partial / "weights.safetensors", backend, weights_of(optimizer));
+      write_tensors(partial / "weights.safetensors", backend, weights_of(model));
   if (!weights) {
     return weights.error();
   }
   const Result<std::uint64_t> moments =
-      write_tensors(partial / "optimizer.safetensors", backend, moments_of(optimizer));
+      write_tensors(partial / "optimizer.safetensors", backend, moments_of(*model.optimizer));
   if (!moments) {
     return moments.error();
   }
@@ -213,13 +213,13 @@ Result<void> write_files(const fs::path& partial, Backend& backend, const AdamW&
 
 }  // namespace
 
-Result<void> write_checkpoint(const std::string& folder, Backend& backend, const AdamW& optimizer,
-                              const TrainState& state) {
+Result<void> write_checkpoint(const std::string& folder, Backend& backend,
+                              const TrainedModel& model, const TrainState& state) {
   fs::path partial = folder;
   partial += ".partial";
   std::error_code failed;
   fs::remove_all(partial, failed);
-  Result<void> done = write_files(partial, backend, optimizer, state);
+  Result<void> done = write_files(partial, backend, model, state);
   if (done) {
     done = publish(partial, folder);
   }
@@ -229,8 +229,8 @@ Result<void> write_checkpoint(const std::string& folder, Backend& backend, const
   return done;
 }
 
-Result<TrainState> read_checkpoint(const std::string& folder, Backend& backend, AdamW& optimizer,
-                                   const TrainState& expected) {
+Result<TrainState> read_checkpoint(const std::string& folder, Backend& backend,
+                                   const TrainedModel& model, const TrainState& expected) {
   const Result<StoredState> stored = parse_state(folder);
   if (!stored) {
     return stored.error();
@@ -242,8 +242,8 @@ Result<TrainState> read_checkpoint(const std::string& folder, Backend& backend, 
     return unusable(folder, "it was trained on another corpus, or the corpus has changed since");
   }
   const fs::path root(folder);
-  const auto weights = weights_of(optimizer);
-  const auto moments = moments_of(optimizer);
+  const auto weights = weights_of(model);
+  const auto moments = moments_of(*model.optimizer);
   const auto weights_file =
       open_tensors(root / "weights.safetensors", weights, stored->weights_checksum);
   if (!weights_file) {

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "engine/base/result.h"
 #include "engine/optim/adamw.h"
@@ -21,13 +22,20 @@ struct TrainState {
   std::string data_digest;
 };
 
+// What a checkpoint is of: every parameter of the model, and the optimizer of those that are
+// trained.
+struct TrainedModel {
+  std::vector<Parameter*> parameters;
+  AdamW* optimizer = nullptr;
+};
+
 // kDisk on failure; nothing of the former checkpoint of that name is lost then.
-Result<void> write_checkpoint(const std::string& folder, Backend& backend, const AdamW& optimizer,
-                              const TrainState& state);
+Result<void> write_checkpoint(const std::string& folder, Backend& backend,
+                              const TrainedModel& model, const TrainState& state);
 
 // Fills the tensors. kData if anything is missing, damaged, or of another spec or corpus than
 // `expected` says; the tensors are then as they were.
-Result<TrainState> read_checkpoint(const std::string& folder, Backend& backend, AdamW& optimizer,
-                                   const TrainState& expected);
+Result<TrainState> read_checkpoint(const std::string& folder, Backend& backend,
+                                   const TrainedModel& model, const TrainState& expected);
 
 }  // namespace lathe

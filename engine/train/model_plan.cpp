@@ -20,17 +20,52 @@ const LinearPlan* first_made(const std::vector<LinearPlan>& before,
   return nullptr;
 }
 
+void check_positions(const ModelConfig& model, const std::string& whose, const TrainSpec& spec,
+                     std::vector<std::string>& errors) {
+  if (model.positions == PositionKind::kLearned && spec.train.seq_len > model.context &&
+      model.context > 0) {
+    errors.push_back("train.seq_len=" + std::to_string(spec.train.seq_len) + " is longer than " +
+                     whose + "=" + std::to_string(model.context) +
+                     ", the table of learned positions: lower the one or raise the other");
+  }
+}
+
+void check_teacher(const TrainSpec& spec, std::vector<std::string>& errors) {
+  if (spec.teacher == nullptr) {
+    return;
+  }
+  const ModelConfig& teacher = spec.teacher->config;
+  check_positions(teacher, "the context of distill.from", spec, errors);
+  if (teacher.vocab_size != spec.model.vocab_size) {
+    errors.push_back(
+        "distill.from=" + spec.distill.from + " has " + std::to_string(teacher.vocab_size) +
+        " tokens and the model " + std::to_string(spec.model.vocab_size) +
+        ": their logits cannot be compared; distil from a model of the same tokenizer, "
+        "usually the dense one that was decomposed");
+  }
+}
+
 }  // namespace
+
+bool is_trained(TrainedParts parts, ParameterRole role) {
+  switch (parts) {
+    case TrainedParts::kAll:
+      return true;
+    case TrainedParts::kFactors:
+      return role == ParameterRole::kFactorA || role == ParameterRole::kFactorB;
+    case TrainedParts::kFactorA:
+      return role == ParameterRole::kFactorA;
+    case TrainedParts::kFactorB:
+      return role == ParameterRole::kFactorB;
+  }
+  return false;
+}
 
 Result<std::vector<LinearPlan>> plan_slots(const TrainSpec& spec,
                                            std::vector<std::string>& warnings) {
   std::vector<std::string> errors = config_errors(spec.model);
-  if (spec.model.positions == PositionKind::kLearned && spec.train.seq_len > spec.model.context &&
-      spec.model.context > 0) {
-    errors.push_back("train.seq_len=" + std::to_string(spec.train.seq_len) +
-                     " is longer than model.context=" + std::to_string(spec.model.context) +
-                     ", the table of learned positions: lower the one or raise the other");
-  }
+  check_positions(spec.model, "model.context", spec, errors);
+  check_teacher(spec, errors);
   std::vector<LinearPlan> before, slots;
   if (errors.empty()) {
     before = spec.base_slots.empty() ? dense_plan(spec.model) : spec.base_slots;
@@ -49,6 +84,11 @@ Result<std::vector<LinearPlan>> plan_slots(const TrainSpec& spec,
     errors.push_back("model.from=" + spec.model.from + " brings the weight of " + made->name +
                      ", and a method makes something else of that slot: switch the method off, "
                      "leave model.from empty, or begin with what `lathe compress` made of it");
+  }
+  if (errors.empty() && spec.train.parts != TrainedParts::kAll && !any_factored(slots)) {
+    errors.push_back("train.parts=" + std::string(enum_name(spec.train.parts)) +
+                     " trains nothing: no linear layer of the model is two factors. Set it to all, "
+                     "begin with what `lathe compress` made, or choose method.low_rank.rank");
   }
   if (errors.empty()) {
     return slots;

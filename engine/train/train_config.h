@@ -9,6 +9,13 @@
 
 namespace lathe {
 
+// What of a model is trained. The others are frozen: no gradient, no state in the optimizer.
+enum class TrainedParts : std::uint8_t { kAll, kFactors, kFactorA, kFactorB };
+template <>
+struct EnumNames<TrainedParts> {
+  static constexpr std::array<std::string_view, 4> names{"all", "factors", "factor_a", "factor_b"};
+};
+
 struct TrainConfig {
   std::int64_t steps = 200;
   std::int64_t batch_size = 8;
@@ -23,6 +30,7 @@ struct TrainConfig {
   std::int64_t metrics_every = 1;
   bool graph = false;
   ActivationStore activations = ActivationStore::kF32;
+  TrainedParts parts = TrainedParts::kAll;
 
   static constexpr auto fields() {
     using C = TrainConfig;
@@ -105,7 +113,12 @@ struct TrainConfig {
             {.sweep = true,
              .structural = true,
              .help = "how blocks keep q, k, v, attention's output, gate and up for backward: f32; "
-                     "bf16, rounded in forward before they are used"})};
+                     "bf16, rounded in forward before they are used"}),
+        field("parts", &C::parts,
+              {.sweep = true,
+               .structural = true,
+               .help = "what is trained: all; or of slots that are two factors B A (low rank, "
+                       "decomposed) factors, factor_a or factor_b alone, the rest frozen"})};
   }
 };
 static_assert(complete<TrainConfig>());

@@ -1,16 +1,32 @@
 // All that decides the values of a run, apart from the machine: the trainer's input.
 #pragma once
 
+#include <functional>
+#include <memory>
 #include <vector>
 
+#include "engine/backend/backend.h"
 #include "engine/base/json.h"
 #include "engine/data/data_config.h"
 #include "engine/nn/linear_plan.h"
 #include "engine/nn/model_config.h"
 #include "engine/optim/optim_config.h"
+#include "engine/train/distill_config.h"
 #include "engine/train/train_config.h"
 
 namespace lathe {
+
+class Transformer;  // engine/nn/transformer.h
+
+// Fills every weight of a model, or gives it; on meta only memory is given.
+using InitialWeights = std::function<void(Backend&, Transformer&)>;
+
+// A model that a run only reads, its matrices in the types that its file keeps them in.
+struct GivenModel {
+  ModelConfig config;
+  std::vector<LinearPlan> slots;
+  InitialWeights weights;
+};
 
 struct TrainSpec {
   std::int64_t seed = 0;
@@ -18,10 +34,13 @@ struct TrainSpec {
   DataConfig data;
   TrainConfig train;
   OptimConfig optim;
+  DistillConfig distill;
   Json method = Json::object();  // id -> canonical parameters; see engine/methods/method.h
   // The slots of what model.from names, where some are factored; else empty. Not part of the
   // document: model.from_hash decides them.
   std::vector<LinearPlan> base_slots = {};
+  // What distill.from names, if it names one; as little part of the document.
+  std::shared_ptr<const GivenModel> teacher = nullptr;
 };
 
 }  // namespace lathe

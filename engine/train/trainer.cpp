@@ -30,14 +30,37 @@ std::string spec_digest(const TrainSpec& spec) {
   if (spec.train.activations == ActivationStore::kF32) {
     train.erase("activations");
   }
-  return sha256_hex(Json{
-      {"seed", spec.seed},
-      {"model", to_json(spec.model)},
-      {"data", to_json(spec.data)},
-      {"train", train},
-      {"optim", to_json(spec.optim)},
-      {"method",
-       spec.method}}.dump());
+  if (spec.train.parts == TrainedParts::kAll) {
+    train.erase("parts");
+  }
+  Json decided{{"seed", spec.seed}, {"model", to_json(spec.model)}, {"data", to_json(spec.data)},
+               {"train", train},    {"optim", to_json(spec.optim)}, {"method", spec.method}};
+  if (!spec.distill.from.empty()) {
+    decided["distill"] = to_json(spec.distill);
+  }
+  return sha256_hex(decided.dump());
+}
+
+std::unique_ptr<Transformer> make_teacher(Backend& backend, const GivenModel* given) {
+  if (given == nullptr) {
+    return nullptr;
+  }
+  auto teacher =
+      std::make_unique<Transformer>(backend, given->config, given->slots, TableMemory::kGiven);
+  given->weights(backend, *teacher);
+  return teacher;
+}
+
+// Freezes what is not to be trained; the value is what is.
+std::vector<Parameter*> choose_trained(const std::vector<Parameter*>& all, TrainedParts parts) {
+  std::vector<Parameter*> trained;
+  for (Parameter* parameter : all) {
+    parameter->frozen = parameter->frozen || !is_trained(parts, parameter->role);
+    if (!parameter->frozen) {
+      trained.push_back(parameter);
+    }
+  }
+  return trained;
 }
 
 std::unique_ptr<BatchSource> batch_source(const TrainSpec& spec,
@@ -57,8 +80,11 @@ class TransformerTrainer final : public Trainer {
                      const std::shared_ptr<const TokenSource>& data, const InitialWeights& weights)
       : backend_(backend),
         spec_(spec),
+        teacher_(make_teacher(backend, spec.teacher.get())),
         model_(backend, spec.model, slots, TableMemory::kOwned, weight_dtype(spec.train.weights)),
-        optimizer_(backend, model_.parameters(), static_cast<std::uint64_t>(spec.seed),
+        all_(model_.parameters()),
+        optimizer_(backend, choose_trained(all_, spec.train.parts),
+                   static_cast<std::uint64_t>(spec.seed),
                    spec.train.weights == WeightStore::kBf16Master),
         records_(backend, spec.train.metrics_every, optimizer_.parameters()),
         graph_(backend, spec.train.graph),
@@ -90,7 +116,7 @@ class TransformerTrainer final : public Trainer {
   LiveKnobs live() const override { return state_.knobs; }
   Result<void> save(const std::string& folder) override {
     check_idle();
-    return write_checkpoint(folder, backend_, optimizer_, state_);
+    return write_checkpoint(folder, backend_, {all_, &optimizer_}, state_);
   }
   Result<void> load(const std::string& folder) override;
   std::string parameter_digest() override;
@@ -105,7 +131,9 @@ class TransformerTrainer final : public Trainer {
 
   Backend& backend_;
   TrainSpec spec_;
+  std::unique_ptr<Transformer> teacher_;  // null without one
   Transformer model_;
+  std::vector<Parameter*> all_;  // of the model, trained or not
   AdamW optimizer_;
   StepRecords records_;
   StepGraph graph_;
@@ -120,10 +148,13 @@ void TransformerTrainer::compute_step(const StepRecords::Row& row, const OptimCo
   clear_sums(backend_, row.entropy);
   const GradientScale scale =
       graph_.on() ? GradientScale(graph_.gradient_scale()) : GradientScale(mean_of(targets));
+  const Teacher teacher{.model = teacher_.get(),
+                        .weight = static_cast<float>(spec_.distill.weight),
+                        .temperature = static_cast<float>(spec_.distill.temperature)};
   for (std::int64_t micro = 0; micro < spec_.train.grad_accum; ++micro) {
     const TrainBatch batch = feed_.train_batch(state_.step, micro);
-    model_.train(batch.ids, batch.targets, batch.shape, spec_.train.logit_chunk, scale,
-                 row.entropy);
+    model_.train(batch.ids, batch.targets, batch.shape, spec_.train.logit_chunk, scale, row.entropy,
+                 {}, teacher);
   }
   backend_.ledger().set_phase("optimizer");
   optimizer_.measure(row.squares, row.total);
@@ -214,7 +245,7 @@ Result<EvalReport> TransformerTrainer::evaluate() {
 
 Result<void> TransformerTrainer::load(const std::string& folder) {
   check_idle();
-  const Result<TrainState> state = read_checkpoint(folder, backend_, optimizer_, state_);
+  const Result<TrainState> state = read_checkpoint(folder, backend_, {all_, &optimizer_}, state_);
   if (!state) {
     return state.error();
   }
@@ -224,7 +255,7 @@ Result<void> TransformerTrainer::load(const std::string& folder) {
 
 std::int64_t TransformerTrainer::stored_bytes() const {
   std::int64_t bytes = 0;
-  for (const Parameter* parameter : optimizer_.parameters()) {
+  for (const Parameter* parameter : all_) {
     bytes += parameter->weight.ref().bytes();
   }
   return bytes;
@@ -234,7 +265,7 @@ std::string TransformerTrainer::parameter_digest() {
   check_idle();
   Sha256 digest;
   std::vector<std::byte> host;
-  for (const Parameter* parameter : optimizer_.parameters()) {
+  for (const Parameter* parameter : all_) {
     const TensorRef weight = parameter->weight;
     host.resize(static_cast<std::size_t>(weight.bytes()));
     backend_.read(weight, host.data(), weight.bytes());

@@ -2,7 +2,6 @@
 // one engine thread calls it. Throws OutOfMemory; every other expected failure is a Result.
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -14,7 +13,6 @@
 namespace lathe {
 
 class TokenSource;  // engine/data/token_source.h
-class Transformer;  // engine/nn/transformer.h
 
 // What one optimizer step tells.
 struct StepReport {
@@ -79,9 +77,6 @@ class Trainer {
   virtual std::string parameter_digest() = 0;
   virtual Backend& backend() = 0;
 };
-
-// Fills every weight of a model, in place of the random ones.
-using InitialWeights = std::function<void(Backend&, Transformer&)>;
 
 // Builds the model on the back end and initialises it from the seed, or with `weights`. On meta
 // `data` may be null. Errors are all config errors at once (kUsage); warnings go to `warnings`.

@@ -113,10 +113,26 @@ TEST_F(ModelsTest, AModelIsDecomposedMeasuredAndWritten) {
   const std::string gguf = (folder() / "factored.gguf").string();
   written(out, "gguf", "f32", gguf);
   EXPECT_EQ(continuation(gguf, "def "), continuation(out, "def "));
+
   const Finished again = lathe({"compress", out, "data.path=" + (folder() / "corpus").string()});
   EXPECT_EQ(again.code, 2) << again.err;
   EXPECT_THAT(again.err, HasSubstr("two factors already"));
   EXPECT_EQ(lathe({"replay", newest_run()}).code, 2);
+
+  // Healed against what it was made of, once more to the same bits, and written.
+  const Finished healed = lathe({"run", config("healed", {{"model", {{"from", out}}},
+                                                          {"distill.from", base_},
+                                                          {"train.parts", "factors"}})});
+  ASSERT_EQ(healed.code, 0) << healed.err;
+  const std::string run = newest_run();
+  EXPECT_EQ(json({"show", run})["spec"]["distill"]["from"], base_);
+  const Finished replayed = lathe({"replay", run});
+  EXPECT_EQ(replayed.code, 0) << replayed.err << replayed.out;
+  const std::string kept = (folder() / "healed").string();
+  ASSERT_EQ(
+      lathe({"export", run, "--format", "hf", "--dtype", "f32", "--keep-factors", "-o", kept}).code,
+      0);
+  EXPECT_EQ(continuation(kept, "def "), continuation(run, "def "));
 }
 
 TEST_F(ModelsTest, AModelIsMadeAsSmallAsItsPerplexityAllows) {

@@ -4,74 +4,18 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-
 #include "engine/data/token_source.h"
-#include "engine/io/safetensors.h"
 #include "engine/lm/model_export.h"
 #include "experiments/predict.h"
 #include "experiments/replay_run.h"
-#include "tests/experiments/runner_fixture.h"
+#include "tests/experiments/base_model_fixture.h"
 #include "tests/support/factored_slot.h"
-#include "tests/support/model_folder.h"
 
 namespace lathe::experiments {
 namespace {
 
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
-
-ModelConfig byte_llama() {
-  ModelConfig model = test::small_llama();
-  model.vocab_size = 260;
-  model.context = 512;
-  return model;
-}
-
-class BaseModelTest : public RunnerTest {
- protected:
-  BaseModelTest() : model_("base_" + folder_.filename().string()) {
-    model_.write_llama(byte_llama(), test::distinct_values(byte_llama()));
-    setenv("XDG_CACHE_HOME", (folder_ / "cache").c_str(), 1);
-    setenv("XDG_DATA_HOME", (folder_ / "data").c_str(), 1);
-    ports_.open_data = {};
-    TrainSpec& train = request_.spec.train;
-    train.model = {};
-    train.model.from = model_.path().string();
-    train.data.kind = DataKind::kInstruct;
-    train.data.path = samples().string();
-    train.train.seq_len = 96;
-  }
-
-  // Questions whose answer is always the same, so that a few steps learn it.
-  fs::path samples() const {
-    std::string lines;
-    for (int i = 0; i < 60; ++i) {
-      lines +=
-          Json{{"instruction", "Which is it, " + std::to_string(i) + "?"}, {"output", "aaaa aaaa"}}
-              .dump() +
-          "\n";
-    }
-    model_.write("samples.jsonl", lines);
-    return model_.path() / "samples.jsonl";
-  }
-  std::string settling_error(const ModelConfig& model) const {
-    const auto settled = settle_model(model);
-    EXPECT_FALSE(settled.ok());
-    return settled ? "" : settled.error().text();
-  }
-  // A weight of the newest checkpoint.
-  std::vector<float> saved(const std::string& name) const {
-    const fs::path folder = witness_.all<CheckpointSaved>().back().path;
-    const auto file = SafetensorsFile::open(folder / "weights.safetensors");
-    const auto bytes = file->bytes(*file->find(name));
-    std::vector<float> values(bytes.size() / sizeof(float));
-    std::memcpy(values.data(), bytes.data(), bytes.size());
-    return values;
-  }
-
-  test::ModelFolder model_;
-};
 
 TEST_F(BaseModelTest, TheShapeIsThatOfTheFile) {
   const auto settled = settle_model({.from = model_.path().string()});
@@ -117,17 +61,8 @@ TEST_F(BaseModelTest, FactorsThatTheModelBringsAreTrained) {
   const ModelFile dense = *ModelFile::open(model_.path());
   const std::string slot = "layers.1.mlp.up";
   const ModelFile file = ModelFile::with_factors(dense, {test::factored(dense, slot, 6, true)});
-  const std::string out = (model_.path() / "factored").string();
-  const auto backend = make_backend("cpu", 1);
-  const auto report = export_model(**backend, file, file.plans(),
-                                   {.format = ModelFormat::kHuggingFace,
-                                    .type = StoredType::kF32,
-                                    .factors = Factors::kKeep,
-                                    .out = out,
-                                    .name = "factored"});
-  ASSERT_TRUE(report.ok()) << report.error().text();
   TrainSpec& train = request_.spec.train;
-  train.model.from = out;
+  train.model.from = written(file, "factored");
   train.train.steps = 30;
   train.optim.lr = 2e-2;
   const RunOutcome outcome = run_one(request_, ports_);

@@ -129,7 +129,8 @@ Result<CudaDevice> usable_cuda_device(int index) {
 
 MachineShape machine_of(const CudaDevice& device) {
   return {.parallelism = device.multiprocessors,
-          .held_bytes = GpuBackend::kHeldBytes + cuda::CudaBackend::kCublasBytes};
+          .held_bytes = GpuBackend::kHeldBytes + cuda::CudaBackend::kCublasBytes,
+          .reads_host_memory = false};
 }
 
 std::optional<std::int64_t> cuda_free_bytes(int index) {

@@ -18,20 +18,23 @@ class NoMemory final : public MemorySource {
 
 class MetaBackend final : public Backend {
  public:
-  MetaBackend(BackendInfo info, const OpTable& table)
-      : Backend(std::move(info), table, std::make_unique<NoMemory>()) {
+  MetaBackend(BackendInfo info, const OpTable& table, bool reads_host_memory)
+      : Backend(std::move(info), table, std::make_unique<NoMemory>()),
+        reads_host_memory_(reads_host_memory) {
     if (this->info().held_bytes > 0) {
       const Tag tag{.category = Category::kWorkspace, .layer = "device", .name = "held"};
       held_ = allocator().allocate(this->info().held_bytes, tag);
     }
   }
   bool computes() const override { return false; }
+  bool reads_host_memory() const override { return reads_host_memory_; }
   void write(TensorRef, const void*, std::int64_t) override {}
   void read(TensorRef, void* to, std::int64_t bytes) override {
     std::memset(to, 0, static_cast<std::size_t>(bytes));
   }
 
  private:
+  bool reads_host_memory_;
   Buffer held_;
 };
 
@@ -51,7 +54,7 @@ std::unique_ptr<Backend> make_meta_backend(const MachineShape& machine) {
                                                    .device = describe_cpu(machine.parallelism),
                                                    .parallelism = machine.parallelism,
                                                    .held_bytes = machine.held_bytes},
-                                       kTable);
+                                       kTable, machine.reads_host_memory);
 }
 
 }  // namespace lathe

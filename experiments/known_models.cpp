@@ -1,0 +1,91 @@
+// See known_models.h.
+#include "experiments/known_models.h"
+
+#include <fmt/core.h>
+
+#include <map>
+#include <mutex>
+#include <system_error>
+
+#include "engine/lm/installed_models.h"
+#include "engine/lm/language_model.h"
+
+namespace lathe::experiments {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Changes when the file does, or one in the folder.
+std::string stamp_of(const fs::path& path) {
+  std::error_code failed;
+  const auto one = [&](const fs::path& file) {
+    const auto size = fs::is_regular_file(file, failed) ? fs::file_size(file, failed) : 0;
+    return fmt::format("{} {} {}\n", file.string(), size,
+                       fs::last_write_time(file, failed).time_since_epoch().count());
+  };
+  std::string stamp = one(path);
+  for (const auto& entry : fs::directory_iterator(path, failed)) {
+    stamp += one(entry.path());
+  }
+  return stamp;
+}
+
+// Plans ask for the same file again and again: each slider, each point of a sweep.
+Result<KnownModel> read_once(const fs::path& path) {
+  static std::mutex mutex;
+  static std::map<std::string, KnownModel> known;  // by stamp
+  const std::string stamp = stamp_of(path);
+  const std::lock_guard lock(mutex);
+  if (const auto found = known.find(stamp); found != known.end()) {
+    return found->second;
+  }
+  auto opened = ModelFile::open(path);
+  if (!opened) {
+    return opened.error();
+  }
+  const auto file = std::make_shared<const ModelFile>(std::move(*opened));
+  const bool dense = !any_factored(file->plans());
+  return known
+      .emplace(stamp,
+               KnownModel{file, file->config(), dense ? std::vector<LinearPlan>() : file->plans(),
+                          model_hash(*file)})
+      .first->second;
+}
+
+}  // namespace
+
+Result<fs::path> path_of(const NamedModel& model) {
+  const fs::path path = find_model(model.from);
+  if (path.empty()) {
+    return Error{ErrorKind::kUsage,
+                 fmt::format("{}.from={}: there is no such model", model.section, model.from),
+                 "name a .gguf file, a folder with config.json, or one in " +
+                     models_dir().string() + "; `lathe ls models` lists those"};
+  }
+  return path;
+}
+
+Result<KnownModel> known_model(const NamedModel& model) {
+  const auto path = path_of(model);
+  if (!path) {
+    return path.error();
+  }
+  auto known = read_once(*path);
+  if (known && !model.from_hash.empty() && model.from_hash != known->hash) {
+    return Error{ErrorKind::kMismatch,
+                 fmt::format("{0}.from={1} holds other weights ({2:.12}...) than {0}.from_hash "
+                             "says ({3:.12}...)",
+                             model.section, model.from, known->hash, model.from_hash),
+                 fmt::format("put the model back that the run began with, or leave {}.from_hash "
+                             "empty",
+                             model.section)};
+  }
+  return known;
+}
+
+std::string lasting_name(const std::string& from) {
+  std::error_code failed;
+  return fs::exists(from, failed) ? fs::absolute(from, failed).lexically_normal().string() : from;
+}
+
+}  // namespace lathe::experiments
