@@ -121,8 +121,9 @@ Result<ExportSource> open_run_source(const storage::RunDetail& detail,
     return file.error();
   }
   const std::string& name = detail.summary.name;
+  std::vector<LinearPlan> merged = file->plans();
   ExportSource source{.file = std::move(*file),
-                      .plans = std::move(*plans),
+                      .plans = std::move(merged),
                       .name = name.empty() ? "run " + detail.summary.id : name,
                       .record = record_of(detail, checkpoint.step)};
   find_text(spec, source);

@@ -26,6 +26,7 @@ struct FieldMeta {
   std::string_view unit = "";
   std::string_view help = "";
   std::string_view was = "";  // former name, still read
+  bool qualified = false;     // its short name has its section, another one is known by the name
 };
 
 template <typename Struct, typename Member>

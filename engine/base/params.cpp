@@ -8,7 +8,10 @@
 namespace lathe {
 
 std::string_view ParamInfo::short_name() const {
-  const std::size_t dot = path.rfind('.');
+  std::size_t dot = path.rfind('.');
+  if (qualified && dot != std::string::npos && dot > 0) {
+    dot = path.rfind('.', dot - 1);
+  }
   return dot == std::string::npos ? std::string_view(path) : std::string_view(path).substr(dot + 1);
 }
 
@@ -23,6 +26,7 @@ ParamInfo make_param_info(std::string path, const FieldMeta& meta, std::string_v
   info.sweep = meta.sweep;
   info.structural = meta.structural;
   info.live = meta.live;
+  info.qualified = meta.qualified;
   info.unit = meta.unit;
   info.help = meta.help;
   if (!meta.was.empty()) {

@@ -30,7 +30,10 @@ struct ParamInfo {
   std::vector<std::string> choices;  // names of an enum
   std::string default_text;          // as one would write it after "path="
 
-  // The last component of the path: the short name that resolves where it is unique.
+  bool qualified = false;
+
+  // The last component of the path, or the last two if qualified: the short name that resolves
+  // where it is unique.
   std::string_view short_name() const;
 };
 

@@ -5,6 +5,7 @@
 #include <array>
 #include <set>
 
+#include "engine/io/adapter_merge.h"
 #include "engine/io/factored_slots.h"
 #include "engine/io/gguf_config.h"
 #include "engine/io/hf_folder.h"
@@ -164,9 +165,9 @@ Result<ModelFile> ModelFile::open_checkpoint(const fs::path& folder, const Model
   model.config_ = config;
   model.architecture_ = "lathe";
   model.keeper_ = file;
-  model.plans_ = plans;
+  model.plans_ = without_adapters(plans);
   // By their own names; llama's scheme keeps every slot apart and turns none.
-  for (NamedWeight& weight : slot_weights(config, NameScheme::kHfLlama, plans)) {
+  for (NamedWeight& weight : slot_weights(config, NameScheme::kHfLlama, model.plans_)) {
     ModelTensor& tensor = weight.tensor;
     const SafetensorsEntry* entry = file->find(tensor.name);
     const bool rounded = entry != nullptr && entry->dtype == "BF16";
@@ -178,40 +179,58 @@ Result<ModelFile> ModelFile::open_checkpoint(const fs::path& folder, const Model
                      .bytes = file->bytes(*entry)};
     model.tensors_.push_back(std::move(tensor));
   }
-  if (file->entries().size() != model.tensors_.size()) {
+  auto adapters = read_adapters(*file, folder, plans);
+  if (!adapters) {
+    return adapters.error();
+  }
+  if (file->entries().size() != model.tensors_.size() + 2 * adapters->size()) {
     return unusable(folder, "it holds other tensors than its run's model has");
   }
-  return model;
+  if (adapters->empty()) {
+    return model;
+  }
+  std::vector<LinearPlan> merged = model.plans_;
+  auto values = merged_values(model, *adapters, merged);
+  return values ? Result<ModelFile>(with_values(model, std::move(merged), std::move(*values)))
+                : values.error();
 }
 
 ModelFile ModelFile::with_factors(const ModelFile& base, std::vector<FactoredSlot> slots) {
+  std::vector<LinearPlan> plans = base.plans_;
+  std::map<std::string, std::vector<float>> values;
+  for (FactoredSlot& slot : slots) {
+    const auto plan = std::find_if(plans.begin(), plans.end(), [&](const LinearPlan& known) {
+      return known.name == slot.plan.name;
+    });
+    CHECK(plan != plans.end(), "factors are of a slot that the model has");
+    *plan = slot.plan;
+    values[slot.plan.name + ".a"] = std::move(slot.a);
+    values[slot.plan.name + ".b"] = std::move(slot.b);
+    values[slot.plan.name + ".bias"] = std::move(slot.bias);
+  }
+  return with_values(base, std::move(plans), std::move(values));
+}
+
+ModelFile ModelFile::with_values(const ModelFile& base, std::vector<LinearPlan> plans,
+                                 std::map<std::string, std::vector<float>> values) {
   struct Kept {
     std::shared_ptr<const void> base;
-    std::vector<FactoredSlot> slots;
+    std::map<std::string, std::vector<float>> values;
   };
-  const auto kept = std::make_shared<const Kept>(Kept{base.keeper_, std::move(slots)});
+  const auto kept = std::make_shared<const Kept>(Kept{base.keeper_, std::move(values)});
   ModelFile model = base;
   model.keeper_ = kept;
-  std::map<std::string, std::span<const float>> values;
-  for (const FactoredSlot& slot : kept->slots) {
-    const auto plan =
-        std::find_if(model.plans_.begin(), model.plans_.end(),
-                     [&](const LinearPlan& known) { return known.name == slot.plan.name; });
-    CHECK(plan != model.plans_.end(), "factors are of a slot that the model has");
-    *plan = slot.plan;
-    values[slot.plan.name + ".a"] = slot.a;
-    values[slot.plan.name + ".b"] = slot.b;
-    values[slot.plan.name + ".bias"] = slot.bias;
-  }
+  model.plans_ = std::move(plans);
   model.tensors_.clear();
   for (NamedWeight& weight : slot_weights(base.config_, NameScheme::kHfLlama, model.plans_)) {
     ModelTensor& tensor = weight.tensor;
-    if (const auto given = values.find(tensor.name); given != values.end()) {
-      tensor.stored = {
-          .type = StoredType::kF32, .shape = tensor.shape, .bytes = std::as_bytes(given->second)};
+    if (const auto given = kept->values.find(tensor.name); given != kept->values.end()) {
+      tensor.stored = {.type = StoredType::kF32,
+                       .shape = tensor.shape,
+                       .bytes = std::as_bytes(std::span<const float>(given->second))};
     } else {
       const ModelTensor* there = base.find(tensor.name);
-      CHECK(there != nullptr, "what is no factor is in the base");
+      CHECK(there != nullptr, "what has no values of its own is in the base");
       tensor = *there;
     }
     model.tensors_.push_back(std::move(tensor));

@@ -34,7 +34,9 @@ class ModelFile {
   static Result<ModelFile> open(const std::filesystem::path& path);
 
   // The folder of a checkpoint of ours, which does not tell its shape itself. kData also where the
-  // tensors are not those of the model. Factors A, B of a low-rank slot are two tensors.
+  // tensors are not those of the model. Factors A, B of a low-rank slot are two tensors. Adapters
+  // are added to what they stand beside, so that plans() has none. kUsage where that is two factors
+  // with a nonlinearity between them.
   static Result<ModelFile> open_checkpoint(const std::filesystem::path& folder,
                                            const ModelConfig& model,
                                            const std::vector<LinearPlan>& plans);
@@ -69,6 +71,9 @@ class ModelFile {
 
  private:
   ModelFile() = default;
+  // `base` with other slots and with some weights in memory, by name.
+  static ModelFile with_values(const ModelFile& base, std::vector<LinearPlan> plans,
+                               std::map<std::string, std::vector<float>> values);
   static Result<ModelFile> open_gguf(const std::filesystem::path& path);
   static Result<ModelFile> open_folder(const std::filesystem::path& path);
   // Gives the weights of the slots their bytes; refuses what is missing, misshapen or left over.

@@ -101,6 +101,9 @@ std::vector<LinearPlan> stored_plan(const ModelFile& file) {
 void load_weights(Backend& backend, const ModelFile& file, Transformer& transformer) {
   std::vector<float> values;
   for (Parameter* parameter : transformer.parameters()) {
+    if (parameter->role == ParameterRole::kAdapter) {
+      continue;  // begins beside the file's weights
+    }
     const ModelTensor* tensor = file.find(parameter->name);
     CHECK(tensor != nullptr && tensor->elements() == parameter->elements(),
           "a model file has the weights of its config");

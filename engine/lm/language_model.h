@@ -82,7 +82,7 @@ std::string model_hash(const ModelFile& file);
 std::vector<LinearPlan> stored_plan(const ModelFile& file);
 
 // Fills every parameter; those without a weight are given the stored form. On meta these alone take
-// their memory. Precondition: the transformer was built from file.config().
+// their memory. Adapters are left alone. Precondition: the transformer was built from file.config().
 void load_weights(Backend& backend, const ModelFile& file, Transformer& transformer);
 
 }  // namespace lathe

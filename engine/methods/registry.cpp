@@ -2,13 +2,14 @@
 #include <algorithm>
 #include <array>
 
+#include "engine/methods/lora/lora.h"
 #include "engine/methods/low_rank/low_rank.h"
 #include "engine/methods/method.h"
 
 namespace lathe {
 
 std::span<const Method> methods() {
-  static const std::array kMethods{low_rank_method()};
+  static const std::array kMethods{lora_method(), low_rank_method()};
   return kMethods;
 }
 

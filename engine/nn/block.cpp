@@ -69,11 +69,24 @@ Block::Block(Backend& backend, const ModelConfig& model, std::int64_t index,
 void Block::initialise(std::uint64_t seed, std::uint64_t first_stream) {
   attention_norm_.initialise();
   mlp_norm_.initialise();
-  for (Linear* linear : {&q_, &k_, &v_, &o_, gate_ ? &*gate_ : nullptr, &up_, &down_}) {
-    if (linear != nullptr) {
-      linear->initialise(seed, first_stream++);
-    }
+  for (Linear* linear : slots()) {
+    linear->initialise(seed, first_stream++);
   }
+}
+
+void Block::start_adapters(std::uint64_t seed, std::uint64_t first_stream, std::uint64_t cycle) {
+  for (Linear* linear : slots()) {
+    linear->start_adapter(seed, first_stream++, cycle);
+  }
+}
+
+std::vector<Linear*> Block::slots() {
+  std::vector<Linear*> all{&q_, &k_, &v_, &o_};
+  if (gate_) {
+    all.push_back(&*gate_);
+  }
+  all.insert(all.end(), {&up_, &down_});
+  return all;
 }
 
 Tensor Block::normed(TensorRef x, Norm& norm, NormSaved* saved) {

@@ -61,6 +61,8 @@ class Block {
   Block(Backend& backend, const ModelConfig& model, std::int64_t index, const LinearPlan* plans);
 
   void initialise(std::uint64_t seed, std::uint64_t first_stream);
+  // Linear::start_adapter() of all slots.
+  void start_adapters(std::uint64_t seed, std::uint64_t first_stream, std::uint64_t cycle);
 
   void keep_activations(ActivationStore store) { kept_type_ = kept_dtype(store); }
 
@@ -100,6 +102,8 @@ class Block {
   Tensor attention_scratch();
   Tensor rounded(TensorRef x, const char* name, bool keep);
   void restore(Tensor& saved, const char* name);
+  // In the order of dense_plan().
+  std::vector<Linear*> slots();
 
   Backend* backend_;
   std::string name_;

@@ -1,4 +1,4 @@
-// Spectral initialisation through the Gram matrix.
+// Leading factors through the Gram matrix.
 #include "engine/nn/factor_init.h"
 
 #include <cblas.h>
@@ -40,19 +40,13 @@ void scale_columns(std::vector<float>& m, int rows, int cols, const std::vector<
 
 }  // namespace
 
-FactorPair spectral_factors(std::int64_t out, std::int64_t in, std::int64_t rank, double init_std,
-                            std::uint64_t seed, std::uint64_t stream) {
+FactorPair leading_factors(const std::vector<float>& w, std::int64_t out, std::int64_t in,
+                           std::int64_t rank) {
   const int m = static_cast<int>(out);
   const int n = static_cast<int>(in);
   const int r = static_cast<int>(rank);
   const int small = std::min(m, n);
   CHECK(r >= 1 && r <= small, "a rank is between 1 and the smaller side");
-  std::vector<float> w(static_cast<std::size_t>(out * in));
-  const RandomFillArgs dense_start{.out = {w.data(), DType::kF32, Shape{out, in}},
-                                   .seed = seed,
-                                   .stream = stream,
-                                   .stddev = static_cast<float>(init_std)};
-  write_random_values(dense_start, 0, out * in);
   openblas_set_num_threads(1);  // the same bits whatever the machine's cores
   const bool wide = m <= n;
   std::vector<float> gram(static_cast<std::size_t>(small) * static_cast<std::size_t>(small));
@@ -91,6 +85,17 @@ FactorPair spectral_factors(std::int64_t out, std::int64_t in, std::int64_t rank
     }
   }
   return factors;
+}
+
+FactorPair spectral_factors(std::int64_t out, std::int64_t in, std::int64_t rank, double init_std,
+                            std::uint64_t seed, std::uint64_t stream) {
+  std::vector<float> w(static_cast<std::size_t>(out * in));
+  const RandomFillArgs dense_start{.out = {w.data(), DType::kF32, Shape{out, in}},
+                                   .seed = seed,
+                                   .stream = stream,
+                                   .stddev = static_cast<float>(init_std)};
+  write_random_values(dense_start, 0, out * in);
+  return leading_factors(w, out, in, rank);
 }
 
 }  // namespace lathe

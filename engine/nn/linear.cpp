@@ -7,6 +7,19 @@
 #include "engine/nn/weight_product.h"
 
 namespace lathe {
+namespace {
+
+// Standard deviation of each of two normal factors.
+double normal_factor_std(const LinearPlan& plan) {
+  const auto rank = static_cast<double>(plan.rank);
+  if (plan.init == FactorInit::kCola) {  // r^-1/4 (m + n)^-1/4
+    return std::pow(rank * static_cast<double>(plan.in + plan.out), -0.25);
+  }
+  // What makes (B A)_ij ~ init_std^2: rank * s^4 = std^2.
+  return std::sqrt(plan.init_std / std::sqrt(rank));
+}
+
+}  // namespace
 
 Linear::Linear(Backend& backend, const LinearPlan& plan) : backend_(&backend), plan_(plan) {
   const auto add_matrix = [&](const char* leaf, Shape shape,
@@ -26,6 +39,31 @@ Linear::Linear(Backend& backend, const LinearPlan& plan) : backend_(&backend), p
     bias_ = std::make_unique<Parameter>(
         make_parameter(backend, plan.name, "bias", Shape{plan.out}, false));
   }
+  if (plan.adapter.rank == 0) {
+    return;
+  }
+  adapter_ = std::make_unique<Adapter>(backend, plan);
+  for (Parameter& weight : weights_) {
+    weight.frozen = true;
+  }
+  if (bias_ != nullptr) {
+    bias_->frozen = true;
+  }
+}
+
+void Linear::start_adapter(std::uint64_t seed, std::uint64_t stream, std::uint64_t cycle) {
+  if (adapter_ == nullptr) {
+    return;
+  }
+  CHECK(!plan_.adapter.changes_weight() || plan_.storage == LinearStorage::kDense,
+        "an adapter that changes its weight has a dense one");
+  if (cycle > 0) {
+    adapter_->restart(weights_[0], seed, stream);
+  } else if (plan_.adapter.init == AdapterInit::kPissa) {
+    adapter_->take_leading(weights_[0]);
+  } else {
+    adapter_->begin(seed, stream);
+  }
 }
 
 void Linear::initialise(std::uint64_t seed, std::uint64_t stream) {
@@ -40,9 +78,7 @@ void Linear::initialise(std::uint64_t seed, std::uint64_t stream) {
   } else if (plan_.init == FactorInit::kSpectral) {
     initialise_spectral(seed, stream);
   } else {
-    // Each factor's variance is the root of what makes (B A)_ij ~ init_std^2: rank * s^4 = std^2.
-    const auto factor_std =
-        static_cast<float>(std::sqrt(plan_.init_std / std::sqrt(static_cast<double>(plan_.rank))));
+    const auto factor_std = static_cast<float>(normal_factor_std(plan_));
     for (std::size_t i = 0; i < weights_.size(); ++i) {
       draw_values(*backend_, weights_[i],
                   {.out = {}, .seed = seed, .stream = 2 * stream + i, .stddev = factor_std});
@@ -65,6 +101,13 @@ void Linear::forward(TensorRef x, TensorRef y, LinearSaved* saved) {
     forward_together(x, {{this, y}});
     return;
   }
+  multiply(x, y, saved);
+  if (adapter_ != nullptr) {
+    adapter_->forward(x, y, saved != nullptr ? &saved->adapted : nullptr);
+  }
+}
+
+void Linear::multiply(TensorRef x, TensorRef y, LinearSaved* saved) {
   const TensorRef bias = bias_ != nullptr ? bias_->weight.ref() : TensorRef{};
   if (plan_.storage != LinearStorage::kLowRank) {
     multiply_forward(*backend_, plan_.name, x, weights_[0].weight, y, bias);
@@ -87,12 +130,16 @@ void Linear::forward(TensorRef x, TensorRef y, LinearSaved* saved) {
 }
 
 void Linear::backward(TensorRef x, TensorRef dy, TensorRef dx, float dx_beta, LinearSaved saved) {
+  Tensor adapted = std::move(saved.adapted);
   if (plan_.storage == LinearStorage::kLowRank) {
     backward_low_rank(x, dy, dx, dx_beta, std::move(saved));
-    return;
+  } else {
+    add_weight_gradient(weights_[0], dy, x, trained_bias());
+    multiply_backward(*backend_, plan_.name, dy, weights_[0].weight, dx, dx_beta);
   }
-  add_weight_gradient(weights_[0], dy, x, trained_bias());
-  multiply_backward(*backend_, plan_.name, dy, weights_[0].weight, dx, dx_beta);
+  if (adapter_ != nullptr) {
+    adapter_->backward(x, dy, dx, std::move(adapted));
+  }
 }
 
 void Linear::backward_low_rank(TensorRef x, TensorRef dy, TensorRef dx, float dx_beta,
@@ -136,6 +183,9 @@ void Linear::append_parameters(std::vector<Parameter*>& out) {
   }
   if (bias_ != nullptr) {
     out.push_back(bias_.get());
+  }
+  if (adapter_ != nullptr) {
+    adapter_->append_parameters(out);
   }
 }
 

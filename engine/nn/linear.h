@@ -7,14 +7,17 @@
 #include <memory>
 #include <vector>
 
+#include "engine/nn/adapter.h"
 #include "engine/nn/linear_plan.h"
 #include "engine/nn/parameter.h"
 
 namespace lathe {
 
-// What a slot keeps from forward beside its input: of a low-rank slot the inner A x [N, rank].
+// What a slot keeps from forward beside its input: of a low-rank slot the inner A x [N, rank], of
+// an adapter its own.
 struct LinearSaved {
   Tensor hidden;
+  Tensor adapted;
 };
 
 class Linear {
@@ -27,6 +30,10 @@ class Linear {
   // Fills the weight from (seed, stream of the slot): N(0, init_std^2), or factors of such a
   // matrix.
   void initialise(std::uint64_t seed, std::uint64_t stream);
+
+  // Cycle 0: the adapter, if there is one, begins beside the weight as it is; later ones: it joins
+  // the weight and begins anew.
+  void start_adapter(std::uint64_t seed, std::uint64_t stream, std::uint64_t cycle);
 
   // x [N, in] -> y [N, out]. What backward needs goes to `saved` where it is given.
   void forward(TensorRef x, TensorRef y, LinearSaved* saved);
@@ -52,6 +59,8 @@ class Linear {
   Parameter* trained_bias() const {
     return bias_ != nullptr && !bias_->frozen ? bias_.get() : nullptr;
   }
+  // y = W x + b.
+  void multiply(TensorRef x, TensorRef y, LinearSaved* saved);
   void initialise_spectral(std::uint64_t seed, std::uint64_t stream);
   // dW += dy^T x, unless W is frozen, and the bias's gradient += the sums of dy where it has one.
   void add_weight_gradient(Parameter& weight, TensorRef dy, TensorRef x, Parameter* bias = nullptr);
@@ -59,8 +68,9 @@ class Linear {
 
   Backend* backend_;
   LinearPlan plan_;
-  std::unique_ptr<Parameter> bias_;  // null where the plan has none
-  std::vector<Parameter> weights_;   // dense: W [out, in]; low rank: A [rank, in], B [out, rank]
+  std::unique_ptr<Parameter> bias_;   // null where the plan has none
+  std::vector<Parameter> weights_;    // dense: W [out, in]; low rank: A [rank, in], B [out, rank]
+  std::unique_ptr<Adapter> adapter_;  // null where the plan has none
 };
 
 }  // namespace lathe

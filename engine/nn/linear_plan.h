@@ -14,7 +14,27 @@ namespace lathe {
 enum class LinearStorage : std::uint8_t { kDense, kLowRank };
 
 // How the factors of a low-rank slot start (engine/methods/low_rank/README.md names the sources).
-enum class FactorInit : std::uint8_t { kSpectral, kScaledNormal };
+enum class FactorInit : std::uint8_t { kSpectral, kScaledNormal, kCola };
+
+// How an adapter starts (engine/methods/lora/README.md).
+enum class AdapterInit : std::uint8_t { kDefault, kPissa };
+
+// Factors beside a slot's weight, y += scale B A x; the weight, its factors and bias are then
+// frozen.
+struct AdapterPlan {
+  std::int64_t rank = 0;  // 0: none
+  double scale = 1.0;     // alpha / rank
+  AdapterInit init = AdapterInit::kDefault;
+  bool rest_trained = false;       // what of the model has no adapter is trained, too
+  std::int64_t restart_every = 0;  // steps; 0: never
+  double restart_prune = 0;
+  std::int64_t restart_warmup = 0;
+
+  // Whether the weight beside it is written to, though it is not trained.
+  bool changes_weight() const {
+    return rank > 0 && (init == AdapterInit::kPissa || restart_every > 0);
+  }
+};
 
 struct LinearPlan {
   std::string name;        // module path, "layers.3.attention.q"
@@ -29,12 +49,13 @@ struct LinearPlan {
   FactorInit init = FactorInit::kSpectral;
   DType dtype = DType::kF32;  // of trained matrices: f32 or bf16
   bool bias = false;          // y += b, b [out], after any storage
+  AdapterPlan adapter = {};
 
   // Largest rank at which two factors hold fewer parameters than the dense weight:
   // r < m n / (m + n).
   std::int64_t break_even_rank() const { return (in * out - 1) / (in + out); }
   std::int64_t params() const {
-    const std::int64_t added = bias ? out : 0;
+    const std::int64_t added = (bias ? out : 0) + adapter.rank * (in + out);
     return (storage == LinearStorage::kLowRank ? rank * (in + out) : in * out) + added;
   }
 };

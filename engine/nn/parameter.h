@@ -10,7 +10,7 @@
 namespace lathe {
 
 // What a parameter is to those who choose what is trained.
-enum class ParameterRole : std::uint8_t { kOther, kFactorA, kFactorB };
+enum class ParameterRole : std::uint8_t { kOther, kFactorA, kFactorB, kAdapter };
 
 struct Parameter {
   std::string name;   // full path with the leaf, "layers.3.attention.q.weight"

@@ -15,6 +15,9 @@ constexpr std::uint64_t kEmbeddingStream = 1;
 constexpr std::uint64_t kHeadStream = 2;
 constexpr std::uint64_t kPositionStream = 3;
 constexpr std::uint64_t kFirstSlotStream = 16;
+// Those of adapters: a range for each cycle.
+constexpr std::uint64_t kFirstAdapterStream = std::uint64_t{1} << 40;
+constexpr std::uint64_t kAdapterStreams = std::uint64_t{1} << 20;
 
 // Elements [first, first + count) of a vector, or nothing of an undefined one.
 TensorRef elements_of(TensorRef vector, std::int64_t first, std::int64_t count) {
@@ -81,6 +84,14 @@ void Transformer::initialise(std::uint64_t seed) {
   std::uint64_t stream = kFirstSlotStream;
   for (const auto& block : blocks_) {
     block->initialise(seed, stream);
+    stream += static_cast<std::uint64_t>(model_.slots_per_block());
+  }
+}
+
+void Transformer::start_adapters(std::uint64_t seed, std::uint64_t cycle) {
+  std::uint64_t stream = kFirstAdapterStream + cycle * kAdapterStreams;
+  for (const auto& block : blocks_) {
+    block->start_adapters(seed, stream, cycle);
     stream += static_cast<std::uint64_t>(model_.slots_per_block());
   }
 }

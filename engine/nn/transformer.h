@@ -54,8 +54,12 @@ class Transformer {
   Transformer(Backend& backend, const ModelConfig& model, const std::vector<LinearPlan>& plans,
               TableMemory tables = TableMemory::kOwned, DType table_type = DType::kF32);
 
-  // Every weight from (seed, its own stream), whatever was initialised before.
+  // Every weight from (seed, its own stream), whatever was initialised before; adapters begin by
+  // the next.
   void initialise(std::uint64_t seed);
+  // Of slots that have one. Cycle 0: they begin beside the weights as they are; later ones: they
+  // join them and begin anew. What is drawn is a function of (seed, slot, cycle).
+  void start_adapters(std::uint64_t seed, std::uint64_t cycle);
 
   // Of train(), from now on; evaluate() and infer() keep none and round none.
   void keep_activations(ActivationStore store);

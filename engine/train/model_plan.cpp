@@ -45,6 +45,27 @@ void check_teacher(const TrainSpec& spec, std::vector<std::string>& errors) {
   }
 }
 
+// What an adapter asks of the rest of the spec.
+void check_adapters(const TrainSpec& spec, const std::vector<LinearPlan>& slots,
+                    std::vector<std::string>& errors) {
+  const auto adapted = std::find_if(slots.begin(), slots.end(),
+                                    [](const LinearPlan& slot) { return slot.adapter.rank > 0; });
+  if (adapted == slots.end()) {
+    return;
+  }
+  if (spec.train.parts != TrainedParts::kAll) {
+    errors.push_back("train.parts=" + std::string(enum_name(spec.train.parts)) +
+                     " and method.lora both choose what is trained: set train.parts=all, or "
+                     "method.lora.rank=0");
+  }
+  if (adapted->adapter.changes_weight() && spec.train.weights != WeightStore::kF32) {
+    errors.push_back(
+        "method.lora.init=pissa and restart_every add to weights that are not trained, "
+        "and train.weights=" +
+        std::string(enum_name(spec.train.weights)) + " would round that: set train.weights=f32");
+  }
+}
+
 }  // namespace
 
 bool is_trained(TrainedParts parts, ParameterRole role) {
@@ -85,6 +106,7 @@ Result<std::vector<LinearPlan>> plan_slots(const TrainSpec& spec,
                      ", and a method makes something else of that slot: switch the method off, "
                      "leave model.from empty, or begin with what `lathe compress` made of it");
   }
+  check_adapters(spec, slots, errors);
   if (errors.empty() && spec.train.parts != TrainedParts::kAll && !any_factored(slots)) {
     errors.push_back("train.parts=" + std::string(enum_name(spec.train.parts)) +
                      " trains nothing: no linear layer of the model is two factors. Set it to all, "

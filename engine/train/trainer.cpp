@@ -9,6 +9,7 @@
 #include "engine/data/token_source.h"
 #include "engine/nn/transformer.h"
 #include "engine/optim/adamw.h"
+#include "engine/train/adapter_restarts.h"
 #include "engine/train/batch_feed.h"
 #include "engine/train/checkpoint.h"
 #include "engine/train/model_plan.h"
@@ -52,10 +53,16 @@ std::unique_ptr<Transformer> make_teacher(Backend& backend, const GivenModel* gi
 }
 
 // Freezes what is not to be trained; the value is what is.
-std::vector<Parameter*> choose_trained(const std::vector<Parameter*>& all, TrainedParts parts) {
+std::vector<Parameter*> choose_trained(const std::vector<Parameter*>& all, TrainedParts parts,
+                                       const std::vector<LinearPlan>& slots) {
+  const bool adapters_alone = std::any_of(slots.begin(), slots.end(), [](const LinearPlan& slot) {
+    return slot.adapter.rank > 0 && !slot.adapter.rest_trained;
+  });
   std::vector<Parameter*> trained;
   for (Parameter* parameter : all) {
-    parameter->frozen = parameter->frozen || !is_trained(parts, parameter->role);
+    const bool wanted = adapters_alone ? parameter->role == ParameterRole::kAdapter
+                                       : is_trained(parts, parameter->role);
+    parameter->frozen = parameter->frozen || !wanted;
     if (!parameter->frozen) {
       trained.push_back(parameter);
     }
@@ -83,11 +90,12 @@ class TransformerTrainer final : public Trainer {
         teacher_(make_teacher(backend, spec.teacher.get())),
         model_(backend, spec.model, slots, TableMemory::kOwned, weight_dtype(spec.train.weights)),
         all_(model_.parameters()),
-        optimizer_(backend, choose_trained(all_, spec.train.parts),
+        optimizer_(backend, choose_trained(all_, spec.train.parts, slots),
                    static_cast<std::uint64_t>(spec.seed),
                    spec.train.weights == WeightStore::kBf16Master),
         records_(backend, spec.train.metrics_every, optimizer_.parameters()),
         graph_(backend, spec.train.graph),
+        restarts_(slots),
         feed_(backend, spec, batch_source(spec, data)),
         parameters_(count_parameters(spec.model, slots)) {
     state_.knobs = {spec.optim.lr, spec.optim.weight_decay, spec.optim.clip_norm};
@@ -101,6 +109,7 @@ class TransformerTrainer final : public Trainer {
     } else {
       model_.initialise(static_cast<std::uint64_t>(spec.seed));
     }
+    model_.start_adapters(static_cast<std::uint64_t>(spec.seed), 0);
   }
 
   Result<void> advance(std::vector<StepReport>& reports) override;
@@ -137,6 +146,7 @@ class TransformerTrainer final : public Trainer {
   AdamW optimizer_;
   StepRecords records_;
   StepGraph graph_;
+  AdapterRestarts restarts_;
   BatchFeed feed_;
   std::int64_t parameters_;
   TrainState state_;
@@ -185,7 +195,8 @@ void TransformerTrainer::issue_step() {
   const StepRecords::Row row = records_.begin_step();
   const std::int64_t targets = feed_.count_targets(state_.step);
   const std::int64_t step = state_.step + 1;
-  const double lr = learning_rate(spec_.optim, state_.knobs.lr, step, spec_.train.steps);
+  const double lr = learning_rate(spec_.optim, state_.knobs.lr, step, spec_.train.steps) *
+                    restarts_.rate_share(step);
   OptimConfig config = spec_.optim;
   config.weight_decay = state_.knobs.weight_decay;
   config.clip_norm = state_.knobs.clip_norm;
@@ -207,6 +218,13 @@ void TransformerTrainer::issue_step() {
 }
 
 Result<void> TransformerTrainer::advance(std::vector<StepReport>& reports) {
+  if (restarts_.due(state_.step)) {
+    if (const Result<void> done = wait(reports); !done) {
+      return done;
+    }
+    restarts_.restart(backend_, model_, optimizer_, static_cast<std::uint64_t>(spec_.seed),
+                      state_.step);
+  }
   issue_step();
   const bool full = records_.on_their_way() == spec_.train.metrics_every;
   return full ? wait(reports) : Result<void>();

@@ -86,6 +86,18 @@ TEST_F(ModelsTest, AModelIsTunedMeasuredAndWritten) {
   EXPECT_EQ(replayed.code, 0) << replayed.err << replayed.out;
 }
 
+TEST_F(ModelsTest, AnAdapterIsTrainedAndBecomesPartOfTheModel) {
+  const Finished ran = lathe({"run", config("adapted", {{"model", {{"from", base_}}}}),
+                              "lora.rank=4", "lora.init=pissa", "lr=0.01", "train.steps=20"});
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  const std::string run = newest_run();
+  const std::string gguf = (folder() / "adapted.gguf").string();
+  written(run, "gguf", "f32", gguf);
+  EXPECT_EQ(continuation(gguf, "def "), continuation(run, "def "));
+  const Finished replayed = lathe({"replay", run});
+  EXPECT_EQ(replayed.code, 0) << replayed.err << replayed.out;
+}
+
 TEST_F(ModelsTest, AModelIsDecomposedMeasuredAndWritten) {
   const std::string out = (folder() / "factored").string();
   const std::vector<std::string> settings{"calibration.samples=8", "calibration.seq_len=64",

@@ -21,6 +21,7 @@ struct Case {
   Activation between = Activation::kNone;
   // The family of models: what differs from LLaMA's.
   void (*family)(ModelConfig&) = [](ModelConfig&) {};
+  std::int64_t adapter_rank = 0;
 };
 
 void gpt2(ModelConfig& model) {
@@ -66,16 +67,19 @@ class GradientTest : public testing::TestWithParam<Case> {
       plan.rank = c.storage == LinearStorage::kLowRank ? 3 : 0;
       plan.between = c.between;
       plan.init = FactorInit::kScaledNormal;
+      plan.adapter = {.rank = c.adapter_rank, .scale = 1.5, .rest_trained = true};
     }
     model_ = std::make_unique<Transformer>(*backend_, model_config_, plans);
     model_->initialise(3);
-    // Biases begin as zero and gains as one, where a mistake could hide.
+    model_->start_adapters(3, 0);
+    // Biases and adapters begin as zero and gains as one, where a mistake could hide.
     for (Parameter* parameter : model_->parameters()) {
-      if (parameter->weight.shape().rank() == 1) {
+      const bool adapter = parameter->role == ParameterRole::kAdapter;
+      if (parameter->weight.shape().rank() == 1 || adapter) {
         ops::random_fill(*backend_, {.out = parameter->weight,
                                      .seed = 4,
                                      .stream = stream_++,
-                                     .mean = 0.7f,
+                                     .mean = adapter ? 0.0f : 0.7f,
                                      .stddev = 0.3f});
       }
     }
@@ -101,6 +105,12 @@ class GradientTest : public testing::TestWithParam<Case> {
     return read_cross_entropy(*backend_, sums).loss;
   }
 
+  std::vector<Parameter*> trained_parameters() {
+    std::vector<Parameter*> all = model_->parameters();
+    std::erase_if(all, [](const Parameter* parameter) { return parameter->frozen; });
+    return all;
+  }
+
   BatchShape shape_{2, 5};
   std::uint64_t stream_ = 100;
   ModelConfig model_config_;
@@ -113,7 +123,7 @@ class GradientTest : public testing::TestWithParam<Case> {
 TEST_P(GradientTest, BackwardAgreesWithFiniteDifferences) {
   const double trained = loss(true);
   EXPECT_NEAR(trained, loss(false), 1e-4) << "training and evaluation compute the same loss";
-  for (Parameter* parameter : model_->parameters()) {
+  for (Parameter* parameter : trained_parameters()) {
     float* weight = parameter->weight.ref().f32();
     const float* gradient = parameter->gradient.ref().f32();
     const std::int64_t stride = std::max<std::int64_t>(1, parameter->elements() / 7);
@@ -135,13 +145,13 @@ TEST_P(GradientTest, BackwardAgreesWithFiniteDifferences) {
 TEST_P(GradientTest, GradientsAccumulateOverMicroBatches) {
   loss(true);
   std::vector<float> once;
-  for (Parameter* parameter : model_->parameters()) {
+  for (Parameter* parameter : trained_parameters()) {
     const float* gradient = parameter->gradient.ref().f32();
     once.insert(once.end(), gradient, gradient + parameter->elements());
   }
   loss(true);
   std::size_t at = 0;
-  for (Parameter* parameter : model_->parameters()) {
+  for (Parameter* parameter : trained_parameters()) {
     for (std::int64_t i = 0; i < parameter->elements(); ++i, ++at) {
       const float doubled = 2.0f * once[at];
       ASSERT_NEAR(parameter->gradient.ref().f32()[i], doubled, 1e-4f * (1.0f + std::abs(doubled)))
@@ -167,6 +177,11 @@ INSTANTIATE_TEST_SUITE_P(
         Case{.name = "llama3", .kv_heads = 1, .family = llama3},
         Case{.name = "low_rank_gpt2", .storage = LinearStorage::kLowRank, .family = gpt2},
         Case{.name = "low_rank", .storage = LinearStorage::kLowRank},
+        Case{.name = "adapters", .kv_heads = 1, .adapter_rank = 2},
+        Case{.name = "low_rank_adapters",
+             .storage = LinearStorage::kLowRank,
+             .family = gpt2,
+             .adapter_rank = 2},
         Case{.name = "low_rank_gelu",
              .storage = LinearStorage::kLowRank,
              .between = Activation::kGelu},

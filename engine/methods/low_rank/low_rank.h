@@ -18,7 +18,7 @@ struct EnumNames<LowRankTarget> {
 };
 template <>
 struct EnumNames<FactorInit> {
-  static constexpr std::array<std::string_view, 2> names{"spectral", "scaled_normal"};
+  static constexpr std::array<std::string_view, 3> names{"spectral", "scaled_normal", "cola"};
 };
 
 struct LowRankParams {
@@ -57,11 +57,14 @@ struct LowRankParams {
               {.sweep = true,
                .structural = true,
                .help = "nonlinearity between the factors, y = B f(A x)"}),
-        field("init", &P::init,
-              {.sweep = true,
-               .structural = true,
-               .help = "spectral: the best rank-r part of the dense start; scaled_normal: two "
-                       "normal factors whose product has the dense variance"})};
+        field(
+            "init", &P::init,
+            {.sweep = true,
+             .structural = true,
+             .help =
+                 "spectral: the best rank-r part of the dense start; scaled_normal: two "
+                 "normal factors whose product has the dense variance; cola: normal, of deviation "
+                 "(r (m + n))^-1/4, for a nonlinearity between them"})};
   }
 };
 static_assert(complete<LowRankParams>());
