@@ -12,6 +12,7 @@
 #include "engine/lm/installed_models.h"
 #include "engine/train/model_plan.h"
 #include "experiments/base_model.h"
+#include "experiments/predict.h"
 #include "experiments/run_spec.h"
 
 namespace lathe::app {
@@ -68,6 +69,14 @@ Result<void> settle_shape(const fs::path& checkpoint, TrainSpec& spec) {
     return weights.error();
   }
   const SafetensorsEntry* table = weights->find("embedding.weight");
+  if (table == nullptr && !spec.model.from.empty()) {  // used as the file of model.from stores it
+    auto resolved = experiments::resolve_model(spec);
+    if (!resolved) {
+      return resolved.error();
+    }
+    spec = std::move(*resolved);
+    return {};
+  }
   if (table == nullptr || table->shape.size() != 2) {
     return Error{ErrorKind::kData, checkpoint.string() + " has no embedding.weight",
                  "take another checkpoint"};
@@ -108,6 +117,7 @@ Result<ExportSource> open_run_source(const storage::RunDetail& detail,
     return run_spec.error();
   }
   TrainSpec& spec = run_spec->train;
+  spec.distill = {};  // what it learnt is in its weights
   if (const Result<void> settled = settle_shape(checkpoint.path, spec); !settled) {
     return settled.error();
   }
@@ -116,7 +126,16 @@ Result<ExportSource> open_run_source(const storage::RunDetail& detail,
   if (!plans) {
     return plans.error();
   }
-  auto file = ModelFile::open_checkpoint(checkpoint.path, spec.model, *plans);
+  std::optional<ModelFile> base;
+  if (spec.base != nullptr) {
+    auto opened = experiments::open_base_model(spec.model);
+    if (!opened) {
+      return opened.error();
+    }
+    base = std::move(opened->file);
+  }
+  auto file =
+      ModelFile::open_checkpoint(checkpoint.path, spec.model, *plans, base ? &*base : nullptr);
   if (!file) {
     return file.error();
   }

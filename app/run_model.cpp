@@ -37,6 +37,9 @@ Result<std::string> fill_weights(const fs::path& path, RunModel& model) {
   }
   Sha256 digest;
   for (Parameter* parameter : model.transformer->parameters()) {
+    if (parameter->given) {
+      continue;
+    }
     const SafetensorsEntry* entry = file->find(parameter->name);
     const auto bytes = entry == nullptr ? std::span<const std::byte>() : file->bytes(*entry);
     const std::string dtype = parameter->weight.dtype() == DType::kBf16 ? "BF16" : "F32";
@@ -147,8 +150,12 @@ Result<experiments::OpenedModel> open_run_model(storage::RunCatalog& catalog, st
   }
   model->backend = std::move(*backend);
   const DType kept = weight_dtype(spec.train.weights);
+  const TableMemory tables = table_memory(spec, *slots);
   model->transformer =
-      std::make_unique<Transformer>(*model->backend, spec.model, *slots, TableMemory::kOwned, kept);
+      std::make_unique<Transformer>(*model->backend, spec.model, *slots, tables, kept);
+  if (tables == TableMemory::kGiven) {
+    spec.base->weights(*model->backend, *model->transformer);
+  }
   const auto hash = fill_weights(fs::path(checkpoint->path) / "weights.safetensors", *model);
   if (!hash) {
     return hash.error();

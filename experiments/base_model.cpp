@@ -52,9 +52,14 @@ Result<ModelConfig> settle_model(const ModelConfig& model) {
   return settled;
 }
 
-Result<std::vector<LinearPlan>> base_slots(const ModelConfig& model) {
-  const auto known = known_model({"model", model.from, model.from_hash});
-  return known ? Result<std::vector<LinearPlan>>(known->factored) : known.error();
+Result<void> take_base(TrainSpec& spec) {
+  const auto known = known_model({"model", spec.model.from, spec.model.from_hash});
+  if (!known) {
+    return known.error();
+  }
+  spec.base_slots = known->factored;
+  spec.base = given_model(known->file);
+  return {};
 }
 
 Result<BaseModel> open_base_model(const ModelConfig& model) {

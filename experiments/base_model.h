@@ -6,6 +6,7 @@
 #include "engine/data/text_coder.h"
 #include "engine/io/model_file.h"
 #include "engine/nn/model_config.h"
+#include "engine/train/train_spec.h"
 
 namespace lathe::experiments {
 
@@ -15,8 +16,9 @@ namespace lathe::experiments {
 // Files are read once as long as they do not change.
 Result<ModelConfig> settle_model(const ModelConfig& model);
 
-// The slots of a settled config's file; empty where all are dense. Errors as above.
-Result<std::vector<LinearPlan>> base_slots(const ModelConfig& model);
+// Of a settled config's file, into the spec: its slots, where some are factored, and its weights.
+// Errors as above.
+Result<void> take_base(TrainSpec& spec);
 
 struct BaseModel {
   ModelFile file;

@@ -83,6 +83,15 @@ Result<KnownModel> known_model(const NamedModel& model) {
   return known;
 }
 
+std::shared_ptr<const GivenModel> given_model(const std::shared_ptr<const ModelFile>& file) {
+  return std::make_shared<const GivenModel>(
+      GivenModel{.config = file->config(),
+                 .slots = stored_plan(*file),
+                 .weights = [file](Backend& to, Transformer& transformer) {
+                   load_weights(to, *file, transformer);
+                 }});
+}
+
 std::string lasting_name(const std::string& from) {
   std::error_code failed;
   return fs::exists(from, failed) ? fs::absolute(from, failed).lexically_normal().string() : from;

@@ -9,6 +9,7 @@
 
 #include "engine/base/result.h"
 #include "engine/io/model_file.h"
+#include "engine/train/train_spec.h"
 
 namespace lathe::experiments {
 
@@ -33,6 +34,9 @@ Result<std::filesystem::path> path_of(const NamedModel& model);
 // Read once as long as the file does not change. Errors of path_of; kMismatch where it holds other
 // weights than from_hash says, kData for a file that cannot be read.
 Result<KnownModel> known_model(const NamedModel& model);
+
+// What a trainer takes of a file.
+std::shared_ptr<const GivenModel> given_model(const std::shared_ptr<const ModelFile>& file);
 
 // Of one model whatever the folder a command is given in.
 std::string lasting_name(const std::string& from);

@@ -29,12 +29,8 @@ Result<TrainSpec> resolve_model(const TrainSpec& spec) {
       return settled.error();
     }
     resolved.model = std::move(*settled);
-    auto slots = base_slots(resolved.model);
-    if (!slots) {
-      return slots.error();
-    }
-    resolved.base_slots = std::move(*slots);
-    return resolved;
+    const Result<void> taken = take_base(resolved);
+    return taken ? Result<TrainSpec>(std::move(resolved)) : taken.error();
   }
   const std::int64_t tokens =
       spec.data.tokenizer == TokenizerKind::kByte ? kByteVocabulary : spec.data.vocab_size;

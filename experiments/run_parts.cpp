@@ -1,7 +1,6 @@
 // See run_parts.h.
 #include "experiments/run_parts.h"
 
-#include "engine/lm/language_model.h"
 #include "experiments/base_model.h"
 #include "experiments/device.h"
 #include "experiments/predict.h"
@@ -71,11 +70,7 @@ Result<RunParts> make_run_parts(const RunRequest& request, const RunnerPorts& po
   }
   parts.data = std::move(*data);
   std::vector<std::string> warnings;  // those of the plan, told already
-  const InitialWeights weights = [&base](Backend& to, Transformer& transformer) {
-    load_weights(to, base->file, transformer);
-  };
-  auto trainer =
-      make_trainer(*parts.backend, train, parts.data, warnings, base ? weights : InitialWeights());
+  auto trainer = make_trainer(*parts.backend, train, parts.data, warnings);
   if (!trainer) {
     return trainer.error();
   }

@@ -65,13 +65,7 @@ Result<std::shared_ptr<const GivenModel>> open_teacher(const TrainSpec& spec) {
   if (!known) {
     return known.error();
   }
-  const std::shared_ptr<const ModelFile> file = known->file;
-  return std::make_shared<const GivenModel>(
-      GivenModel{.config = file->config(),
-                 .slots = stored_plan(*file),
-                 .weights = [file](Backend& to, Transformer& transformer) {
-                   load_weights(to, *file, transformer);
-                 }});
+  return given_model(known->file);
 }
 
 Result<void> check_teacher_text(const DistillConfig& distill, const ModelEncoding& own) {

@@ -153,23 +153,37 @@ Result<ModelFile> ModelFile::open_folder(const fs::path& path) {
 }
 
 Result<ModelFile> ModelFile::open_checkpoint(const fs::path& folder, const ModelConfig& config,
-                                             const std::vector<LinearPlan>& plans) {
+                                             const std::vector<LinearPlan>& plans,
+                                             const ModelFile* base) {
   auto opened = SafetensorsFile::open(folder / "weights.safetensors");
   if (!opened) {
     return opened.error();
   }
-  const auto file = std::make_shared<const SafetensorsFile>(std::move(*opened));
+  struct Kept {
+    SafetensorsFile file;
+    std::shared_ptr<const void> base;
+  };
+  const auto kept = std::make_shared<const Kept>(
+      Kept{std::move(*opened), base != nullptr ? base->keeper_ : nullptr});
+  const SafetensorsFile* const file = &kept->file;
   ModelFile model;
   model.path_ = folder;
   model.format_ = ModelFormat::kCheckpoint;
   model.config_ = config;
   model.architecture_ = "lathe";
-  model.keeper_ = file;
+  model.keeper_ = kept;
   model.plans_ = without_adapters(plans);
+  std::size_t not_here = 0;
   // By their own names; llama's scheme keeps every slot apart and turns none.
   for (NamedWeight& weight : slot_weights(config, NameScheme::kHfLlama, model.plans_)) {
     ModelTensor& tensor = weight.tensor;
     const SafetensorsEntry* entry = file->find(tensor.name);
+    const ModelTensor* given = base != nullptr ? base->find(tensor.name) : nullptr;
+    if (entry == nullptr && given != nullptr && given->shape == tensor.shape) {
+      model.tensors_.push_back(*given);
+      ++not_here;
+      continue;
+    }
     const bool rounded = entry != nullptr && entry->dtype == "BF16";
     if (entry == nullptr || !(rounded || entry->dtype == "F32") || entry->shape != tensor.shape) {
       return unusable(folder, "there is no " + tensor.name + " of its shape in F32 or BF16");
@@ -183,7 +197,7 @@ Result<ModelFile> ModelFile::open_checkpoint(const fs::path& folder, const Model
   if (!adapters) {
     return adapters.error();
   }
-  if (file->entries().size() != model.tensors_.size() + 2 * adapters->size()) {
+  if (file->entries().size() != model.tensors_.size() - not_here + 2 * adapters->size()) {
     return unusable(folder, "it holds other tensors than its run's model has");
   }
   if (adapters->empty()) {

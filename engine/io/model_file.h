@@ -36,10 +36,12 @@ class ModelFile {
   // The folder of a checkpoint of ours, which does not tell its shape itself. kData also where the
   // tensors are not those of the model. Factors A, B of a low-rank slot are two tensors. Adapters
   // are added to what they stand beside, so that plans() has none. kUsage where that is two factors
-  // with a nonlinearity between them.
+  // with a nonlinearity between them. `base` has the weights that the run used as it stores them,
+  // which are not in the checkpoint; null where there are none.
   static Result<ModelFile> open_checkpoint(const std::filesystem::path& folder,
                                            const ModelConfig& model,
-                                           const std::vector<LinearPlan>& plans);
+                                           const std::vector<LinearPlan>& plans,
+                                           const ModelFile* base = nullptr);
 
   // `base` with these of its dense slots as factors. Precondition: the plans name slots of it.
   static ModelFile with_factors(const ModelFile& base, std::vector<FactoredSlot> slots);

@@ -107,7 +107,7 @@ void load_weights(Backend& backend, const ModelFile& file, Transformer& transfor
     const ModelTensor* tensor = file.find(parameter->name);
     CHECK(tensor != nullptr && tensor->elements() == parameter->elements(),
           "a model file has the weights of its config");
-    if (!parameter->weight.defined()) {
+    if (parameter->given) {
       give_weight(*parameter,
                   stored_tensor(backend, file, *tensor,
                                 {Category::kWeights, parameter->layer, parameter->name}));

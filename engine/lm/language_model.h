@@ -81,8 +81,9 @@ std::string model_hash(const ModelFile& file);
 // The slots of a model whose matrices stay as they are stored; f32 ones stay dense.
 std::vector<LinearPlan> stored_plan(const ModelFile& file);
 
-// Fills every parameter; those without a weight are given the stored form. On meta these alone take
-// their memory. Adapters are left alone. Precondition: the transformer was built from file.config().
+// Fills every parameter; those that are given theirs get the stored form. On meta these alone take
+// their memory. Adapters are left alone. Precondition: the transformer was built from
+// file.config().
 void load_weights(Backend& backend, const ModelFile& file, Transformer& transformer);
 
 }  // namespace lathe

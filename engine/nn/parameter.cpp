@@ -55,12 +55,13 @@ Parameter make_frozen_parameter(const std::string& layer, const std::string& lea
   parameter.name = layer + "." + leaf;
   parameter.layer = layer;
   parameter.frozen = true;
+  parameter.given = true;
   parameter.shape = shape;
   return parameter;
 }
 
 void give_weight(Parameter& parameter, Tensor weight) {
-  CHECK(parameter.frozen, "only a frozen parameter is given its weight");
+  CHECK(parameter.given, "a parameter that takes memory of its own is not given a weight");
   CHECK(weight.shape() == parameter.shape && weight.dtype() < DType::kI32,
         "a given weight has the parameter's shape");
   parameter.weight = std::move(weight);

@@ -20,9 +20,9 @@ struct Parameter {
   Tensor gradient;     // f32; undefined until the first backward after an optimizer step
   bool decays = true;  // weight decay applies: matrices, not norm gains
 
-  // Not trained: backward leaves it without a gradient. Its weight may be given, of a packed type
-  // and in a mapped file.
-  bool frozen = false;
+  bool frozen = false;  // not trained: backward leaves it without a gradient
+  // Its weight is not the model's: frozen, perhaps of a packed type and in a mapped file.
+  bool given = false;
   Shape shape = {};  // of the weight, also before it is given
   ParameterRole role = ParameterRole::kOther;
 

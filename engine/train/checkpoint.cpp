@@ -27,6 +27,9 @@ struct NamedTensor {
 std::vector<NamedTensor> weights_of(const TrainedModel& model) {
   std::vector<NamedTensor> list;
   for (const Parameter* parameter : model.parameters) {
+    if (parameter->given) {
+      continue;  // its file is named by the spec
+    }
     list.push_back({parameter->name, parameter->weight});
   }
   return list;

@@ -22,8 +22,8 @@ struct TrainState {
   std::string data_digest;
 };
 
-// What a checkpoint is of: every parameter of the model, and the optimizer of those that are
-// trained.
+// What a checkpoint is of: the parameters of the model but for given weights, and the optimizer of
+// those that are trained.
 struct TrainedModel {
   std::vector<Parameter*> parameters;
   AdamW* optimizer = nullptr;

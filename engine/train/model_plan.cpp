@@ -4,7 +4,6 @@
 #include <algorithm>
 
 #include "engine/methods/method.h"
-#include "engine/nn/transformer.h"
 
 namespace lathe {
 namespace {
@@ -82,6 +81,20 @@ bool is_trained(TrainedParts parts, ParameterRole role) {
   return false;
 }
 
+bool adapters_alone(const std::vector<LinearPlan>& slots) {
+  return std::any_of(slots.begin(), slots.end(), [](const LinearPlan& slot) {
+    return slot.adapter.rank > 0 && !slot.adapter.rest_trained;
+  });
+}
+
+TableMemory table_memory(const TrainSpec& spec, const std::vector<LinearPlan>& slots) {
+  const bool writes = std::any_of(slots.begin(), slots.end(), [](const LinearPlan& slot) {
+    return slot.adapter.changes_weight();
+  });
+  return spec.base != nullptr && adapters_alone(slots) && !writes ? TableMemory::kGiven
+                                                                  : TableMemory::kOwned;
+}
+
 Result<std::vector<LinearPlan>> plan_slots(const TrainSpec& spec,
                                            std::vector<std::string>& warnings) {
   std::vector<std::string> errors = config_errors(spec.model);
@@ -107,6 +120,11 @@ Result<std::vector<LinearPlan>> plan_slots(const TrainSpec& spec,
                      "leave model.from empty, or begin with what `lathe compress` made of it");
   }
   check_adapters(spec, slots, errors);
+  if (table_memory(spec, slots) == TableMemory::kGiven) {
+    for (std::size_t i = 0; i < slots.size(); ++i) {
+      slots[i].given = spec.base->slots[i].given;
+    }
+  }
   if (errors.empty() && spec.train.parts != TrainedParts::kAll && !any_factored(slots)) {
     errors.push_back("train.parts=" + std::string(enum_name(spec.train.parts)) +
                      " trains nothing: no linear layer of the model is two factors. Set it to all, "

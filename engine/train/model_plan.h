@@ -7,6 +7,7 @@
 #include "engine/base/result.h"
 #include "engine/nn/linear_plan.h"
 #include "engine/nn/parameter.h"
+#include "engine/nn/transformer.h"
 #include "engine/train/train_spec.h"
 
 namespace lathe {
@@ -17,6 +18,11 @@ Result<std::vector<LinearPlan>> plan_slots(const TrainSpec& spec,
 
 // Whether parameters of that role are among the parts.
 bool is_trained(TrainedParts parts, ParameterRole role);
+
+// Whether there are adapters and nothing else is trained.
+bool adapters_alone(const std::vector<LinearPlan>& slots);
+// Whether embedding and head are used as the file of model.from stores them, as such slots are.
+TableMemory table_memory(const TrainSpec& spec, const std::vector<LinearPlan>& slots);
 
 // Parameters of the whole model with such slots.
 std::int64_t count_parameters(const ModelConfig& model, const std::vector<LinearPlan>& slots);

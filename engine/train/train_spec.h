@@ -21,7 +21,7 @@ class Transformer;  // engine/nn/transformer.h
 // Fills every weight of a model, or gives it; on meta only memory is given.
 using InitialWeights = std::function<void(Backend&, Transformer&)>;
 
-// A model that a run only reads, its matrices in the types that its file keeps them in.
+// A model in a file. Of `slots` those are given whose matrices can be used as they are stored.
 struct GivenModel {
   ModelConfig config;
   std::vector<LinearPlan> slots;
@@ -37,9 +37,11 @@ struct TrainSpec {
   DistillConfig distill;
   Json method = Json::object();  // id -> canonical parameters; see engine/methods/method.h
   // The slots of what model.from names, where some are factored; else empty. Not part of the
-  // document: model.from_hash decides them.
+  // document, as the next two: the hashes decide them.
   std::vector<LinearPlan> base_slots = {};
-  // What distill.from names, if it names one; as little part of the document.
+  // What model.from names: its weights are those that the run begins with.
+  std::shared_ptr<const GivenModel> base = nullptr;
+  // What distill.from names.
   std::shared_ptr<const GivenModel> teacher = nullptr;
 };
 

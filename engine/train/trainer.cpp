@@ -55,13 +55,11 @@ std::unique_ptr<Transformer> make_teacher(Backend& backend, const GivenModel* gi
 // Freezes what is not to be trained; the value is what is.
 std::vector<Parameter*> choose_trained(const std::vector<Parameter*>& all, TrainedParts parts,
                                        const std::vector<LinearPlan>& slots) {
-  const bool adapters_alone = std::any_of(slots.begin(), slots.end(), [](const LinearPlan& slot) {
-    return slot.adapter.rank > 0 && !slot.adapter.rest_trained;
-  });
+  const bool alone = adapters_alone(slots);
   std::vector<Parameter*> trained;
   for (Parameter* parameter : all) {
-    const bool wanted = adapters_alone ? parameter->role == ParameterRole::kAdapter
-                                       : is_trained(parts, parameter->role);
+    const bool wanted =
+        alone ? parameter->role == ParameterRole::kAdapter : is_trained(parts, parameter->role);
     parameter->frozen = parameter->frozen || !wanted;
     if (!parameter->frozen) {
       trained.push_back(parameter);
@@ -84,11 +82,12 @@ float mean_of(std::int64_t targets) {
 class TransformerTrainer final : public Trainer {
  public:
   TransformerTrainer(Backend& backend, const TrainSpec& spec, const std::vector<LinearPlan>& slots,
-                     const std::shared_ptr<const TokenSource>& data, const InitialWeights& weights)
+                     const std::shared_ptr<const TokenSource>& data)
       : backend_(backend),
         spec_(spec),
         teacher_(make_teacher(backend, spec.teacher.get())),
-        model_(backend, spec.model, slots, TableMemory::kOwned, weight_dtype(spec.train.weights)),
+        model_(backend, spec.model, slots, table_memory(spec, slots),
+               weight_dtype(spec.train.weights)),
         all_(model_.parameters()),
         optimizer_(backend, choose_trained(all_, spec.train.parts, slots),
                    static_cast<std::uint64_t>(spec.seed),
@@ -104,8 +103,8 @@ class TransformerTrainer final : public Trainer {
       state_.data_digest = data->info().digest;
     }
     model_.keep_activations(spec.train.activations);
-    if (weights) {
-      weights(backend, model_);
+    if (spec.base != nullptr) {
+      spec.base->weights(backend, model_);
     } else {
       model_.initialise(static_cast<std::uint64_t>(spec.seed));
     }
@@ -284,6 +283,9 @@ std::string TransformerTrainer::parameter_digest() {
   Sha256 digest;
   std::vector<std::byte> host;
   for (const Parameter* parameter : all_) {
+    if (parameter->given) {
+      continue;
+    }
     const TensorRef weight = parameter->weight;
     host.resize(static_cast<std::size_t>(weight.bytes()));
     backend_.read(weight, host.data(), weight.bytes());
@@ -305,8 +307,7 @@ Result<StepReport> Trainer::step() {
 
 Result<std::unique_ptr<Trainer>> make_trainer(Backend& backend, const TrainSpec& spec,
                                               std::shared_ptr<const TokenSource> data,
-                                              std::vector<std::string>& warnings,
-                                              const InitialWeights& weights) {
+                                              std::vector<std::string>& warnings) {
   TrainSpec resolved = spec;
   if (resolved.model.vocab_size == 0 && data != nullptr) {
     resolved.model.vocab_size = data->info().vocab_size;
@@ -335,7 +336,7 @@ Result<std::unique_ptr<Trainer>> make_trainer(Backend& backend, const TrainSpec&
     return slots.error();
   }
   return std::unique_ptr<Trainer>(
-      std::make_unique<TransformerTrainer>(backend, resolved, *slots, data, weights));
+      std::make_unique<TransformerTrainer>(backend, resolved, *slots, data));
 }
 
 }  // namespace lathe

@@ -73,17 +73,16 @@ class Trainer {
   // Continues from a checkpoint of the same spec, to the very same bits. kData if it is unreadable,
   // damaged or of another spec.
   virtual Result<void> load(const std::string& folder) = 0;
-  // A digest of all parameters, for replay.
+  // A digest of all parameters but those that are used as a file stores them, for replay.
   virtual std::string parameter_digest() = 0;
   virtual Backend& backend() = 0;
 };
 
-// Builds the model on the back end and initialises it from the seed, or with `weights`. On meta
+// Builds the model on the back end and initialises it from the seed, or from spec.base. On meta
 // `data` may be null. Errors are all config errors at once (kUsage); warnings go to `warnings`.
 Result<std::unique_ptr<Trainer>> make_trainer(Backend& backend, const TrainSpec& spec,
                                               std::shared_ptr<const TokenSource> data,
-                                              std::vector<std::string>& warnings,
-                                              const InitialWeights& weights = {});
+                                              std::vector<std::string>& warnings);
 
 // What `lathe plan` and the sliders show. `params` of the spec with vocab_size resolved by the
 // caller.

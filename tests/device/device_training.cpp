@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <vector>
 
+#include "engine/nn/transformer.h"
 #include "engine/train/trainer.h"
 #include "tests/support/memory_samples.h"
 #include "tests/support/memory_tokens.h"
@@ -164,6 +165,31 @@ TrainSpec gpt2_like_spec() {
   spec.model.mlp = MlpKind::kGeluTanh;
   spec.model.bias = true;
   spec.model.context = spec.train.seq_len;
+  return spec;
+}
+
+TrainSpec distilled_spec() {
+  TrainSpec spec = llama_like_spec();
+  spec.method = {{"low_rank", {{"rank", 8}}}};
+  spec.train.parts = TrainedParts::kFactors;
+  spec.distill = {.from = "made up", .weight = 0.5, .temperature = 2};
+  ModelConfig teacher = gpt2_like_spec().model;
+  std::vector<LinearPlan> slots = dense_plan(teacher);
+  for (LinearPlan& slot : slots) {
+    slot.given = true;
+  }
+  const auto weights = [](Backend& to, Transformer& model) {
+    std::uint64_t stream = 1;
+    for (Parameter* parameter : model.parameters()) {
+      const Tag tag{Category::kWeights, parameter->layer, parameter->name};
+      if (parameter->given) {
+        give_weight(*parameter, Tensor(to.allocator(), DType::kF32, parameter->shape, tag));
+      }
+      ops::random_fill(to,
+                       {.out = parameter->weight, .seed = 8, .stream = stream++, .stddev = 0.2f});
+    }
+  };
+  spec.teacher = std::make_shared<const GivenModel>(GivenModel{teacher, slots, weights});
   return spec;
 }
 

@@ -28,6 +28,25 @@ TEST_F(SimtTraining, LowRankSlotsLearnAsTheProcessorDoes) {
   expect_same_losses(device_, spec, 6, 1e-4);
 }
 
+TEST_F(SimtTraining, AdaptersThatRestartLearnAsTheProcessorDoes) {
+  TrainSpec spec = llama_like_spec();
+  spec.method = {{"lora",
+                  {{"rank", 4},
+                   {"targets", {"all"}},
+                   {"train_rest", true},
+                   {"restart_every", 3},
+                   {"restart_warmup", 2}}}};
+  expect_same_losses(device_, spec, 5, 1e-4);
+  expect_planned_peak(device_, spec);
+  expect_repeatable(device_, spec, 4);
+}
+
+TEST_F(SimtTraining, FactorsDrawnToATeacherLearnAsTheProcessorDoes) {
+  const TrainSpec spec = distilled_spec();
+  expect_same_losses(device_, spec, 5, 1e-4);
+  expect_planned_peak(device_, spec);
+}
+
 TEST_F(SimtTraining, RoundedWeightsLearnAsTheProcessorDoes) {
   for (const WeightStore weights : {WeightStore::kBf16Master, WeightStore::kBf16Stochastic}) {
     TrainSpec spec = llama_like_spec();

@@ -87,15 +87,22 @@ TEST_F(ModelsTest, AModelIsTunedMeasuredAndWritten) {
 }
 
 TEST_F(ModelsTest, AnAdapterIsTrainedAndBecomesPartOfTheModel) {
-  const Finished ran = lathe({"run", config("adapted", {{"model", {{"from", base_}}}}),
-                              "lora.rank=4", "lora.init=pissa", "lr=0.01", "train.steps=20"});
-  ASSERT_EQ(ran.code, 0) << ran.err;
-  const std::string run = newest_run();
-  const std::string gguf = (folder() / "adapted.gguf").string();
-  written(run, "gguf", "f32", gguf);
-  EXPECT_EQ(continuation(gguf, "def "), continuation(run, "def "));
-  const Finished replayed = lathe({"replay", run});
-  EXPECT_EQ(replayed.code, 0) << replayed.err << replayed.out;
+  const std::string quantised = (folder() / "base-q8.gguf").string();
+  written(base_, "gguf", "q8_0", quantised);
+  // Beside weights that lose what it takes, and beside weights as they are stored.
+  for (const auto& [base, init] : {std::pair{base_, "pissa"}, std::pair{quantised, "default"}}) {
+    SCOPED_TRACE(base);
+    const std::string spec = config("adapted", {{"model", {{"from", base}}}});
+    const Finished ran = lathe({"run", spec, "lora.rank=4", std::string("lora.init=") + init,
+                                "lr=0.01", "train.steps=20"});
+    ASSERT_EQ(ran.code, 0) << ran.err;
+    const std::string run = newest_run();
+    const std::string gguf = (folder() / (std::string(init) + ".gguf")).string();
+    written(run, "gguf", "f32", gguf);
+    EXPECT_EQ(continuation(gguf, "def "), continuation(run, "def "));
+    const Finished replayed = lathe({"replay", run});
+    EXPECT_EQ(replayed.code, 0) << replayed.err << replayed.out;
+  }
 }
 
 TEST_F(ModelsTest, AModelIsDecomposedMeasuredAndWritten) {

@@ -6,6 +6,7 @@
 
 #include "engine/data/token_source.h"
 #include "engine/lm/model_export.h"
+#include "engine/train/model_plan.h"
 #include "experiments/predict.h"
 #include "experiments/replay_run.h"
 #include "tests/experiments/base_model_fixture.h"
@@ -74,6 +75,51 @@ TEST_F(BaseModelTest, FactorsThatTheModelBringsAreTrained) {
   const auto created = witness_.all<RunCreated>();
   const auto memory = witness_.all<MemorySample>();
   EXPECT_EQ(created[0].predicted_peak_bytes, memory.back().peak.live_bytes);
+}
+
+TEST_F(BaseModelTest, AdaptersLearnBesideWeightsAsTheyAreStored) {
+  const ModelFile dense = *ModelFile::open(model_.path());
+  const auto backend = make_backend("cpu", 1);
+  const auto report = export_model(**backend, dense, dense.plans(),
+                                   {.format = ModelFormat::kGguf,
+                                    .type = StoredType::kQ8_0,
+                                    .out = model_.path() / "q8.gguf",
+                                    .name = "q8"});
+  ASSERT_TRUE(report.ok()) << report.error().text();
+  TrainSpec& train = request_.spec.train;
+  train.model.from = (model_.path() / "q8.gguf").string();
+  train.train.steps = 30;
+  train.optim.lr = 2e-2;
+  train.method = {{"lora", {{"rank", 4}, {"targets", {"all"}}}}};
+  request_.spec = *run_spec_from_json(to_json(request_.spec));
+  const RunOutcome outcome = run_one(request_, ports_);
+  ASSERT_EQ(outcome.state, RunState::kDone) << outcome.error->text();
+  EXPECT_LT(series("eval/loss").at(30), 0.97 * series("eval/loss").at(0));
+  const auto created = witness_.all<RunCreated>();
+  const LedgerSnapshot peak = witness_.all<MemorySample>().back().peak;
+  EXPECT_EQ(created[0].predicted_peak_bytes, peak.live_bytes);
+  const std::int64_t weights = peak.by_category[static_cast<std::size_t>(Category::kWeights)];
+  EXPECT_LT(weights, dense.parameters() * 9 / 8);  // 34 bytes for 32 of a matrix
+
+  // Its checkpoint has what the file has not.
+  const fs::path folder = witness_.all<CheckpointSaved>().back().path;
+  const auto saved = SafetensorsFile::open(folder / "weights.safetensors");
+  EXPECT_EQ(saved->find("layers.0.attention.q.weight"), nullptr);
+  EXPECT_NE(saved->find("layers.0.attention.q.lora_a"), nullptr);
+  std::vector<std::string> warnings;
+  const auto resolved = resolve_model(train);
+  const auto plans = plan_slots(*resolved, warnings);
+  const ModelFile file = *ModelFile::open(train.model.from);
+  const auto whole = ModelFile::open_checkpoint(folder, resolved->model, *plans, &file);
+  ASSERT_TRUE(whole.ok()) << whole.error().text();
+  EXPECT_EQ(whole->parameters(), dense.parameters());
+  EXPECT_FALSE(ModelFile::open_checkpoint(folder, resolved->model, *plans).ok());
+
+  const auto first = digests();
+  witness_.events.clear();
+  request_.spec = *run_spec_from_json(created[0].spec);
+  ASSERT_EQ(run_one(request_, ports_).state, RunState::kDone);
+  EXPECT_EQ(digests(), first);
 }
 
 TEST_F(BaseModelTest, AModelWithoutATokenizerIsRefused) {

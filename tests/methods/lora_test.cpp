@@ -235,13 +235,16 @@ double merged_loss(const TrainSpec& spec, TestRun& run, const std::string& name)
   TrainSpec plain = spec;
   plain.method = Json::object();
   plain.base_slots = file->plans();
+  plain.base = std::make_shared<const GivenModel>(
+      GivenModel{.config = spec.model,
+                 .slots = file->plans(),
+                 .weights = [&](Backend& to, Transformer& transformer) {
+                   for (Parameter* parameter : transformer.parameters()) {
+                     set_values(to, *parameter, file->floats(parameter->name).data());
+                   }
+                 }});
   const auto tokens = test::learnable_tokens(kVocab, 2000);
-  const auto trainer = make_trainer(
-      *run.backend, plain, tokens, warnings, [&](Backend& to, Transformer& transformer) {
-        for (Parameter* parameter : transformer.parameters()) {
-          set_values(to, *parameter, file->floats(parameter->name).data());
-        }
-      });
+  const auto trainer = make_trainer(*run.backend, plain, tokens, warnings);
   const double loss = (*trainer)->evaluate()->loss;
   fs::remove_all(folder);
   return loss;
