@@ -32,10 +32,11 @@ void print_plan(const PlanReport& plan) {
                static_cast<double>(plan.parameters) / static_cast<double>(plan.dense_parameters),
                count_text(static_cast<double>(plan.dense_parameters)));
   }
-  fmt::print(
-      "\nstored       {}\noperations   {}FLOP a step\npeak         {} ({} bytes), during {}\n\n",
-      bytes_text(plan.stored_bytes), count_text(plan.flops_per_step) + " ",
-      bytes_text(plan.peak.live_bytes), plan.peak.live_bytes, plan.peak_phase);
+  fmt::print("\nstored       {}, at 8 bits {}\n", bytes_text(plan.stored_bytes),
+             bytes_text(plan.parameters));
+  fmt::print("operations   {}FLOP a step\npeak         {} ({} bytes), during {}\n\n",
+             count_text(plan.flops_per_step) + " ", bytes_text(plan.peak.live_bytes),
+             plan.peak.live_bytes, plan.peak_phase);
   std::vector<std::vector<std::string>> rows;
   for (int i = 0; i < kCategoryCount; ++i) {
     const std::int64_t bytes = plan.peak.by_category[static_cast<std::size_t>(i)];

@@ -26,8 +26,8 @@ struct DistillConfig {
               {.lo = 0,
                .hi = 1,
                .sweep = true,
-               .help = "share w of the teacher in the loss, (1 - w) CE + w T^2 KL(teacher || "
-                       "student)"}),
+               .help = "share w of the teacher in the loss, (1 - w) CE + w T^2 KL from teacher to "
+                       "student"}),
         field("temperature", &D::temperature,
               {.lo = 0.05,
                .hi = 100,

@@ -35,6 +35,11 @@ void check_teacher(const TrainSpec& spec, std::vector<std::string>& errors) {
   }
   const ModelConfig& teacher = spec.teacher->config;
   check_positions(teacher, "the context of distill.from", spec, errors);
+  if (teacher.window != spec.model.window && spec.data.kind != DataKind::kText) {
+    errors.push_back("distill.from=" + spec.distill.from +
+                     " sees other windows of a text than the model, which packed samples cannot "
+                     "give both: set data.kind=text, or leave distill.from empty");
+  }
   if (teacher.vocab_size != spec.model.vocab_size) {
     errors.push_back(
         "distill.from=" + spec.distill.from + " has " + std::to_string(teacher.vocab_size) +
