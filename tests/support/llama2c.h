@@ -38,6 +38,7 @@ class Llama2cModel {
   Transformer& transformer() { return *model_; }
   const ModelConfig& config() const { return config_; }
   std::int64_t context() const { return context_; }
+  const std::map<std::string, std::vector<float>>& weights() const { return weights_; }
 
  private:
   std::vector<float> floats(std::int64_t count) {
