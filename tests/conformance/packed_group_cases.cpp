@@ -38,8 +38,9 @@ std::vector<double> times(const std::vector<double>& x, const std::vector<double
 std::string text_of(const std::vector<Member>& members) {
   std::string text;
   for (const Member& member : members) {
-    text += (text.empty() ? "" : "_") + std::to_string(member.out);
-    text += member.rank > 0 ? "r" + std::to_string(member.rank) : "";
+    text.append(text.empty() ? "" : "_").append(std::to_string(member.out));
+    text.append(member.rank > 0 ? "r" : "")
+        .append(member.rank > 0 ? std::to_string(member.rank) : "");
   }
   return text;
 }
