@@ -1,6 +1,7 @@
 // Decompositions as runs of kind "compress": one look at a model, and a run for each choice of
 // ranks with what it weighs and what it costs on held-out text, so that choices can be compared. A
-// point with max_rise is a search: a run for each of its steps, and the outcome is the one it found.
+// point with max_rise is a search: a run for each of its steps, and the outcome is the one it
+// found.
 #pragma once
 
 #include <functional>

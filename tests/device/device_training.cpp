@@ -94,7 +94,9 @@ void expect_same_course(Backend& device, TrainSpec spec,
                         const std::shared_ptr<const TokenSource>& data) {
   spec.train.batch_size = 1;
   spec.train.seq_len = 16;
-  spec.train.weights = WeightStore::kBf16Stochastic;
+  if (spec.method.empty()) {
+    spec.train.weights = WeightStore::kBf16Stochastic;
+  }
   for (const std::int64_t metrics_every : {1, 4}) {
     spec.train.metrics_every = metrics_every;
     spec.train.graph = false;

@@ -12,6 +12,17 @@
 namespace lathe::test {
 namespace {
 
+TrainSpec restarted_spec() {
+  TrainSpec spec = llama_like_spec();
+  spec.method = {{"lora",
+                  {{"rank", 4},
+                   {"targets", {"all"}},
+                   {"train_rest", true},
+                   {"restart_every", 3},
+                   {"restart_warmup", 2}}}};
+  return spec;
+}
+
 class SimtTraining : public testing::Test {
  protected:
   SimtBackend device_{simt::Turns::kDescending};
@@ -29,13 +40,7 @@ TEST_F(SimtTraining, LowRankSlotsLearnAsTheProcessorDoes) {
 }
 
 TEST_F(SimtTraining, AdaptersThatRestartLearnAsTheProcessorDoes) {
-  TrainSpec spec = llama_like_spec();
-  spec.method = {{"lora",
-                  {{"rank", 4},
-                   {"targets", {"all"}},
-                   {"train_rest", true},
-                   {"restart_every", 3},
-                   {"restart_warmup", 2}}}};
+  const TrainSpec spec = restarted_spec();
   expect_same_losses(device_, spec, 5, 1e-4);
   expect_planned_peak(device_, spec);
   expect_repeatable(device_, spec, 4);
@@ -100,6 +105,12 @@ TEST_F(SimtTraining, RecordedStepsAreThoseIssuedOpByOp) {
   TrainSpec rounded = gpt2_like_spec();
   rounded.train.activations = ActivationStore::kBf16;
   expect_same_with_graph(device_, rounded);
+}
+
+// Weights, adapters and moments change between steps, where they lie; the teacher does not.
+TEST_F(SimtTraining, RecordedStepsGoOnWithRestartsAndATeacher) {
+  expect_same_with_graph(device_, restarted_spec());
+  expect_same_with_graph(device_, distilled_spec());
 }
 
 // A tensor that has come to stay may lie where the recorded ops would write.

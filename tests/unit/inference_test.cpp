@@ -135,17 +135,19 @@ TEST_P(Inference, AgreesWithTheTrainingPath) {
 TEST_P(Inference, PackedSamplesDoNotSeeEachOther) {
   constexpr std::int32_t kFirst = 9;
   std::vector<std::int32_t> positions;
-  std::vector<std::int32_t> first_keys;
+  std::vector<std::int32_t> begins;
   for (std::int32_t i = 0; i < kTokens; ++i) {
     positions.push_back(i < kFirst ? i : i - kFirst);
-    first_keys.push_back(i < kFirst ? 0 : kFirst);
+    begins.push_back(i < kFirst ? 0 : kFirst);
   }
   const Tensor place = workspace(*backend_, "t", "positions", Shape{kTokens}, DType::kI32);
   const Tensor first_key = workspace(*backend_, "t", "first_key", Shape{kTokens}, DType::kI32);
   backend_->write(place, positions.data(), place.ref().bytes());
-  backend_->write(first_key, first_keys.data(), first_key.ref().bytes());
   const std::vector<std::int32_t> ids = some_ids();
   for (const ModelConfig& config : families()) {
+    std::vector<std::int32_t> first_keys = begins;
+    limit_to_window(first_keys, kTokens, config.window);
+    backend_->write(first_key, first_keys.data(), first_key.ref().bytes());
     Transformer model(*backend_, config, dense_plan(config));
     model.initialise(4);
     const std::vector<float> together =
