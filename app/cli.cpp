@@ -69,13 +69,17 @@ CLI::App* add_verb(CLI::App& root, Cli& cli, const std::string& name, const std:
   return verb;
 }
 
+void print_json(const Json& document, int indent) {
+  fmt::print("{}\n", json_text(document, indent));
+}
+
 int report_error(const Error& error, const GlobalOptions& options) {
   if (options.json) {
     const Json object{{"error",
                        {{"exit_code", exit_code(error.kind)},
                         {"message", error.message},
                         {"remedy", error.remedy}}}};
-    fmt::print("{}\n", object.dump());
+    print_json(object);
   }
   fmt::print(stderr, "lathe: {}\n", error.message);
   if (!error.remedy.empty()) {

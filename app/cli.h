@@ -37,6 +37,8 @@ int run_command_line(int argc, char** argv);
 CLI::App* add_verb(CLI::App& root, Cli& cli, const std::string& name, const std::string& help,
                    std::function<int()> run);
 
+// Prints a document on stdout, on one line or indented; see json_text().
+void print_json(const Json& document, int indent = -1);
 // Prints an error: on stderr "lathe: what happened" and the remedy, with --json one object on
 // stdout. Gives the error's exit code.
 int report_error(const Error& error, const GlobalOptions& options);

@@ -33,8 +33,7 @@ void ConsoleSink::on_event(const Event& event) {
   const std::lock_guard lock(mutex_);
   if (json_) {
     if (const auto object = event_json(event)) {
-      // Nothing a run says may be lost to odd bytes in a name.
-      fmt::print("{}\n", object->dump(-1, ' ', false, Json::error_handler_t::replace));
+      print_json(*object);
       std::fflush(stdout);
     }
   } else if (!quiet_) {

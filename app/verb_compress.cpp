@@ -147,7 +147,7 @@ void print_all(const std::vector<CompressOutcome>& outcomes, const CompressOptio
                const GlobalOptions& options) {
   if (options.json) {
     for (const CompressOutcome& outcome : outcomes) {
-      fmt::print("{}\n", Json{{"event", "result"}, {"compress", outcome_json(outcome)}}.dump());
+      print_json(Json{{"event", "result"}, {"compress", outcome_json(outcome)}});
     }
     return;
   }

@@ -124,11 +124,11 @@ void add_describe(CLI::App& root, Cli& cli) {
   add_verb(root, cli, "describe", "Every parameter, metric and method, as Markdown or JSON",
            [&cli] {
              if (cli.options.json) {
-               fmt::print("{}\n", Json{{"parameters", params_json(experiments::run_spec_params())},
-                                       {"compress", params_json(compress_params())},
-                                       {"metrics", metrics_json()},
-                                       {"methods", methods_json()}}
-                                      .dump(2));
+               print_json(Json{{"parameters", params_json(experiments::run_spec_params())},
+                               {"compress", params_json(compress_params())},
+                               {"metrics", metrics_json()},
+                               {"methods", methods_json()}},
+                          2);
              } else {
                print_markdown();
              }

@@ -124,7 +124,7 @@ void add_doctor(CLI::App& root, Cli& cli) {
   add_verb(root, cli, "doctor", "Versions, devices, folders and a check of the store", [&cli] {
     const Json found = report(cli.options);
     if (cli.options.json) {
-      fmt::print("{}\n", found.dump(2));
+      print_json(found, 2);
     } else {
       print_report(found);
     }

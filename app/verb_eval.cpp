@@ -70,7 +70,7 @@ int eval_model(const GlobalOptions& options, const EvalOptions& chosen) {
     return report_error(written.error(), options);
   }
   if (options.json) {
-    fmt::print("{}\n", Json{{"event", "result"}, {"eval", *outcome}}.dump());
+    print_json(Json{{"event", "result"}, {"eval", *outcome}});
   } else {
     print_outcome(*outcome);
   }

@@ -47,12 +47,11 @@ std::string line_of(const storage::RunDetail& run, const experiments::MetricPoin
   }
   const bool finite = std::isfinite(point.value);
   const Json value = finite ? Json(point.value) : Json(value_text(point.value));
-  return Json{{"run", run.summary.id},
-              {"metric", point.metric},
-              {"step", point.step},
-              {"value", value},
-              {"time_ms", point.time_ms}}
-             .dump() +
+  return json_text(Json{{"run", run.summary.id},
+                        {"metric", point.metric},
+                        {"step", point.step},
+                        {"value", value},
+                        {"time_ms", point.time_ms}}) +
          "\n";
 }
 
@@ -145,7 +144,7 @@ Result<void> export_weights_of(const GlobalOptions& options, const ExportOptions
     return report.error();
   }
   if (options.json) {
-    fmt::print("{}\n", report_json(wanted, *report).dump());
+    print_json(report_json(wanted, *report));
   } else {
     print_report(chosen, *report);
   }
@@ -167,13 +166,12 @@ Result<void> export_logits_of(const GlobalOptions& options, const ExportOptions&
     return report.error();
   }
   if (options.json) {
-    fmt::print("{}\n", Json{{"model", chosen.run},
-                            {"format", chosen.format},
-                            {"out", chosen.out},
-                            {"sequences", report->sequences},
-                            {"tokens", report->tokens},
-                            {"bytes", report->bytes}}
-                           .dump());
+    print_json(Json{{"model", chosen.run},
+                    {"format", chosen.format},
+                    {"out", chosen.out},
+                    {"sequences", report->sequences},
+                    {"tokens", report->tokens},
+                    {"bytes", report->bytes}});
   } else {
     fmt::print("{}: logits of {} sequences, {} tokens\n", chosen.out, report->sequences,
                report->tokens);
@@ -194,11 +192,10 @@ Result<void> export_run(storage::RunCatalog& catalog, const GlobalOptions& optio
     return written.error();
   }
   if (options.json) {
-    fmt::print("{}\n", Json{{"run", run->summary.id},
-                            {"format", chosen.format},
-                            {"out", chosen.out},
-                            {native ? "step" : "points", *written}}
-                           .dump());
+    print_json(Json{{"run", run->summary.id},
+                    {"format", chosen.format},
+                    {"out", chosen.out},
+                    {native ? "step" : "points", *written}});
   } else {
     fmt::print("{}: {} {}\n", chosen.out,
                native ? "checkpoint of step" : "points written:", *written);

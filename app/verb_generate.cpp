@@ -108,10 +108,7 @@ Result<int> generate_text(const GlobalOptions& options, const GenerateOptions& c
   }
   const LedgerSnapshot& memory = backend.ledger().peak();
   if (options.json) {
-    fmt::print(
-        "{}\n",
-        Json{{"event", "result"}, {"generate", result_json(*result, model, text, memory)}}.dump(
-            -1, ' ', false, Json::error_handler_t::replace));
+    print_json(Json{{"event", "result"}, {"generate", result_json(*result, model, text, memory)}});
   } else if (!options.quiet) {
     print_summary(*result, memory);
   }

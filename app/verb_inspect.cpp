@@ -37,10 +37,8 @@ Result<void> inspect_tensors(const fs::path& path, bool json) {
         {{"name", entry.name}, {"dtype", entry.dtype}, {"shape", entry.shape}, {"bytes", bytes}});
   }
   if (json) {
-    fmt::print(
-        "{}\n",
-        Json{{"file", path.string()}, {"metadata", file->metadata()}, {"tensors", tensors}}.dump(
-            2));
+    print_json(Json{{"file", path.string()}, {"metadata", file->metadata()}, {"tensors", tensors}},
+               2);
     return {};
   }
   for (const auto& [key, value] : file->metadata()) {
@@ -77,18 +75,18 @@ Result<void> inspect_model(const fs::path& path, bool json) {
   const double bits =
       8.0 * static_cast<double>(file->stored_bytes()) / static_cast<double>(file->parameters());
   if (json) {
-    fmt::print("{}\n", Json{{"file", path.string()},
-                            {"format", format},
-                            {"architecture", architecture},
-                            {"model", to_json(file->config())},
-                            {"parameters", file->parameters()},
-                            {"stored_bytes", file->stored_bytes()},
-                            {"bits_per_weight", bits},
-                            {"tokenizer", tokenizer},
-                            {"chat_template", !text.chat_template.empty()},
-                            {"hash", model_hash(*file)},
-                            {"tensors", tensors}}
-                           .dump(2));
+    print_json(Json{{"file", path.string()},
+                    {"format", format},
+                    {"architecture", architecture},
+                    {"model", to_json(file->config())},
+                    {"parameters", file->parameters()},
+                    {"stored_bytes", file->stored_bytes()},
+                    {"bits_per_weight", bits},
+                    {"tokenizer", tokenizer},
+                    {"chat_template", !text.chat_template.empty()},
+                    {"hash", model_hash(*file)},
+                    {"tensors", tensors}},
+               2);
     return {};
   }
   fmt::print("{}: {}\ntokenizer: {}\nchat template: {}\nhash: {}\n", format, architecture,
@@ -113,8 +111,7 @@ Result<void> inspect_store(const std::string& path, bool json) {
     return sweeps.error();
   }
   if (json) {
-    fmt::print("{}\n",
-               Json{{"file", path}, {"runs", runs->size()}, {"sweeps", sweeps->size()}}.dump(2));
+    print_json(Json{{"file", path}, {"runs", runs->size()}, {"sweeps", sweeps->size()}}, 2);
   } else {
     fmt::print("a store of {} runs and {} sweeps\n{}", runs->size(), sweeps->size(),
                runs_table(*runs));

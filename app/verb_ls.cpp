@@ -20,7 +20,7 @@ struct LsOptions {
 
 void print_rows(const Json& rows) {
   for (const Json& row : rows) {
-    fmt::print("{}\n", row.dump());
+    print_json(row);
   }
 }
 
@@ -52,7 +52,7 @@ int list_sweeps(const GlobalOptions& options) {
     }
     if (options.json) {
       for (const storage::SweepSummary& sweep : *sweeps) {
-        fmt::print("{}\n", to_json(sweep).dump());
+        print_json(to_json(sweep));
       }
     } else {
       fmt::print("{}", sweeps_table(*sweeps));
@@ -67,7 +67,7 @@ int list_models(const GlobalOptions& options) {
   for (const std::string& name : installed_models()) {
     const std::string path = find_model(name).string();
     if (options.json) {
-      fmt::print("{}\n", Json{{"name", name}, {"path", path}}.dump());
+      print_json(Json{{"name", name}, {"path", path}});
     }
     files.push_back({name, path});
   }
@@ -94,12 +94,11 @@ int list_models(const GlobalOptions& options) {
       }
       const storage::CheckpointRow& newest = detail->checkpoints.back();
       if (options.json) {
-        fmt::print("{}\n", Json{{"run", summary.id},
-                                {"name", summary.name},
-                                {"step", newest.step},
-                                {"bytes", newest.bytes},
-                                {"path", newest.path}}
-                               .dump());
+        print_json(Json{{"run", summary.id},
+                        {"name", summary.name},
+                        {"step", newest.step},
+                        {"bytes", newest.bytes},
+                        {"path", newest.path}});
       }
       rows.push_back({summary.id, summary.name, std::to_string(newest.step), newest.path});
     }
@@ -127,7 +126,7 @@ int list_configs(const GlobalOptions& options) {
   std::vector<std::vector<std::string>> rows;
   for (const std::filesystem::path& file : files) {
     if (options.json) {
-      fmt::print("{}\n", Json{{"name", file.stem().string()}, {"path", file.string()}}.dump());
+      print_json(Json{{"name", file.stem().string()}, {"path", file.string()}});
     }
     rows.push_back({file.stem().string(), file.string()});
   }

@@ -103,7 +103,7 @@ int run_plan(const GlobalOptions& options, const PlanOptions& chosen) {
     report_warning(warning, options);
   }
   if (options.json) {
-    fmt::print("{}\n", plan_json(*plan).dump(2));
+    print_json(plan_json(*plan), 2);
   } else {
     print_plan(*plan);
     print_layers(plan->peak_by_layer);

@@ -9,16 +9,16 @@ namespace lathe::app {
 namespace {
 
 std::string cell_text(const Json& value) {
-  return value.is_string() ? value.get<std::string>() : value.is_null() ? "" : value.dump();
+  return value.is_string() ? value.get<std::string>() : value.is_null() ? "" : json_text(value);
 }
 
-void print_json(const storage::RunCatalog::Table& table) {
+void print_objects(const storage::RunCatalog::Table& table) {
   for (const std::vector<Json>& row : table.rows) {
     Json object = Json::object();
     for (std::size_t i = 0; i < row.size(); ++i) {
       object[table.columns[i]] = row[i];
     }
-    fmt::print("{}\n", object.dump());
+    print_json(object);
   }
 }
 
@@ -50,7 +50,7 @@ void add_query(CLI::App& root, Cli& cli) {
           if (!table) {
             return table.error();
           }
-          cli.options.json ? print_json(*table) : print_table(*table);
+          cli.options.json ? print_objects(*table) : print_table(*table);
           return {};
         });
       });

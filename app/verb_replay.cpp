@@ -52,7 +52,7 @@ void print_course(const RecordedRun& record, std::int64_t to_step, std::int64_t 
       object[metric] = row.back().empty() ? Json(nullptr) : Json::parse(row.back(), nullptr, false);
     }
     if (json) {
-      fmt::print("{}\n", object.dump());
+      print_json(object);
     }
     cells.push_back(std::move(row));
   }

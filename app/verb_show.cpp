@@ -37,9 +37,9 @@ void print_run(const storage::RunDetail& detail) {
   }
   if (!detail.attempts.empty()) {
     fmt::print("\nenvironment of attempt {}: {}\n", detail.attempts.back().attempt,
-               detail.attempts.back().environment.dump(2));
+               json_text(detail.attempts.back().environment, 2));
   }
-  fmt::print("\nspec: {}\n", detail.spec.dump(2));
+  fmt::print("\nspec: {}\n", json_text(detail.spec, 2));
 }
 
 void print_sweep(const storage::SweepSummary& sweep, const std::vector<storage::RunSummary>& runs) {
@@ -57,7 +57,7 @@ std::vector<storage::RunSummary> runs_of(const storage::SweepSummary& sweep,
 Result<void> show(storage::RunCatalog& catalog, const std::string& id, bool json) {
   const auto detail = catalog.run(id);
   if (detail) {
-    json ? fmt::print("{}\n", to_json(*detail).dump(2)) : print_run(*detail);
+    json ? print_json(to_json(*detail), 2) : print_run(*detail);
     return {};
   }
   const auto sweep = catalog.sweep(id);
@@ -78,7 +78,7 @@ Result<void> show(storage::RunCatalog& catalog, const std::string& id, bool json
   for (const storage::RunSummary& run : runs) {
     out["runs"].push_back(to_json(run));
   }
-  fmt::print("{}\n", out.dump(2));
+  print_json(out, 2);
   return {};
 }
 
@@ -111,7 +111,7 @@ Result<void> diff(storage::RunCatalog& catalog, const std::string& first, const 
   for (const auto& row : rows) {
     out.push_back({{"what", row[0]}, {"a", row[1]}, {"b", row[2]}});
   }
-  fmt::print("{}\n", out.dump(2));
+  print_json(out, 2);
   return {};
 }
 

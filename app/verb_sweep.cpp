@@ -105,7 +105,7 @@ Result<void> print_plan(const GlobalOptions& options, const SweepSpec& wanted) {
                     {"spec", point.spec}});
   }
   if (options.json) {
-    fmt::print("{}\n", Json{{"points", list}, {"expected_secs", all_secs}}.dump(2));
+    print_json(Json{{"points", list}, {"expected_secs", all_secs}}, 2);
     return {};
   }
   fmt::print("{}\n{} points, about {} in all\n",

@@ -30,7 +30,7 @@ int change_runs(const GlobalOptions& options, const std::vector<std::string>& na
                           return changed;
                         }
                         if (options.json) {
-                          fmt::print("{}\n", Json{{"run", id}, {"done", done}}.dump());
+                          print_json(Json{{"run", id}, {"done", done}});
                         } else {
                           fmt::print("{} {}\n", id, done);
                         }
@@ -57,7 +57,7 @@ int collect_garbage(const GlobalOptions& options) {
       }
     }
     if (options.json) {
-      fmt::print("{}\n", Json{{"folders", *folders}, {"files", removed}}.dump());
+      print_json(Json{{"folders", *folders}, {"files", removed}});
     } else {
       fmt::print("trash emptied; {} checkpoint folders, {} files removed\n", folders->size(),
                  removed);

@@ -86,7 +86,7 @@ int Workplace::finish_run(const RunId& run, const RunOutcome& outcome) {
     return report_error(detail.error(), options_);
   }
   if (options_.json) {
-    fmt::print("{}\n", Json{{"event", "result"}, {"run", to_json(detail->summary)}}.dump());
+    print_json(Json{{"event", "result"}, {"run", to_json(detail->summary)}});
   } else {
     fmt::print("{}", runs_table({detail->summary}));
   }
@@ -110,7 +110,7 @@ void Workplace::print_results(const SweepId& sweep) {
   for (const storage::RunSummary& run : *runs) {
     rows.push_back(to_json(run));
   }
-  fmt::print("{}\n", Json{{"event", "result"}, {"sweep", sweep}, {"runs", rows}}.dump());
+  print_json(Json{{"event", "result"}, {"sweep", sweep}, {"runs", rows}});
 }
 
 int Workplace::finish_sweep(const SweepId& sweep, const SweepOutcome& outcome) {

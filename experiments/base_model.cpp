@@ -25,7 +25,7 @@ std::string contradictions(const ModelConfig& wanted, const ModelConfig& file) {
     const bool of_the_file = key != "from" && key != "from_hash" && key != "init_std";
     if (of_the_file && value != usual[key] && value != there[key]) {
       text += fmt::format("{}model.{}={}, but {} has {}", text.empty() ? "" : "\n", key,
-                          value.dump(), wanted.from, there[key].dump());
+                          json_text(value), wanted.from, json_text(there[key]));
     }
   }
   return text;

@@ -193,7 +193,7 @@ std::vector<SpecDifference> environment_differences(const Json& a, const Json& b
     const auto found = side.find(key);
     return found == side.end()  ? "-"
            : found->is_string() ? found->get<std::string>()
-                                : found->dump();
+                                : json_text(*found);
   };
   std::vector<SpecDifference> differences;
   for (const std::string& key : keys) {

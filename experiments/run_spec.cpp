@@ -84,7 +84,7 @@ std::vector<ParamInfo> collect_params() {
 
 void read_methods(const Json& in, Json& out, std::vector<std::string>& errors) {
   if (!in.is_object()) {
-    errors.push_back("method must be an object of method names, not " + in.dump());
+    errors.push_back("method must be an object of method names, not " + json_text(in));
     return;
   }
   std::vector<std::string> known;
@@ -194,7 +194,7 @@ Result<Json> parse_list(std::string_view text) {
 }
 
 std::string shown(const Json& value) {
-  return value.is_null() ? "-" : value.is_string() ? value.get<std::string>() : value.dump();
+  return value.is_null() ? "-" : value.is_string() ? value.get<std::string>() : json_text(value);
 }
 
 }  // namespace
@@ -267,7 +267,7 @@ std::string spec_hash(const RunSpec& spec, bool without_seed) {
   if (without_seed) {
     document.erase("seed");
   }
-  return sha256_hex(document.dump());
+  return sha256_hex(json_text(document));
 }
 
 Result<std::string> resolve_param(std::string_view key) {

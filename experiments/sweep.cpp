@@ -177,7 +177,7 @@ Result<Axis> axis_from_list(const std::string& path, const Json& list) {
   Axis axis;
   axis.path = path;
   for (const Json& element : list) {
-    const std::string text = element.is_string() ? element.get<std::string>() : element.dump();
+    const std::string text = element.is_string() ? element.get<std::string>() : json_text(element);
     auto value = parse_param_value(*find_param(path), text);
     if (!value) {
       return value.error();
@@ -204,7 +204,7 @@ Result<Axis> axis_from_json(const std::string& key, const Json& value) {
       return parse_span(*path, *form, text);
     }
   }
-  return usage(fmt::format("the axis {} is {}", key, value.dump()),
+  return usage(fmt::format("the axis {} is {}", key, json_text(value)),
                "give a list of values, or \"range(4,65,4)\", \"log(1e-5,1e-3,5)\" or "
                "\"uniform(1e-4,1e-3)\"");
 }
@@ -237,7 +237,7 @@ void replace_axis(Axis axis, SweepSpec& sweep) {
 
 void read_axes(const Json& axes, SweepSpec& sweep, std::vector<std::string>& errors) {
   if (!axes.is_object()) {
-    errors.push_back("sweep.axes must be an object of parameters, not " + axes.dump());
+    errors.push_back("sweep.axes must be an object of parameters, not " + json_text(axes));
     return;
   }
   for (const auto& [key, value] : axes.items()) {

@@ -123,7 +123,7 @@ std::string short_value(const Json& value) {
   if (value.is_number_float()) {
     return fmt::format("{:.4g}", value.get<double>());
   }
-  return value.is_string() ? value.get<std::string>() : value.dump();
+  return value.is_string() ? value.get<std::string>() : json_text(value);
 }
 
 // "r16", "lr0.001", "bpe": what tells this value from its neighbours, as short as it stays clear.

@@ -1,8 +1,8 @@
 // See memory_profile.h.
 #include "storage/memory_profile.h"
 
+#include "engine/base/json.h"
 #include "storage/columns.h"
-#include "storage/json_text.h"
 
 namespace lathe::storage {
 namespace {

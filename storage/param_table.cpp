@@ -5,7 +5,7 @@
 #include <map>
 #include <optional>
 
-#include "storage/json_text.h"
+#include "engine/base/json.h"
 
 namespace lathe::storage {
 namespace {

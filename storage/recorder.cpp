@@ -2,9 +2,9 @@
 #include "storage/recorder.h"
 
 #include "engine/base/hash.h"
+#include "engine/base/json.h"
 #include "experiments/run_spec.h"
 #include "storage/clock.h"
-#include "storage/json_text.h"
 
 namespace lathe::storage {
 

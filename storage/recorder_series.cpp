@@ -3,8 +3,8 @@
 #include <cmath>
 #include <limits>
 
+#include "engine/base/json.h"
 #include "storage/clock.h"
-#include "storage/json_text.h"
 #include "storage/layouts.h"
 #include "storage/memory_profile.h"
 #include "storage/recorder.h"

@@ -3,8 +3,8 @@
 
 #include <algorithm>
 
+#include "engine/base/json.h"
 #include "storage/catalog_lists.h"
-#include "storage/json_text.h"
 #include "storage/layouts.h"
 #include "storage/memory_profile.h"
 #include "storage/open_database.h"

@@ -57,7 +57,7 @@ std::string range_text(const FieldMeta& meta) {
 
 void report(const Json& in, const std::string& path, const std::string& wanted,
             std::vector<std::string>& errors) {
-  errors.push_back(path + "=" + in.dump() + " is not legal: it takes " + wanted);
+  errors.push_back(path + "=" + json_text(in) + " is not legal: it takes " + wanted);
 }
 
 bool in_range(double value, const FieldMeta& meta) {

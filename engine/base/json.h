@@ -53,6 +53,14 @@ Result<Json> parse_json(std::string_view text, std::string_view origin);
 // Reads and parses a JSON file; kUsage if it is missing or malformed.
 Result<Json> read_json_file(const std::string& path);
 
+// The document as text, keys in their order: on one line, or indented by `indent` spaces a level.
+// Bytes that are no UTF-8 are replaced, for a path or a file's metadata may hold any, and nothing
+// may fail for them.
+template <typename Document>
+std::string json_text(const Document& document, int indent = -1) {
+  return document.dump(indent, ' ', false, Document::error_handler_t::replace);
+}
+
 template <Described T>
 Json to_json(const T& object) {
   Json out = Json::object();
@@ -98,7 +106,7 @@ void read_json(const Json& in, T& object, const std::string& prefix,
                std::vector<std::string>& errors) {
   if (!in.is_object()) {
     errors.push_back((prefix.empty() ? "the document" : prefix) + " must be a JSON object, not " +
-                     in.dump());
+                     json_text(in));
     return;
   }
   std::vector<std::string> known;

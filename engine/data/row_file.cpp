@@ -233,7 +233,7 @@ Result<std::int64_t> index_field(const DataRow& row, std::string_view name, std:
   if (index < 0 || index >= bound) {
     return row_error(row, "has no \"" + std::string(name) + "\" from 0 to " +
                               std::to_string(bound - 1) +
-                              (found == row.value.end() ? "" : ", but " + found->dump()));
+                              (found == row.value.end() ? "" : ", but " + json_text(*found)));
   }
   return index;
 }

@@ -107,7 +107,7 @@ std::optional<Tokenizer> own_tokenizer(const std::string& text, const std::files
 }  // namespace
 
 std::string brought_tokenizer_text(const std::string& digest) {
-  return Json{{"tokenizer_of_model", digest}}.dump();
+  return json_text(Json{{"tokenizer_of_model", digest}});
 }
 
 std::optional<TokenFile> open_token_file(const std::filesystem::path& folder,

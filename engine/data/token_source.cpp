@@ -57,7 +57,7 @@ std::string quick_key(const DataConfig& config, const ModelEncoding& model, cons
   for (const CorpusFile& file : list.files) {
     key.push_back(Json::array({file.path.string(), file.bytes, file.modified_ns}));
   }
-  return sha256_hex(key.dump(-1, ' ', false, Json::error_handler_t::replace));
+  return sha256_hex(json_text(key));
 }
 
 std::string content_key(const DataConfig& config, const ModelEncoding& model,
@@ -70,7 +70,7 @@ std::string content_key(const DataConfig& config, const ModelEncoding& model,
     key.push_back(Json::array({corpus.list.files[piece.file].relative, piece.begin, piece.end,
                                piece.split == Split::kTrain, piece.sha256}));
   }
-  return sha256_hex(key.dump(-1, ' ', false, Json::error_handler_t::replace));
+  return sha256_hex(json_text(key));
 }
 
 fs::path tokens_folder() {

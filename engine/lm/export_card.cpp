@@ -42,18 +42,18 @@ std::string record_text(const Json& record) {
     if (record.contains(key)) {
       const Json& value = record[key];
       text.append("- ").append(key).append(": ");
-      text.append(value.is_string() ? value.get<std::string>() : value.dump()).append("\n");
+      text.append(value.is_string() ? value.get<std::string>() : json_text(value)).append("\n");
     }
   }
   if (record.contains("metrics") && !record["metrics"].empty()) {
     text += "\n| metric | last value |\n| --- | --- |\n";
     for (const auto& [metric, value] : record["metrics"].items()) {
-      text.append("| ").append(metric).append(" | ").append(value.dump()).append(" |\n");
+      text.append("| ").append(metric).append(" | ").append(json_text(value)).append(" |\n");
     }
   }
   if (record.contains("spec")) {
-    text += "\nSpec (`lathe run FILE` runs it again):\n\n```json\n" +
-            record["spec"].dump(2, ' ', false, Json::error_handler_t::replace) + "\n```\n";
+    text += "\nSpec (`lathe run FILE` runs it again):\n\n```json\n" + json_text(record["spec"], 2) +
+            "\n```\n";
   }
   return text;
 }

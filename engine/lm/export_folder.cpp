@@ -119,7 +119,7 @@ Result<void> write_hf_folder(const ExportPlan& plan, const std::filesystem::path
     done = write_tensors(plan, writer, report);
   }
   if (done) {
-    done = write_file_atomically(folder / "config.json", hf_config(plan).dump(2) + "\n");
+    done = write_file_atomically(folder / "config.json", json_text(hf_config(plan), 2) + "\n");
   }
   if (done && any_factored(plan.model.slots)) {
     done = write_file_atomically(folder / "modeling_lathe.py",

@@ -62,8 +62,7 @@ void set_origin(const ExportPlan& plan, const ExportReport& report, GgufWriter& 
   }
   writer.set_text("lathe.source_hash", report.source_hash);
   if (!plan.request.record.empty()) {
-    writer.set_text("lathe.record",
-                    plan.request.record.dump(-1, ' ', false, Json::error_handler_t::replace));
+    writer.set_text("lathe.record", json_text(plan.request.record));
   }
 }
 

@@ -38,7 +38,7 @@ Result<Merge> read_merge(const Json& entry, std::string_view origin) {
     if (id == nullptr || !id->is_number_unsigned() ||
         id->get<std::uint64_t>() >= static_cast<std::uint64_t>(kLargestVocab)) {
       return bad_tokenizer(std::string(origin) + ": a merge must be a pair of ids, not " +
-                           entry.dump().substr(0, 60));
+                           json_text(entry).substr(0, 60));
     }
     (left ? merge.left : merge.right) = id->get<std::int32_t>();
   }
@@ -121,7 +121,7 @@ std::string Tokenizer::serialise() const {
   json["version"] = kVersion;
   json["vocab_size"] = vocab_size_;
   json["merges"] = std::move(list);
-  return json.dump();
+  return json_text(json);
 }
 
 std::string_view Tokenizer::token_bytes(std::int32_t id) const {

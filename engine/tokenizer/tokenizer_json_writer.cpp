@@ -231,7 +231,7 @@ Result<std::string> tokenizer_json(const GgufVocabulary& vocabulary) {
   } else {
     write_characters(vocabulary, document);
   }
-  return document.dump(1) + "\n";
+  return json_text(document, 1) + "\n";
 }
 
 std::string tokenizer_config_json(const GgufVocabulary& vocabulary,
@@ -252,7 +252,7 @@ std::string tokenizer_config_json(const GgufVocabulary& vocabulary,
   if (!chat_template.empty()) {
     config["chat_template"] = chat_template;
   }
-  return config.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+  return json_text(config, 2) + "\n";
 }
 
 }  // namespace lathe

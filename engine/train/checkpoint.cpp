@@ -131,7 +131,7 @@ struct StoredState {
 };
 
 std::uint64_t checksum_of(const Json& state) {
-  const std::string text = state.dump();
+  const std::string text = json_text(state);
   return xxh3(text.data(), text.size());
 }
 
@@ -158,7 +158,7 @@ Result<StoredState> parse_state(const std::string& folder) {
   }
   try {
     if (json->at("format") != 1) {
-      return unusable(folder, "format " + json->at("format").dump() + " is not 1");
+      return unusable(folder, "format " + json_text(json->at("format")) + " is not 1");
     }
     const auto checksum = json->at("checksum").get<std::uint64_t>();
     json->erase("checksum");
@@ -211,7 +211,7 @@ Result<void> write_files(const fs::path& partial, Backend& backend, const Traine
     return moments.error();
   }
   const Json json = state_json({state, *weights, *moments});
-  return write_file_atomically(partial / "state.json", json.dump(2));
+  return write_file_atomically(partial / "state.json", json_text(json, 2));
 }
 
 }  // namespace

@@ -39,7 +39,7 @@ std::string spec_digest(const TrainSpec& spec) {
   if (!spec.distill.from.empty()) {
     decided["distill"] = to_json(spec.distill);
   }
-  return sha256_hex(decided.dump());
+  return sha256_hex(json_text(decided));
 }
 
 std::unique_ptr<Transformer> make_teacher(Backend& backend, const GivenModel* given) {

@@ -58,6 +58,22 @@ TEST_F(BadInputTest, RankAboveBreakEvenWarnsWithItsCost) {
   EXPECT_THAT(ran.err, HasSubstr("break"));
 }
 
+// A name, a path and a file's metadata may hold any bytes; what is told of them is JSON all the
+// same.
+TEST_F(BadInputTest, BytesThatAreNoText) {
+  const Finished ran = lathe({"run", config("a"),
+                              "name=a\xff"
+                              "b",
+                              "--json"});
+  EXPECT_EQ(ran.code, 0) << ran.err;
+  EXPECT_EQ(runs()[0]["name"],
+            "a\uFFFD"
+            "b");
+  const Finished refused = lathe({"run", config("a"), "optim.lr=\xff", "--json"});
+  EXPECT_EQ(refused.code, 2);
+  EXPECT_FALSE(Json::parse(refused.out, nullptr, false).is_discarded()) << refused.out;
+}
+
 TEST_F(BadInputTest, CorpusMissingEmptyOrBinary) {
   expect_error({"run", config("a"), "data.path=/nowhere/at/all"}, 8, {"/nowhere/at/all"});
   fs::create_directories(folder() / "empty");

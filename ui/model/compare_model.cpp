@@ -20,7 +20,7 @@ std::string param_text(const RunRow& row, const std::string& path) {
   if (value.is_null()) {
     return "";
   }
-  return value.is_string() ? value.get<std::string>() : value.dump();
+  return value.is_string() ? value.get<std::string>() : json_text(value);
 }
 
 ResultLine result_line(const std::vector<RunRow>& runs, std::string key, std::string title,

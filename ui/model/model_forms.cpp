@@ -66,7 +66,7 @@ void append_lines(const Json& value, const std::string& path,
   }
   std::string text = value.is_number()   ? metric_text(path, value.get<double>())
                      : value.is_string() ? value.get<std::string>()
-                                         : value.dump();
+                                         : json_text(value);
   out.emplace_back(path, std::move(text));
 }
 

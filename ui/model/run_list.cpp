@@ -179,7 +179,7 @@ std::string text_of(const RunRow& row, std::string_view key) {
     return value.get<std::string>();
   }
   if (!value.is_null() && !value.is_number()) {
-    return value.dump();
+    return json_text(value);
   }
   return metric_text(key, number_of(row, key));
 }

@@ -24,7 +24,7 @@ const ParamInfo* find_param(std::string_view path) {
 }
 
 std::string text_of(const Json& value) {
-  return value.is_string() ? value.get<std::string>() : (value.is_null() ? "" : value.dump());
+  return value.is_string() ? value.get<std::string>() : (value.is_null() ? "" : json_text(value));
 }
 
 std::string trimmed(std::string_view text) {
@@ -188,7 +188,7 @@ std::string SweepDraft::to_text() const {
                                {"step", axis.step},
                                {"count", axis.count}});
   }
-  return out.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return json_text(out);
 }
 
 // The text comes from a file that anyone may have touched: what does not fit is left out.

@@ -23,7 +23,7 @@ UiState ui_state_from_text(const std::string& text) {
 }
 
 std::string ui_state_to_text(const UiState& state) {
-  return to_json(state).dump(1, ' ', false, Json::error_handler_t::replace);
+  return json_text(to_json(state), 1);
 }
 
 UiState load_ui_state(const std::string& path) {
