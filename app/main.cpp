@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "app/cli.h"
+#include "app/signal_watch.h"
 #include "engine/base/paths.h"
 
 namespace {
@@ -26,6 +27,8 @@ void let_waiting_threads_sleep_soon(char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  lathe::app::keep_signals_off_this_thread();  // first, for libraries start threads before main()
   let_waiting_threads_sleep_soon(argv);
+  lathe::app::start_signal_thread();
   return lathe::app::run_command_line(argc, argv);
 }

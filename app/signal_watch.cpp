@@ -1,5 +1,6 @@
 // See signal_watch.h. The handler does the two things that a handler may do here: it writes a byte
-// into a pipe, or leaves.
+// into a pipe, or leaves. A handler, where waiting for the blocked signals would do, because
+// libraries may have started threads that do not block them.
 #include "app/signal_watch.h"
 
 #include <fcntl.h>
@@ -28,7 +29,28 @@ void handle(int signal) {
   errno = saved_errno;
 }
 
+void set_signals(int how) {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGTERM);
+  pthread_sigmask(how, &signals, nullptr);
+}
+
 }  // namespace
+
+void keep_signals_off_this_thread() {
+  set_signals(SIG_BLOCK);
+}
+
+void start_signal_thread() {
+  std::thread([] {
+    set_signals(SIG_UNBLOCK);
+    for (;;) {
+      pause();
+    }
+  }).detach();
+}
 
 SignalWatch::SignalWatch(std::function<void(int)> on_first) : on_first_(std::move(on_first)) {
   int ends[2] = {-1, -1};

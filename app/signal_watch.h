@@ -9,9 +9,17 @@
 
 namespace lathe::app {
 
+// Blocks SIGINT and SIGTERM in the calling thread, and so in all that it will start and in a
+// program that takes its place. No handler may run on a thread that computes: oneDNN's products
+// keep values below the stack pointer, out of the reach of its red zone, where a handler's frame
+// falls on them; heaps were seen broken so.
+void keep_signals_off_this_thread();
+// Starts the thread that takes them instead: the process ends by them as ever, until a SignalWatch
+// stands by. Once in a process, before threads that do not inherit the block.
+void start_signal_thread();
+
 // While it lives, the first SIGINT or SIGTERM calls a function instead of ending the process, and
-// the second ends it on the spot. A handler and not a blocked mask, because libraries start threads
-// before main() that would not block. At most one at a time.
+// the second ends it on the spot. At most one at a time.
 class SignalWatch {
  public:
   // `on_first` is called on a thread of its own.
