@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "engine/quant/half.h"
+#include "engine/quant/nf4.h"
 
 namespace lathe::block {
 
@@ -80,6 +81,52 @@ struct Levels32 {
 [[gnu::always_inline]] inline Levels32 nibbles_at(const Byte* nibbles) {
   const Bytes16 both = load16(nibbles);
   return {both & 15, both >> 4};
+}
+
+// 32 elements in sixteen bytes, element 2 k in the upper half of byte k: their NF4 levels times
+// `scale`.
+[[gnu::always_inline]] inline void nf4_values(Bytes16 nibbles, float scale, float* out) {
+  const Bytes16 even = nibbles >> 4;
+  const Bytes16 odd = nibbles & 15;
+#ifdef __AVX2__
+  const __m128i halves[2] = {_mm_unpacklo_epi8((__m128i)even, (__m128i)odd),
+                             _mm_unpackhi_epi8((__m128i)even, (__m128i)odd)};
+  for (int half = 0; half < 2; ++half) {
+#ifdef __AVX512F__
+    // With masks that leave all: GCC 12 warns of its own header's undefined vectors without.
+    const __m512i codes = _mm512_maskz_cvtepu8_epi32(0xffff, halves[half]);
+    const __m512 levels =
+        _mm512_maskz_permutexvar_ps(0xffff, codes, _mm512_loadu_ps(kNf4Levels.data()));
+    _mm512_storeu_ps(out + 16 * half, levels * scale);
+#else
+    for (int part = 0; part < 2; ++part) {
+      const __m256i codes =
+          _mm256_cvtepu8_epi32(part == 0 ? halves[half] : _mm_srli_si128(halves[half], 8));
+      const __m256 low = _mm256_permutevar8x32_ps(_mm256_loadu_ps(kNf4Levels.data()), codes);
+      const __m256 high = _mm256_permutevar8x32_ps(_mm256_loadu_ps(kNf4Levels.data() + 8), codes);
+      const __m256 upper = _mm256_castsi256_ps(_mm256_slli_epi32(codes, 28));
+      _mm256_storeu_ps(out + 16 * half + 8 * part, _mm256_blendv_ps(low, high, upper) * scale);
+    }
+#endif
+  }
+#else
+  for (int k = 0; k < 16; ++k) {
+    out[2 * k] = kNf4Levels[even[k]] * scale;
+    out[2 * k + 1] = kNf4Levels[odd[k]] * scale;
+  }
+#endif
+}
+
+// 32 elements in eight bytes: byte j holds elements j, j + 8, j + 16 and j + 24.
+[[gnu::always_inline]] inline Levels32 pairs_at(const Byte* pairs) {
+  constexpr std::uint64_t kEachPair = 0x0303030303030303u;
+  std::uint64_t word = 0;
+  __builtin_memcpy(&word, pairs, sizeof word);
+  const std::uint64_t words[4] = {word & kEachPair, word >> 2 & kEachPair, word >> 4 & kEachPair,
+                                  word >> 6 & kEachPair};
+  Levels32 levels;
+  __builtin_memcpy(&levels, words, sizeof levels);
+  return levels;
 }
 
 // Byte i is 16 where bit i of two bytes is set.

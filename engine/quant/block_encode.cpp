@@ -6,6 +6,7 @@
 
 #include "engine/base/check.h"
 #include "engine/quant/block_codec.h"
+#include "engine/quant/block_grid.h"
 #include "engine/quant/half.h"
 
 namespace lathe {
@@ -183,6 +184,15 @@ void encode_f32(const float* x, Bytes out) {
   std::memcpy(out, x, sizeof *x);
 }
 
+void encode_on_grid(StoredType type, std::span<const float> x, std::byte* out) {
+  std::array<std::uint8_t, 128> codes;
+  const BlockGrid grid = grid_of(type, x);
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    codes[i] = nearest_code(type, grid, x[i]);
+  }
+  put_block(type, grid, std::span(codes).first(x.size()), out);
+}
+
 using EncodeBlock = void (*)(const float*, Bytes);
 constexpr std::array<EncodeBlock, kStoredTypeCount> kEncoders{
     encode_f32, encode_f16, encode_bf16, encode_q8_0, encode_q4_0, encode_q4_1,
@@ -191,13 +201,22 @@ constexpr std::array<EncodeBlock, kStoredTypeCount> kEncoders{
 }  // namespace
 
 bool can_encode(StoredType type) {
-  return kEncoders[static_cast<std::size_t>(type)] != nullptr;
+  return has_grid(type) || kEncoders[static_cast<std::size_t>(type)] != nullptr;
 }
 
 void encode_row(StoredType type, const float* values, std::byte* out, std::int64_t elements) {
   const StoredTypeInfo& info = info_of(type);
   CHECK(elements % info.block_elements == 0, "whole blocks");
   CHECK(can_encode(type), "a type that is written here");
+  if (has_grid(type)) {
+    const std::span<const float> all(values, static_cast<std::size_t>(elements));
+    const auto width = static_cast<std::size_t>(info.block_elements);
+    for (std::size_t i = 0; i < all.size(); i += width) {
+      encode_on_grid(type, all.subspan(i, width), out);
+      out += info.block_bytes;
+    }
+    return;
+  }
   const EncodeBlock encode = kEncoders[static_cast<std::size_t>(type)];
   auto* block = reinterpret_cast<Bytes>(out);
   for (std::int64_t i = 0; i < elements; i += info.block_elements) {

@@ -20,20 +20,21 @@ struct StoredTypeInfo {
   std::string_view name;  // as on the command line
   std::int64_t block_elements = 1;
   std::int64_t block_bytes = 0;
-  std::uint32_t ggml_id = 0;  // in GGUF files
+  std::uint32_t ggml_id = 0;  // in GGUF files; kNotOfGgml where those have no such type
 };
+inline constexpr std::uint32_t kNotOfGgml = ~std::uint32_t{0};
 
 constexpr StoredTypeInfo info_of(StoredType type) {
-  constexpr std::array<std::uint32_t, kDTypeCount> kGgmlIds{0, 1,  30, 8,  2,  3, 6,
-                                                            7, 12, 13, 14, 26, 28};
+  constexpr std::array<std::uint32_t, 11> kGgmlIds{0, 1, 30, 8, 2, 3, 6, 7, 12, 13, 14};
   const DTypeLayout layout = dtype_layout(type);
+  const auto index = static_cast<std::size_t>(type);
   return {layout.name, layout.block_elements, layout.block_bytes,
-          kGgmlIds[static_cast<std::size_t>(type)]};
+          index < kGgmlIds.size() ? kGgmlIds[index] : kNotOfGgml};
 }
 
 // None for an id that is not known here.
 constexpr std::optional<StoredType> stored_type_of_ggml(std::uint32_t id) {
-  for (int i = 0; i < kStoredTypeCount; ++i) {
+  for (int i = 0; i < kStoredTypeCount && id != kNotOfGgml; ++i) {
     const auto type = static_cast<StoredType>(i);
     if (info_of(type).ggml_id == id) {
       return type;

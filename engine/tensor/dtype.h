@@ -1,5 +1,5 @@
-// Element types of tensors: plain numbers, and the block types in which models are stored. A block
-// type keeps runs of 32 or 256 neighbouring elements of a row as one block of bytes. No weight is
+// Element types of tensors: plain numbers, and the block types in which weights are stored. A block
+// type keeps runs of 32 to 256 neighbouring elements of a row as one block of bytes. No weight is
 // an i32, which is for tokens and positions, or an f64, which is for sums over many elements.
 #pragma once
 
@@ -9,7 +9,10 @@
 
 namespace lathe {
 
-// The block types are those of ggml, byte for byte (engine/quant/block_codec.h).
+// The block types from q8_0 to q6_k are those of ggml, byte for byte (engine/quant/block_codec.h).
+// nf4: 4-bit codes for normal weights (QLoRA, arXiv 2305.14314, section 3), 64 to an f32 scale.
+// intB_gG: levels of B bits, from 2 to 8, G of them, 32, 64 or 128, to an f16 scale and offset; one
+// enumerator stands for all (group_dtype()).
 enum class DType : std::uint8_t {
   kF32,
   kF16,
@@ -22,10 +25,40 @@ enum class DType : std::uint8_t {
   kQ4_K,
   kQ5_K,
   kQ6_K,
-  kI32,
+  kNf4,
+  kGroups,
+  kI32 = kGroups + 21,
   kF64
 };
-inline constexpr int kDTypeCount = 13;
+inline constexpr int kDTypeCount = static_cast<int>(DType::kF64) + 1;
+
+// The levels of an intB_gG.
+struct GroupForm {
+  int bits = 0;  // 0: another type
+  int group = 0;
+};
+inline constexpr std::array kGroupSizes{32, 64, 128};
+inline constexpr int kFewestGroupBits = 2, kMostGroupBits = 8;
+
+constexpr GroupForm group_form(DType dtype) {
+  const int index = static_cast<int>(dtype) - static_cast<int>(DType::kGroups);
+  constexpr int kSizes = static_cast<int>(kGroupSizes.size());
+  if (index < 0 || dtype >= DType::kI32) {
+    return {};
+  }
+  return {kFewestGroupBits + index / kSizes, kGroupSizes[static_cast<std::size_t>(index % kSizes)]};
+}
+
+// f32 where there are no such groups.
+constexpr DType group_dtype(int bits, int group) {
+  for (int i = static_cast<int>(DType::kGroups); i < static_cast<int>(DType::kI32); ++i) {
+    const GroupForm form = group_form(static_cast<DType>(i));
+    if (form.bits == bits && form.group == group) {
+      return static_cast<DType>(i);
+    }
+  }
+  return DType::kF32;
+}
 
 // How a type lies in memory; an element that stands alone is a block of one.
 struct DTypeLayout {
@@ -35,19 +68,30 @@ struct DTypeLayout {
 };
 
 constexpr DTypeLayout dtype_layout(DType dtype) {
-  constexpr std::array<DTypeLayout, kDTypeCount> kLayouts{{{"f32", 1, 4},
-                                                           {"f16", 1, 2},
-                                                           {"bf16", 1, 2},
-                                                           {"q8_0", 32, 34},
-                                                           {"q4_0", 32, 18},
-                                                           {"q4_1", 32, 20},
-                                                           {"q5_0", 32, 22},
-                                                           {"q5_1", 32, 24},
-                                                           {"q4_k", 256, 144},
-                                                           {"q5_k", 256, 176},
-                                                           {"q6_k", 256, 210},
-                                                           {"i32", 1, 4},
-                                                           {"f64", 1, 8}}};
+  constexpr std::array<DTypeLayout, static_cast<std::size_t>(DType::kGroups)> kLayouts{
+      {{"f32", 1, 4},
+       {"f16", 1, 2},
+       {"bf16", 1, 2},
+       {"q8_0", 32, 34},
+       {"q4_0", 32, 18},
+       {"q4_1", 32, 20},
+       {"q5_0", 32, 22},
+       {"q5_1", 32, 24},
+       {"q4_k", 256, 144},
+       {"q5_k", 256, 176},
+       {"q6_k", 256, 210},
+       {"nf4", 64, 36}}};
+  constexpr std::array<std::string_view, 21> kGroupNames{
+      "int2_g32",  "int2_g64",  "int2_g128", "int3_g32",  "int3_g64",  "int3_g128", "int4_g32",
+      "int4_g64",  "int4_g128", "int5_g32",  "int5_g64",  "int5_g128", "int6_g32",  "int6_g64",
+      "int6_g128", "int7_g32",  "int7_g64",  "int7_g128", "int8_g32",  "int8_g64",  "int8_g128"};
+  if (dtype >= DType::kI32) {
+    return dtype == DType::kI32 ? DTypeLayout{"i32", 1, 4} : DTypeLayout{"f64", 1, 8};
+  }
+  if (const GroupForm form = group_form(dtype); form.bits > 0) {
+    const auto index = static_cast<std::size_t>(dtype) - static_cast<std::size_t>(DType::kGroups);
+    return {kGroupNames[index], form.group, 4 + form.group / 8 * form.bits};
+  }
   return kLayouts[static_cast<std::size_t>(dtype)];
 }
 

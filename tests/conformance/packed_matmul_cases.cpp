@@ -82,7 +82,8 @@ std::vector<Case> packed_matmul_cases() {
     if (!is_packed(dtype)) {
       continue;
     }
-    const std::int64_t in = dtype_layout(dtype).block_elements == 256 ? 512 : 608;
+    const std::int64_t block = dtype_layout(dtype).block_elements;
+    const std::int64_t in = block == 256 ? 512 : block >= 64 ? 640 : 608;
     cases.push_back(product_case({dtype, 1, 67, in}));
     cases.push_back(product_case({dtype, 9, 67, in}));
     cases.push_back(product_case({dtype, 5, 67, in, false}));

@@ -15,7 +15,7 @@ namespace {
 constexpr std::int64_t kRows = 16;
 constexpr std::int64_t kWidth = 1024;
 
-// Bytes at random, but 16-bit floats that are finite.
+// Bytes at random, but floats that are finite.
 std::vector<std::byte> any_rows(DType dtype) {
   const DTypeLayout layout = dtype_layout(dtype);
   std::vector<std::byte> bytes(static_cast<std::size_t>(size_bytes(dtype, kRows * kWidth)));
@@ -25,8 +25,8 @@ std::vector<std::byte> any_rows(DType dtype) {
     byte = static_cast<std::byte>(state >> 24);
   }
   const bool two = dtype == DType::kQ4_1 || dtype == DType::kQ5_1 || dtype == DType::kQ4_K ||
-                   dtype == DType::kQ5_K;
-  const std::size_t first = dtype == DType::kQ6_K ? 209 : 1;
+                   dtype == DType::kQ5_K || group_form(dtype).bits > 0;
+  const std::size_t first = dtype == DType::kQ6_K ? 209 : dtype == DType::kNf4 ? 3 : 1;
   for (std::size_t at = first; at < bytes.size();
        at += static_cast<std::size_t>(layout.block_bytes)) {
     bytes[at] &= std::byte{0xbf};

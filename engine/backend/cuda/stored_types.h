@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <initializer_list>
 
+#include "engine/backend/cuda/device/decode_grid.cuh"
 #include "engine/backend/cuda/device/decode_k.cuh"
 #include "engine/tensor/tensor.h"
 
@@ -11,6 +12,15 @@ namespace lathe::LATHE_GPU {
 
 inline bool aligned_to(std::int64_t bytes, const void* at) {
   return reinterpret_cast<std::uintptr_t>(at) % static_cast<std::uintptr_t>(bytes) == 0;
+}
+
+// body(decoder) of an intB_gG.
+template <int kIndex = 0, typename Body>
+void with_group(DType dtype, const Body& body) {
+  constexpr auto kType = static_cast<DType>(static_cast<int>(DType::kGroups) + kIndex);
+  if constexpr (kType < DType::kI32) {
+    dtype == kType ? body(Group<kType>{}) : with_group<kIndex + 1>(dtype, body);
+  }
 }
 
 // body(decoder of the type), where kernels read rows of `stored` and of `floats` from their first
@@ -55,9 +65,13 @@ void with_decoder(const TensorRef& stored, std::initializer_list<const float*> f
       return blocks(Q5_K{});
     case DType::kQ6_K:
       return blocks(Q6_K{});
+    case DType::kNf4:
+      return blocks(Nf4{});
     case DType::kI32:
     case DType::kF64:
       break;
+    default:
+      return with_group(stored.dtype, blocks);
   }
   CHECK(false, "no weights are stored as i32 or f64");
 }
