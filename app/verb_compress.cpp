@@ -1,5 +1,5 @@
-// lathe compress MODEL [key=value ...] [-o OUT]: decomposes the linear layers of a model; each
-// choice of ranks is recorded as a run of kind "compress".
+// lathe compress MODEL [key=value ...] [-o OUT]: decomposes the linear layers of a model, stores
+// them in fewer bits, or both; each choice is recorded as a run of kind "compress".
 #include <fmt/core.h>
 
 #include "app/table.h"
@@ -62,6 +62,18 @@ Json layers_json(const std::vector<RankVerdict>& layers) {
   return list;
 }
 
+Json stored_json(const std::vector<StoredLayer>& layers) {
+  Json list = Json::array();
+  for (const StoredLayer& layer : layers) {
+    list.push_back({{"name", layer.name},
+                    {"out", layer.out},
+                    {"in", layer.in},
+                    {"bytes", layer.bytes},
+                    {"error_share", layer.error_share}});
+  }
+  return list;
+}
+
 Json outcome_json(const CompressOutcome& outcome) {
   const RankSummary& summary = outcome.summary;
   return {{"run", outcome.run},
@@ -75,10 +87,21 @@ Json outcome_json(const CompressOutcome& outcome) {
           {"metrics", outcome.metrics},
           {"notes", outcome.notes},
           {"exported", outcome.exported},
-          {"layers", layers_json(outcome.layers)}};
+          {"layers", layers_json(outcome.layers)},
+          {"stored", stored_json(outcome.stored)}};
+}
+
+std::string type_text(const CompressSpec& spec) {
+  return spec.quant.type == QuantType::kNone
+             ? "-"
+             : fmt::format("{} {}", info_of(*stored_type_of(spec.quant)).name,
+                           enum_name(spec.quant.rounding));
 }
 
 std::string rank_rule_text(const CompressSpec& spec) {
+  if (!spec.decompose) {
+    return "-";
+  }
   const auto options = rank_options(spec);
   return fmt::format("{} {:g}", enum_name(options->rule), options->value);
 }
@@ -100,6 +123,19 @@ void print_layers(const CompressOutcome& outcome) {
           rows));
 }
 
+void print_stored(const CompressOutcome& outcome) {
+  if (outcome.stored.empty()) {
+    return;
+  }
+  std::vector<std::vector<std::string>> rows;
+  for (const StoredLayer& layer : outcome.stored) {
+    rows.push_back({layer.name, fmt::format("{}x{}", layer.out, layer.in), bytes_text(layer.bytes),
+                    fmt::format("{:.3g}", layer.error_share)});
+  }
+  fmt::print("{}",
+             table_text({{"matrix"}, {"shape", true}, {"bytes", true}, {"lost", true}}, rows));
+}
+
 void print_outcomes(const std::vector<CompressOutcome>& outcomes) {
   std::vector<std::vector<std::string>> rows;
   for (const CompressOutcome& outcome : outcomes) {
@@ -109,19 +145,21 @@ void print_outcomes(const std::vector<CompressOutcome>& outcomes) {
                  ? fmt::format("{:.4g}{}", factor * outcome.metrics[name].get<double>(), unit)
                  : std::string("-");
     };
-    rows.push_back({outcome.run, std::string(enum_name(outcome.spec.solver)),
-                    rank_rule_text(outcome.spec),
-                    fmt::format("{}/{}", summary.factored, summary.layers),
-                    fmt::format("{:.2f} %", 100 * summary.rank_cut),
-                    count_text(static_cast<double>(summary.params_after)),
-                    bytes_text(static_cast<std::int64_t>(summary.bytes_after)),
-                    metric("eval/ppl", 1, ""), metric("compress/ppl_rise", 100, " %")});
+    rows.push_back(
+        {outcome.run, outcome.spec.decompose ? std::string(enum_name(outcome.spec.solver)) : "-",
+         rank_rule_text(outcome.spec), fmt::format("{}/{}", summary.factored, summary.layers),
+         fmt::format("{:.2f} %", 100 * summary.rank_cut), type_text(outcome.spec),
+         metric("compress/bits", 1, ""), count_text(static_cast<double>(summary.params_after)),
+         bytes_text(static_cast<std::int64_t>(summary.bytes_after)), metric("eval/ppl", 1, ""),
+         metric("compress/ppl_rise", 100, " %")});
   }
   fmt::print("{}", table_text({{"run"},
                                {"solver"},
                                {"ranks"},
                                {"factored", true},
                                {"rank cut", true},
+                               {"stored"},
+                               {"bits", true},
                                {"params", true},
                                {"bytes", true},
                                {"held-out ppl", true},
@@ -130,7 +168,7 @@ void print_outcomes(const std::vector<CompressOutcome>& outcomes) {
 }
 
 void print_export(const CompressOutcome& outcome) {
-  fmt::print("{}\n", outcome.summary.text());
+  fmt::print("{}\n", summary_text(outcome));
   if (!outcome.exported.empty()) {
     fmt::print(
         "{}: {} of weights, tokenizer {}\nread back: logits differ by {:.3g} from what the "
@@ -154,6 +192,7 @@ void print_all(const std::vector<CompressOutcome>& outcomes, const CompressOptio
   if (chosen.layers) {
     for (const CompressOutcome& outcome : outcomes) {
       print_layers(outcome);
+      print_stored(outcome);
     }
   }
   print_outcomes(outcomes);
@@ -214,7 +253,8 @@ std::string settings_help() {
 
 void add_compress(CLI::App& root, Cli& cli) {
   const auto chosen = std::make_shared<CompressOptions>();
-  CLI::App* verb = add_verb(root, cli, "compress", "Decompose a model's layers into two factors",
+  CLI::App* verb = add_verb(root, cli, "compress",
+                            "Make a model smaller: layers into two factors, fewer bits, or both",
                             [&cli, chosen] { return compress_model(cli.options, *chosen); });
   verb->add_option("model", chosen->model,
                    "a .gguf file, a Hugging Face folder or an installed model (lathe ls models)")

@@ -22,25 +22,55 @@ constexpr std::int64_t kStep = 1;  // they have one moment
 constexpr const char* kMemoryRemedy =
     "take fewer or shorter calibration samples, fewer layers (target), or a smaller model";
 
-// "affine budget=0.8".
+// "affine budget=0.8 int4_g64 gptq".
 std::string title(const CompressSpec& spec, const std::string& model) {
-  const auto options = rank_options(spec);
-  return fmt::format("{} {}{} {}={:g}", model, enum_name(spec.solver),
-                     spec.sequential ? " sequential" : "", enum_name(options->rule),
-                     options->value);
+  std::string text = model;
+  if (spec.decompose) {
+    const auto options = rank_options(spec);
+    text +=
+        fmt::format(" {}{} {}={:g}", enum_name(spec.solver), spec.sequential ? " sequential" : "",
+                    enum_name(options->rule), options->value);
+  }
+  if (spec.quant.type != QuantType::kNone) {
+    text += fmt::format(" {} {}", info_of(*stored_type_of(spec.quant)).name,
+                        enum_name(spec.quant.rounding));
+  }
+  return text;
+}
+
+Result<void> check(const CompressSpec& spec) {
+  if (spec.quant.type != QuantType::kNone) {
+    if (const auto options = store_options(spec); !options) {
+      return options.error();
+    }
+  } else if (!spec.decompose) {
+    return Error{ErrorKind::kUsage, "decompose=false and quant.type=none leave the model as it is",
+                 "choose quant.type=nf4 or int, or leave decompose out"};
+  }
+  if (!spec.decompose && spec.max_rise > 0) {
+    return Error{ErrorKind::kUsage, "max_rise looks for ranks, and decompose=false wants none",
+                 "leave one of them out"};
+  }
+  if (!spec.decompose) {
+    return {};
+  }
+  if (const auto options = rank_options(spec); !options) {
+    return options.error();
+  }
+  if (spec.sequential && spec.solver != LordSolver::kAffine) {
+    return Error{ErrorKind::kUsage,
+                 fmt::format("sequential fits are affine, and solver={} is asked for",
+                             enum_name(spec.solver)),
+                 "leave one of them out"};
+  }
+  return {};
 }
 
 // What makes no sense, before anything is read.
 Result<void> check(const CompressRequest& request) {
   for (const CompressSpec& spec : request.points) {
-    if (const auto options = rank_options(spec); !options) {
-      return options.error();
-    }
-    if (spec.sequential && spec.solver != LordSolver::kAffine) {
-      return Error{ErrorKind::kUsage,
-                   fmt::format("sequential fits are affine, and solver={} is asked for",
-                               enum_name(spec.solver)),
-                   "leave one of them out"};
+    if (const Result<void> sensible = check(spec); !sensible) {
+      return sensible;
     }
   }
   std::error_code failed;
@@ -161,8 +191,12 @@ class Compression {
   }
 
   Result<RankPlan> plan_of(const CompressSpec& spec) const {
-    const double bytes_per_param = static_cast<double>(size_bytes(request_.type, 256)) / 256;
-    return plan_ranks(*session_.spectrum(), to_json(spec), bytes_per_param);
+    if (!spec.decompose) {
+      RankPlan none;
+      none.summary = summarise({}, session_.spectrum()->params, bytes_per_param());
+      return none;
+    }
+    return plan_ranks(*session_.spectrum(), to_json(spec), bytes_per_param());
   }
 
   Result<CompressOutcome> point(const CompressSpec& spec, const std::string& out) {
@@ -179,9 +213,18 @@ class Compression {
     outcome.layers = std::move(plan->layers);
     outcome.summary = plan->summary;
     outcome.notes = session_.spectrum()->notes;
-    const auto model = session_.with_ranks(spec, outcome.layers, progress(0.7, 0.8));
+    auto model = session_.with_ranks(spec, outcome.layers, progress(0.6, 0.65));
     if (!model) {
       return model.error();
+    }
+    if (spec.quant.type != QuantType::kNone) {
+      auto stored = session_.stored(*model, spec, progress(0.65, 0.8));
+      if (!stored) {
+        return stored.error();
+      }
+      model = std::move(stored->file);
+      outcome.stored = std::move(stored->layers);
+      outcome.summary.bytes_after = written_bytes(*model);
     }
     if (const Result<void> told = measure(*model, outcome); !told) {
       return told.error();
@@ -193,6 +236,37 @@ class Compression {
     return outcome;
   }
 
+  // Of a file of it: what is on a grid as it is, the rest in the type asked for.
+  double written_bytes(const ModelFile& model) const {
+    double bytes = 0;
+    for (const ModelTensor& tensor : model.tensors()) {
+      bytes += has_grid(tensor.stored.type)
+                   ? static_cast<double>(tensor.stored_bytes())
+                   : static_cast<double>(tensor.elements()) * bytes_per_param();
+    }
+    return bytes;
+  }
+
+  double bytes_per_param() const {
+    return static_cast<double>(size_bytes(request_.type, 256)) / 256;
+  }
+
+  static void add_stored(const std::vector<StoredLayer>& layers,
+                         const std::function<void(const std::string&, double)>& add) {
+    double bits = 0;
+    double weights = 0;
+    double error = 0;
+    for (const StoredLayer& layer : layers) {
+      bits += 8 * static_cast<double>(layer.bytes);
+      weights += static_cast<double>(layer.out * layer.in);
+      error += layer.error_share / static_cast<double>(layers.size());
+    }
+    if (!layers.empty()) {
+      add("compress/bits", bits / weights);
+      add("compress/round_error", error);
+    }
+  }
+
   Result<void> measure(const ModelFile& model, CompressOutcome& outcome) {
     MetricBatch batch{.run = run_, .points = {}};
     const auto add = [&](const std::string& metric, double value) {
@@ -202,10 +276,13 @@ class Compression {
     const RankSummary& summary = outcome.summary;
     add("model/params", static_cast<double>(summary.params_after));
     add("model/stored_bytes", summary.bytes_after);
-    add("compress/rank_cut", summary.rank_cut);
-    add("compress/energy_kept", summary.energy_kept.value_or(1));
-    add("compress/params_cut",
-        1 - static_cast<double>(summary.params_after) / static_cast<double>(summary.params_before));
+    if (outcome.spec.decompose) {
+      add("compress/rank_cut", summary.rank_cut);
+      add("compress/energy_kept", summary.energy_kept.value_or(1));
+      add("compress/params_cut", 1 - static_cast<double>(summary.params_after) /
+                                         static_cast<double>(summary.params_before));
+    }
+    add_stored(outcome.stored, add);
     add("compress/secs", session_.spectrum()->look_secs);
     if (outcome.spec.heldout_windows > 0) {
       const auto dense = session_.dense_perplexity(outcome.spec, progress(0.6, 0.7));
@@ -258,7 +335,7 @@ class Compression {
     const auto line = [&](LogLevel level, const std::string& text) {
       ports_.sink->on_event(LogLine{run_, level, text, unix_ms()});
     };
-    line(LogLevel::kInfo, outcome.summary.text());
+    line(LogLevel::kInfo, summary_text(outcome));
     std::map<std::string, std::vector<std::string>> dense;  // layers by the reason
     for (const RankVerdict& layer : outcome.layers) {
       if (layer.rank == 0) {
@@ -283,6 +360,19 @@ class Compression {
 };
 
 }  // namespace
+
+std::string summary_text(const CompressOutcome& outcome) {
+  if (outcome.stored.empty()) {
+    return outcome.summary.text();
+  }
+  const RankSummary& summary = outcome.summary;
+  return fmt::format(
+      "{}{} matrices in {}: {:.3f} bits a weight, bytes {:.2f}M -> {:.2f}M ({:.2f}x)",
+      outcome.spec.decompose ? summary.text() + "; " : "", outcome.stored.size(),
+      info_of(*stored_type_of(outcome.spec.quant)).name,
+      outcome.metrics["compress/bits"].get<double>(), summary.bytes_before / 1e6,
+      summary.bytes_after / 1e6, summary.bytes_before / summary.bytes_after);
+}
 
 Result<std::vector<CompressOutcome>> run_compress(const CompressRequest& request,
                                                   const CompressPorts& ports) {

@@ -1,7 +1,7 @@
-// Decompositions as runs of kind "compress": one look at a model, and a run for each choice of
-// ranks with what it weighs and what it costs on held-out text, so that choices can be compared. A
-// point with max_rise is a search: a run for each of its steps, and the outcome is the one it
-// found.
+// Decompositions and roundings as runs of kind "compress": one look at a model, and a run for each
+// choice of ranks and types with what it weighs and what it costs on held-out text, so that choices
+// can be compared. A point with max_rise is a search: a run for each of its steps, and the outcome
+// is the one it found.
 #pragma once
 
 #include <functional>
@@ -38,11 +38,15 @@ struct CompressOutcome {
   RunId run;
   CompressSpec spec;
   RankSummary summary;
-  std::vector<RankVerdict> layers;
-  std::vector<std::string> notes;  // what had to be floored
+  std::vector<RankVerdict> layers;  // empty where nothing was decomposed
+  std::vector<StoredLayer> stored;  // empty where nothing was stored in fewer bits
+  std::vector<std::string> notes;   // what had to be floored
   Json metrics = Json::object();
   Json exported = Json::object();  // where it was written: what export_model() reports
 };
+
+// What was done and what it comes to, in a sentence.
+std::string summary_text(const CompressOutcome& outcome);
 
 // Blocks until all are done. What cannot be opened or makes no sense is refused without an event
 // (kUsage, kData); what fails later is recorded as a failed run. Nothing is thrown.

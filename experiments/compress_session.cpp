@@ -44,15 +44,16 @@ Result<CompressSession> CompressSession::open(Backend& backend, const std::strin
   if (!base) {
     return base.error();
   }
-  if (const Result<void> dense = check_is_dense(base->file); !dense) {
-    return dense.error();
-  }
   return CompressSession(backend, model, std::move(*base), settled->from_hash);
 }
 
 Result<void> CompressSession::look(const CompressSpec& spec, const CompressProgress& progress) {
   if (looked_at_ && share_decomposition(*looked_at_, spec)) {
     return {};
+  }
+  if (const Result<void> dense = spec.decompose ? check_is_dense(base_.file) : Result<void>();
+      !dense) {
+    return dense.error();
   }
   // Before the next one is made: two at once may be more than the memory holds.
   looked_at_.reset();
@@ -69,42 +70,55 @@ Result<void> CompressSession::look(const CompressSpec& spec, const CompressProgr
     return sequences.error();
   }
   const Stopwatch watch;
-  auto decomposed =
-      Decomposition::of(*backend_, base_.file, *sequences, solver_options(spec),
-                        target_types(spec.target), part_of(progress, kTextShare, kFittedShare));
-  if (!decomposed) {
-    return decomposed.error();
-  }
-  if (spec.weigh) {
-    const auto importance = output_sensitivity(*backend_, base_.file, *sequences, kWeighedTokens,
-                                               part_of(progress, kFittedShare, 1));
-    if (!importance) {
-      return importance.error();
+  if (spec.decompose) {
+    auto decomposed = decompose(spec, *sequences, part_of(progress, kTextShare, 1));
+    if (!decomposed) {
+      return decomposed.error();
     }
-    decomposed->set_importance(*importance);
+    decomposition_ = std::move(*decomposed);
   }
   text_ = std::move(*text);
   sequences_ = std::move(*sequences);
-  decomposition_ = std::move(*decomposed);
   looked_at_ = spec;
   spectrum_ = std::make_shared<const ModelSpectrum>(spectrum_of(spec, watch.secs()));
   return {};
+}
+
+Result<Decomposition> CompressSession::decompose(const CompressSpec& spec,
+                                                 const CalibrationSequences& sequences,
+                                                 const CompressProgress& progress) const {
+  auto decomposed =
+      Decomposition::of(*backend_, base_.file, sequences, solver_options(spec),
+                        target_types(spec.target), part_of(progress, 0, kFittedShare));
+  if (!decomposed || !spec.weigh) {
+    return decomposed;
+  }
+  const auto importance = output_sensitivity(*backend_, base_.file, sequences, kWeighedTokens,
+                                             part_of(progress, kFittedShare, 1));
+  if (!importance) {
+    return importance.error();
+  }
+  decomposed->set_importance(*importance);
+  return decomposed;
 }
 
 ModelSpectrum CompressSession::spectrum_of(const CompressSpec& spec, double secs) const {
   ModelSpectrum all{.model = model_,
                     .spec = to_json(spec),
                     .layers = {},
-                    .notes = decomposition_->notes(),
+                    .notes = {},
                     .blocks = base_.file.config().layers,
                     .params = base_.file.parameters(),
                     .weighed = spec.weigh,
                     .look_secs = secs};
-  for (const DecomposedLayer& layer : decomposition_->layers()) {
-    all.layers.push_back({.slot = layer.slot,
-                          .spectrum = layer.solution.spectrum(),
-                          .adds_bias = layer.solution.has_bias() && !layer.slot.bias,
-                          .importance = layer.importance});
+  if (decomposition_) {
+    all.notes = decomposition_->notes();
+    for (const DecomposedLayer& layer : decomposition_->layers()) {
+      all.layers.push_back({.slot = layer.slot,
+                            .spectrum = layer.solution.spectrum(),
+                            .adds_bias = layer.solution.has_bias() && !layer.slot.bias,
+                            .importance = layer.importance});
+    }
   }
   all.other_ops = ops_beside(base_.file, all.layers);
   return all;
@@ -113,9 +127,20 @@ ModelSpectrum CompressSession::spectrum_of(const CompressSpec& spec, double secs
 Result<ModelFile> CompressSession::with_ranks(const CompressSpec& spec,
                                               const std::vector<RankVerdict>& ranks,
                                               const CompressProgress& progress) const {
+  if (!spec.decompose) {
+    return base_.file;
+  }
   return spec.sequential
              ? decomposition_->sequentially(*backend_, sequences_, ranks, spec.ridge, progress)
              : decomposition_->with_ranks(ranks);
+}
+
+Result<StoredModel> CompressSession::stored(const ModelFile& model, const CompressSpec& spec,
+                                            const CompressProgress& progress) const {
+  const auto options = store_options(spec);
+  return options ? store_slots(*backend_, model, sequences_, *options, target_types(spec.target),
+                               progress)
+                 : Result<StoredModel>(options.error());
 }
 
 Result<HeldoutLoss> CompressSession::loss(const ModelFile& model, const CompressSpec& spec,

@@ -12,6 +12,7 @@
 #include "engine/compress/compress_spec.h"
 #include "engine/compress/decomposition.h"
 #include "engine/compress/heldout.h"
+#include "engine/compress/stored_slots.h"
 #include "engine/data/token_source.h"
 #include "experiments/base_model.h"
 #include "experiments/spectrum.h"
@@ -30,16 +31,22 @@ class CompressSession {
   const std::string& hash() const { return hash_; }
   Backend& backend() const { return *backend_; }
 
-  // Decomposes the model, unless the former look serves this spec too. A look that fails or is
+  // Reads the text and decomposes the model (where the spec does not say otherwise), unless the
+  // former look serves this spec too. A look that fails or is
   // stopped leaves none. Errors as open_corpus(), draw_sequences() and Decomposition::of(); throws.
   Result<void> look(const CompressSpec& spec, const CompressProgress& progress);
-  // Of the look that succeeded last; null without one.
+  // Of the look that succeeded last; null without one. Of one that did not decompose it has no
+  // layers.
   std::shared_ptr<const ModelSpectrum> spectrum() const { return spectrum_; }
 
   // The model of these ranks. Goes through it again where the spec is sequential; throws.
   // Precondition of this and what follows: look() succeeded.
   Result<ModelFile> with_ranks(const CompressSpec& spec, const std::vector<RankVerdict>& ranks,
                                const CompressProgress& progress) const;
+  // `model` with its slots in the type of spec.quant. Precondition: that is not none. Errors as
+  // store_slots(); throws.
+  Result<StoredModel> stored(const ModelFile& model, const CompressSpec& spec,
+                             const CompressProgress& progress) const;
   // On the held-out part of the look's text, heldout_windows of the spec; errors as heldout_loss().
   Result<HeldoutLoss> loss(const ModelFile& model, const CompressSpec& spec,
                            const CompressProgress& progress) const;
@@ -52,6 +59,8 @@ class CompressSession {
         model_(std::move(model)),
         base_(std::move(base)),
         hash_(std::move(hash)) {}
+  Result<Decomposition> decompose(const CompressSpec& spec, const CalibrationSequences& sequences,
+                                  const CompressProgress& progress) const;
   ModelSpectrum spectrum_of(const CompressSpec& spec, double secs) const;
 
   Backend* backend_;

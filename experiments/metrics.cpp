@@ -12,6 +12,8 @@ constexpr MetricDef metric(std::string_view id, std::string_view unit, Better be
 }
 
 constexpr std::array kMetrics{
+    metric("compress/bits", "", Better::kLower, true,
+           "bits a weight of the matrices that were stored in fewer, with their scales"),
     metric("compress/energy_kept", "", Better::kHigher, true,
            "mean share of the layers' output energy that their factors keep"),
     metric("compress/params_cut", "", Better::kNeither, true,
@@ -20,6 +22,8 @@ constexpr std::array kMetrics{
            "rise of the held-out perplexity over the dense model's, as a share of it"),
     metric("compress/rank_cut", "", Better::kNeither, true,
            "share of the layers' ranks that was taken away"),
+    metric("compress/round_error", "", Better::kLower, true,
+           "mean share of a matrix's output energy that storing it in fewer bits loses"),
     metric("compress/secs", "s", Better::kLower, false, "wall time of looking at the model"),
     metric("eval/acc", "", Better::kHigher, true, "share of held-out tokens predicted exactly"),
     metric("eval/loss", "nats/token", Better::kLower, true, "mean cross-entropy, held-out part"),

@@ -64,6 +64,9 @@ Result<RankOptions> rank_options(const CompressSpec& spec) {
   if (spec.value_share > 0) {
     options.floors.push_back({LayerType::kValue, spec.value_share});
   }
+  if (const Result<void> legal = check_options(options); !legal) {
+    return legal.error();
+  }
   return options;
 }
 
@@ -94,10 +97,34 @@ LordSolverOptions solver_options(const CompressSpec& spec) {
   return {.solver = spec.solver, .asvd_alpha = spec.asvd_alpha, .ridge = spec.ridge};
 }
 
+Result<StoredType> stored_type_of(const QuantConfig& config) {
+  CHECK(config.type != QuantType::kNone, "a type to store in");
+  if (config.type == QuantType::kNf4) {
+    return StoredType::kNf4;
+  }
+  const DType type = group_dtype(static_cast<int>(config.bits), static_cast<int>(config.group));
+  if (!has_grid(type)) {
+    return Error{ErrorKind::kUsage,
+                 "quant.group=" + std::to_string(config.group) + " is no size of a group",
+                 "choose 32, 64 or 128"};
+  }
+  return type;
+}
+
+Result<StoreOptions> store_options(const CompressSpec& spec) {
+  const auto type = stored_type_of(spec.quant);
+  if (!type) {
+    return type.error();
+  }
+  return StoreOptions{.type = *type,
+                      .rounding = spec.quant.rounding,
+                      .gptq = {.damp = spec.quant.damp, .by_activity = spec.quant.by_activity}};
+}
+
 bool share_decomposition(const CompressSpec& a, const CompressSpec& b) {
-  return a.solver == b.solver && a.target == b.target && a.asvd_alpha == b.asvd_alpha &&
-         a.weigh == b.weigh && to_json(a.calibration) == to_json(b.calibration) &&
-         to_json(a.data) == to_json(b.data);
+  return a.decompose == b.decompose && a.solver == b.solver && a.target == b.target &&
+         a.asvd_alpha == b.asvd_alpha && a.weigh == b.weigh &&
+         to_json(a.calibration) == to_json(b.calibration) && to_json(a.data) == to_json(b.data);
 }
 
 }  // namespace lathe

@@ -1,4 +1,5 @@
-// A decomposition completely described, as the command line, the window and the store share it.
+// What is to be made of a model, decomposed, stored in fewer bits or both, completely described, as
+// the command line, the window and the store share it.
 #pragma once
 
 #include <array>
@@ -9,6 +10,8 @@
 #include "engine/base/describe.h"
 #include "engine/base/result.h"
 #include "engine/compress/calibration.h"
+#include "engine/compress/quant_config.h"
+#include "engine/compress/stored_slots.h"
 #include "engine/data/data_config.h"
 #include "engine/methods/lord/ranks.h"
 #include "engine/methods/lord/solver.h"
@@ -22,6 +25,7 @@ struct EnumNames<CompressTarget> {
 };
 
 struct CompressSpec {
+  bool decompose = true;
   LordSolver solver = LordSolver::kAffine;
   CompressTarget target = CompressTarget::kAll;
   std::int64_t rank = 0;
@@ -39,12 +43,15 @@ struct CompressSpec {
   double asvd_alpha = 0.5;
   double ridge = 1e-6;
   std::int64_t heldout_windows = 32;
+  QuantConfig quant;
   CalibrationConfig calibration;
   DataConfig data;
 
   static constexpr auto fields() {
     using C = CompressSpec;
     return std::tuple{
+        field("decompose", &C::decompose,
+              {.sweep = true, .help = "false: no layer becomes two factors; quant says the rest"}),
         field("solver", &C::solver,
               {.sweep = true,
                .help = "svd: of the weights alone; asvd: inputs weighed by their magnitude; "
@@ -114,6 +121,7 @@ struct CompressSpec {
                .unit = "sequences",
                .help = "pieces of held-out text on which the loss is measured before and after; 0: "
                        "it is not"}),
+        field("quant", &C::quant),
         field("calibration", &C::calibration),
         field("data", &C::data)};
   }
@@ -129,6 +137,9 @@ Result<RankOptions> rank_options(const CompressSpec& spec);
 // The spec of one step of a search: a choice like any, with that share of the rule `along`.
 CompressSpec with_share(CompressSpec spec, double share);
 LordSolverOptions solver_options(const CompressSpec& spec);
+
+// How slots are stored. Precondition: quant.type is not kNone. kUsage as stored_type_of().
+Result<StoreOptions> store_options(const CompressSpec& spec);
 
 // Whether two specs need the same look at the model, so that one decomposition serves both.
 bool share_decomposition(const CompressSpec& a, const CompressSpec& b);

@@ -3,21 +3,18 @@
 // further cost. LoRD (arXiv 2309.14021) and its relatives: engine/methods/lord/README.md.
 #pragma once
 
-#include <functional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "engine/backend/backend.h"
 #include "engine/compress/calibration.h"
+#include "engine/compress/progress.h"
 #include "engine/io/model_file.h"
 #include "engine/methods/lord/ranks.h"
 #include "engine/methods/lord/solver.h"
 
 namespace lathe {
-
-// Told the share that is done and what is being done; false stops (kInterrupted).
-using CompressProgress = std::function<bool(double share, const std::string& what)>;
 
 struct DecomposedLayer {
   LinearPlan slot;  // of the dense layer

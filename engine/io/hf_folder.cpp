@@ -49,6 +49,45 @@ Result<std::set<std::string>> shards_of(const fs::path& path) {
   return names;
 }
 
+// "stored_types" of config.json: the types of matrices that safetensors has no name for.
+Result<std::map<std::string, StoredType>> block_types_of(const Json& config) {
+  std::map<std::string, StoredType> types;
+  const auto listed = config.find("stored_types");
+  if (listed == config.end()) {
+    return types;
+  }
+  if (!listed->is_object()) {
+    return Error{ErrorKind::kData, "stored_types is no object", ""};
+  }
+  for (const auto& [tensor, name] : listed->items()) {
+    const auto type = stored_type_of_name(name.is_string() ? name.get<std::string>() : "");
+    if (!type || info_of(*type).block_elements == 1) {
+      return Error{ErrorKind::kData,
+                   "stored_types says that " + tensor + " is of " + json_text(name) +
+                       ", which is no block type",
+                   ""};
+    }
+    types[tensor] = *type;
+  }
+  return types;
+}
+
+// Rows of bytes as rows of whole blocks.
+Result<StoredTensor> stored_blocks(const SafetensorsEntry& entry, StoredType type,
+                                   std::span<const std::byte> bytes) {
+  const StoredTypeInfo info = info_of(type);
+  if (entry.dtype != "U8" || entry.shape.size() != 2 || entry.shape[1] % info.block_bytes != 0) {
+    return Error{ErrorKind::kData,
+                 entry.name + " is not rows of U8 that are whole blocks of " +
+                     std::to_string(info.block_bytes) + " bytes (" + std::string(info.name) + ")",
+                 ""};
+  }
+  return StoredTensor{
+      .type = type,
+      .shape = {entry.shape[0], entry.shape[1] / info.block_bytes * info.block_elements},
+      .bytes = bytes};
+}
+
 }  // namespace
 
 Result<StoredType> stored_type_of_safetensors(const std::string& dtype, const std::string& name) {
@@ -71,6 +110,14 @@ Result<void> HfFolder::add_shard(const fs::path& path) {
     return file.error();
   }
   for (const SafetensorsEntry& entry : file->entries()) {
+    if (const auto blocks = block_types_.find(entry.name); blocks != block_types_.end()) {
+      auto stored = stored_blocks(entry, blocks->second, file->bytes(entry));
+      if (!stored) {
+        return unusable(path, stored.error().message);
+      }
+      tensors_[entry.name] = *stored;
+      continue;
+    }
     // Masks and tables of other types lie beside the weights of some models; they are no weights.
     const auto type = stored_type_of_safetensors(entry.dtype, entry.name);
     const StoredTensor stored{.type = type ? *type : StoredType::kF32,
@@ -91,6 +138,11 @@ Result<HfFolder> HfFolder::open(const fs::path& folder) {
     return config.error();
   }
   model.config_ = std::move(*config);
+  auto types = block_types_of(model.config_);
+  if (!types) {
+    return unusable(folder / "config.json", types.error().message);
+  }
+  model.block_types_ = std::move(*types);
   std::error_code failed;
   std::set<std::string> shards{kSingle};
   if (fs::exists(folder / kIndex, failed)) {

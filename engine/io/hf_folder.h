@@ -1,5 +1,8 @@
 // A model folder as Hugging Face's transformers keeps it: config.json, and the weights in one
 // safetensors file or in shards that model.safetensors.index.json lists. Nothing in it is trusted.
+// Beside what transformers knows, config.json may tell of matrices in block types:
+//   "stored_types": {"model.layers.3.mlp.down_proj.weight": "int4_g64"}
+// which are then tensors of U8, a row of blocks to a row [out, bytes].
 #pragma once
 
 #include <filesystem>
@@ -28,6 +31,7 @@ class HfFolder {
   Result<void> add_shard(const std::filesystem::path& path);
 
   Json config_;
+  std::map<std::string, StoredType> block_types_;
   std::vector<SafetensorsFile> shards_;
   std::map<std::string, StoredTensor> tensors_;
 };

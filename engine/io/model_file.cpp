@@ -252,6 +252,27 @@ ModelFile ModelFile::with_values(const ModelFile& base, std::vector<LinearPlan> 
   return model;
 }
 
+ModelFile ModelFile::with_stored(const ModelFile& base,
+                                 std::map<std::string, StoredValues> weights) {
+  struct Kept {
+    std::shared_ptr<const void> base;
+    std::map<std::string, StoredValues> weights;
+  };
+  const auto kept = std::make_shared<const Kept>(Kept{base.keeper_, std::move(weights)});
+  ModelFile model = base;
+  model.keeper_ = kept;
+  for (ModelTensor& tensor : model.tensors_) {
+    if (const auto other = kept->weights.find(tensor.name); other != kept->weights.end()) {
+      tensor = {
+          .name = tensor.name,
+          .shape = tensor.shape,
+          .stored = {
+              .type = other->second.type, .shape = tensor.shape, .bytes = other->second.bytes}};
+    }
+  }
+  return model;
+}
+
 const ModelTensor* ModelFile::find(const std::string& name) const {
   const auto found = std::find_if(tensors_.begin(), tensors_.end(),
                                   [&](const ModelTensor& tensor) { return tensor.name == name; });

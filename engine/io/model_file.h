@@ -28,6 +28,12 @@ struct FactoredSlot {
   std::vector<float> a, b, bias;
 };
 
+// A matrix in memory, in a type as files store it.
+struct StoredValues {
+  StoredType type = StoredType::kF32;
+  std::vector<std::byte> bytes;
+};
+
 class ModelFile {
  public:
   // A .gguf file, or a folder with config.json. kData, naming the file and what is wrong with it.
@@ -45,6 +51,9 @@ class ModelFile {
 
   // `base` with these of its dense slots as factors. Precondition: the plans name slots of it.
   static ModelFile with_factors(const ModelFile& base, std::vector<FactoredSlot> slots);
+
+  // `base` with these of its weights, by name, in other types.
+  static ModelFile with_stored(const ModelFile& base, std::map<std::string, StoredValues> weights);
 
   const std::filesystem::path& path() const { return path_; }
   ModelFormat format() const { return format_; }

@@ -16,6 +16,10 @@ constexpr std::size_t kLengthBytes = 8;
 constexpr std::size_t kMaxHeaderBytes = std::size_t{100} << 20;  // the format's own limit
 constexpr std::int64_t kMaxElements = std::int64_t{1} << 48;
 
+bool has_blocks(DType dtype) {
+  return dtype_layout(dtype).block_elements > 1;
+}
+
 std::string spelled(DType dtype) {
   switch (dtype) {
     case DType::kF32:
@@ -24,9 +28,11 @@ std::string spelled(DType dtype) {
       return "F16";
     case DType::kBf16:
       return "BF16";
-    default:
-      CHECK(dtype == DType::kI32, "the format has no block types");
+    case DType::kI32:
       return "I32";
+    default:
+      CHECK(has_blocks(dtype), "a type that the format spells");
+      return "U8";
   }
 }
 
@@ -90,7 +96,10 @@ std::string read_entry(const Json& in, std::size_t data_bytes, SafetensorsEntry&
 
 void SafetensorsWriter::declare(const std::string& name, DType dtype,
                                 std::vector<std::int64_t> shape) {
-  std::size_t bytes = static_cast<std::size_t>(size_bytes(dtype));
+  if (has_blocks(dtype)) {
+    shape.back() = size_bytes(dtype, shape.back());
+  }
+  std::size_t bytes = static_cast<std::size_t>(has_blocks(dtype) ? 1 : size_bytes(dtype));
   for (const std::int64_t extent : shape) {
     bytes *= static_cast<std::size_t>(extent);
   }

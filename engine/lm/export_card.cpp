@@ -1,7 +1,10 @@
 // The model card of an exported folder.
+#include <algorithm>
+
 #include "engine/base/format.h"
 #include "engine/lm/export_files.h"
 #include "engine/lm/language_model.h"
+#include "engine/quant/block_grid.h"
 
 namespace lathe {
 namespace {
@@ -28,6 +31,14 @@ std::string proof_text(const ExportPlan& plan, const ExportReport& report) {
   if (!report.merged_slots.empty()) {
     text += std::to_string(report.merged_slots.size()) +
             " factored matrices were multiplied out: this form is as large as a dense model.\n\n";
+  }
+  const auto blocks =
+      std::count_if(plan.tensors.begin(), plan.tensors.end(),
+                    [](const ExportTensor& tensor) { return has_grid(tensor.type); });
+  if (blocks > 0) {
+    text += std::to_string(blocks) +
+            " matrices are in block types that transformers does not read (`stored_types` of "
+            "config.json); Lathe does.\n\n";
   }
   for (const std::string& fallback : report.fallbacks) {
     text.append("- another type: ").append(fallback).append("\n");

@@ -3,6 +3,7 @@
 #include "engine/io/factored_slots.h"
 #include "engine/io/safetensors.h"
 #include "engine/lm/export_files.h"
+#include "engine/quant/block_grid.h"
 
 namespace lathe {
 namespace {
@@ -103,6 +104,12 @@ Json hf_config(const ExportPlan& plan) {
   set_marks(plan.text, config);
   if (any_factored(plan.model.slots)) {
     set_factors(plan, config);
+  }
+  for (const ExportTensor& tensor : plan.tensors) {
+    if (has_grid(tensor.type)) {
+      config["stored_types"][tensor.stored_name] = std::string(info_of(tensor.type).name);
+      config["quantization_config"] = {{"quant_method", "lathe"}};  // which others refuse by name
+    }
   }
   return config;
 }

@@ -6,6 +6,7 @@
 
 #include "engine/io/factored_slots.h"
 #include "engine/quant/block_codec.h"
+#include "engine/quant/block_grid.h"
 
 namespace lathe {
 namespace {
@@ -173,8 +174,17 @@ WrittenModel written_model(const ModelConfig& source, const std::vector<LinearPl
   return {config, dense_plan(config)};
 }
 
-std::vector<ExportTensor> export_tensors(const WrittenModel& model, NameScheme scheme,
-                                         StoredType wanted) {
+const ModelTensor* kept_as_stored(const ModelFile& source, const ExportTensor& tensor) {
+  const ModelTensor* there =
+      tensor.parts.size() == 1 ? source.find(tensor.parts.front().name) : nullptr;
+  const bool kept = there != nullptr && has_grid(tensor.type) &&
+                    there->stored.type == tensor.type && tensor.parts.front().turn == Turn::kNone &&
+                    has_stored_rows(*there);
+  return kept ? there : nullptr;
+}
+
+std::vector<ExportTensor> export_tensors(const ModelFile& source, const WrittenModel& model,
+                                         NameScheme scheme, const ExportRequest& request) {
   std::vector<ExportTensor> list;
   std::map<std::string, std::size_t> places;
   for (NamedWeight& named : slot_weights(model.config, scheme, model.slots)) {
@@ -194,7 +204,14 @@ std::vector<ExportTensor> export_tensors(const WrittenModel& model, NameScheme s
     list[place->second].parts.push_back(std::move(part));
   }
   for (ExportTensor& tensor : list) {
-    choose_type(scheme, wanted, tensor);
+    choose_type(scheme, request.type, tensor);
+    const ModelTensor* there = source.find(tensor.parts.front().name);
+    if (there != nullptr && has_grid(there->stored.type) && !is_gguf(scheme) &&
+        request.factors == Factors::kKeep) {
+      ExportTensor same = tensor;
+      same.type = there->stored.type;
+      tensor = kept_as_stored(source, same) != nullptr ? same : tensor;
+    }
   }
   return list;
 }
@@ -217,6 +234,11 @@ std::vector<float> dense_values(const ModelFile& source, const ModelTensor& want
 }
 
 std::vector<std::byte> encoded_tensor(const ModelFile& source, const ExportTensor& tensor) {
+  if (const ModelTensor* kept = kept_as_stored(source, tensor)) {
+    std::vector<std::byte> bytes(static_cast<std::size_t>(kept->stored_bytes()));
+    copy_stored_rows(*kept, bytes.data());
+    return bytes;
+  }
   const std::vector<float> values = joined_values(source, tensor);
   const auto elements = static_cast<std::int64_t>(values.size());
   std::vector<std::byte> bytes(static_cast<std::size_t>(stored_bytes(tensor.type, elements)));

@@ -33,9 +33,13 @@ WrittenModel written_model(const ModelConfig& source, const std::vector<LinearPl
 // The names that a format has for models of this shape; kUsage, saying why, where it has none.
 Result<NameScheme> export_scheme(const ModelConfig& model, ModelFormat format);
 
-// Every tensor in the order of the file, its stored type decided.
-std::vector<ExportTensor> export_tensors(const WrittenModel& model, NameScheme scheme,
-                                         StoredType wanted);
+// Every tensor in the order of the file, its stored type decided: the one asked for, but of a
+// matrix that the source has on a grid of few bits (has_grid()) its own, where the format can hold
+// it and factors are kept.
+std::vector<ExportTensor> export_tensors(const ModelFile& source, const WrittenModel& model,
+                                         NameScheme scheme, const ExportRequest& request);
+// The source's tensor whose bytes the file gets as they are; nullptr where they are made anew.
+const ModelTensor* kept_as_stored(const ModelFile& source, const ExportTensor& tensor);
 
 // Whether a weight of the source is two factors.
 bool is_factored(const ModelFile& source, const std::string& name);

@@ -99,8 +99,9 @@ std::vector<float> probe(Backend& backend, Transformer& transformer, const Model
 std::vector<float> expected_logits(Backend& backend, const ExportPlan& plan) {
   std::map<std::string, std::pair<StoredType, const ModelTensor*>> parts;
   for (const ExportTensor& tensor : plan.tensors) {
+    const bool kept = kept_as_stored(plan.source, tensor) != nullptr;
     for (const ModelTensor& part : tensor.parts) {
-      parts[part.name] = {tensor.type, &part};
+      parts[part.name] = {kept ? StoredType::kF32 : tensor.type, &part};
     }
   }
   const ModelConfig& model = plan.model.config;
@@ -257,7 +258,7 @@ bool can_export(ModelFormat format, StoredType type) {
   if (format == ModelFormat::kHuggingFace) {
     return type == StoredType::kF32 || type == StoredType::kF16 || type == StoredType::kBf16;
   }
-  return format == ModelFormat::kGguf && can_encode(type);
+  return format == ModelFormat::kGguf && can_encode(type) && info_of(type).ggml_id != kNotOfGgml;
 }
 
 Result<ExportReport> export_model(Backend& backend, const ModelFile& source,
@@ -272,7 +273,7 @@ Result<ExportReport> export_model(Backend& backend, const ModelFile& source,
                         .request = request,
                         .scheme = *scheme,
                         .model = model,
-                        .tensors = export_tensors(model, *scheme, request.type),
+                        .tensors = export_tensors(source, model, *scheme, request),
                         .text = export_text(source, request)};
   ExportReport report = begin_report(plan);
   fs::path partial = request.out;

@@ -6,7 +6,6 @@
 
 #include <cstdlib>
 
-#include "engine/base/rng.h"
 #include "tests/support/model_folder.h"
 
 namespace lathe::experiments {
@@ -21,19 +20,6 @@ ModelConfig byte_llama() {
   return model;
 }
 
-// Matrices of full rank, unlike distinct_values().
-test::Values random_values() {
-  test::Values values = test::distinct_values(byte_llama());
-  Rng rng(5, 5);
-  for (auto& [name, list] : values) {
-    for (float& value : list) {
-      value = 0.2f * static_cast<float>(rng.next_unit() - 0.5) +
-              (name.ends_with(".gain") ? 1.0f : 0.0f);
-    }
-  }
-  return values;
-}
-
 class CompressSessionTest : public testing::Test {
  protected:
   CompressSessionTest()
@@ -41,7 +27,7 @@ class CompressSessionTest : public testing::Test {
                 testing::UnitTest::GetInstance()->current_test_info()->name()),
         backend_(std::move(*make_backend("cpu", 1))) {
     setenv("XDG_CACHE_HOME", (folder_.path() / "cache").c_str(), 1);
-    folder_.write_llama(byte_llama(), random_values());
+    folder_.write_llama(byte_llama(), test::random_values(byte_llama()));
     std::filesystem::create_directories(folder_.path() / "text");
     for (int i = 0; i < 20; ++i) {
       std::string text;

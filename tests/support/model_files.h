@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "engine/base/json.h"
+#include "engine/base/rng.h"
 #include "engine/io/gguf.h"
 #include "engine/io/model_names.h"
 #include "engine/io/safetensors.h"
@@ -53,6 +54,19 @@ inline Values distinct_values(const ModelConfig& model) {
     list.resize(static_cast<std::size_t>(weight.tensor.elements()));
     for (float& value : list) {
       value = 0.2f * std::sin(0.37f * next++);
+    }
+  }
+  return values;
+}
+
+// Matrices of full rank, unlike distinct_values(): those are of rank 2. Gains are around 1.
+inline Values random_values(const ModelConfig& model) {
+  Values values = distinct_values(model);
+  Rng rng(3, 3);
+  for (auto& [name, list] : values) {
+    for (float& value : list) {
+      value = 0.1f * static_cast<float>(static_cast<double>(rng.next_below(2001)) / 1000 - 1) +
+              (name.ends_with(".gain") ? 1.0f : 0.0f);
     }
   }
   return values;

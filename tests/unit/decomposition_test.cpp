@@ -20,22 +20,10 @@
 namespace lathe {
 namespace {
 
+using test::random_values;
 using ::testing::HasSubstr;
 
 const std::vector<LayerType> kAllTypes = target_types(CompressTarget::kAll);
-
-// Matrices of full rank, unlike distinct_values(): those are of rank 2.
-test::Values random_values(const ModelConfig& model) {
-  test::Values values = test::distinct_values(model);
-  Rng rng(3, 3);
-  for (auto& [name, list] : values) {
-    for (float& value : list) {
-      value = 0.1f * static_cast<float>(static_cast<double>(rng.next_below(2001)) / 1000 - 1) +
-              (name.ends_with(".gain") ? 1.0f : 0.0f);
-    }
-  }
-  return values;
-}
 
 class DecompositionTest : public testing::Test {
  protected:
@@ -270,6 +258,28 @@ TEST(CompressSpecTest, TakesOneRuleForItsRanks) {
   const auto both = rank_options(spec);
   ASSERT_FALSE(both.ok());
   EXPECT_THAT(both.error().message, HasSubstr("rank and energy"));
+}
+
+TEST(CompressSpecTest, RefusesBeforeTheLookWhatNoLayerCouldMend) {
+  CompressSpec spec;
+  spec.break_even = false;
+  const auto growing = rank_options(spec);
+  ASSERT_FALSE(growing.ok());
+  EXPECT_THAT(growing.error().message, HasSubstr("may grow"));
+  spec.rank_fraction = 0.9;
+  EXPECT_TRUE(rank_options(spec).ok());
+}
+
+TEST(CompressSpecTest, KnowsTheSizesOfGroups) {
+  CompressSpec spec;
+  spec.quant = {.type = QuantType::kInt, .bits = 3, .group = 128};
+  EXPECT_EQ(store_options(spec)->type, group_dtype(3, 128));
+  spec.quant.group = 48;
+  const auto odd = store_options(spec);
+  ASSERT_FALSE(odd.ok());
+  EXPECT_THAT(odd.error().message, HasSubstr("quant.group=48"));
+  spec.quant.type = QuantType::kNf4;
+  EXPECT_EQ(store_options(spec)->type, StoredType::kNf4);
 }
 
 }  // namespace

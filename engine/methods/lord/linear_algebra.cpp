@@ -170,4 +170,17 @@ bool divide_rows(Matrix& b, std::int64_t rows, Matrix a, std::int64_t n) {
   return true;
 }
 
+// What is the lower triangle by columns, as LAPACK sees it, is the upper one by rows.
+std::optional<Matrix> inverse_upper_factor(Matrix a, std::int64_t n) {
+  if (LAPACKE_dpotrf(LAPACK_COL_MAJOR, 'L', side(n), a.data(), side(n)) != 0 ||
+      LAPACKE_dpotri(LAPACK_COL_MAJOR, 'L', side(n), a.data(), side(n)) != 0 ||
+      LAPACKE_dpotrf(LAPACK_COL_MAJOR, 'L', side(n), a.data(), side(n)) != 0) {
+    return std::nullopt;
+  }
+  for (std::int64_t i = 1; i < n; ++i) {
+    std::fill_n(a.begin() + i * n, i, 0.0);
+  }
+  return a;
+}
+
 }  // namespace lathe

@@ -63,4 +63,8 @@ Matrix orthonormal_rows(Matrix a, std::int64_t rows, std::int64_t cols);
 // leaving b, where a is not positive definite (Cholesky).
 bool divide_rows(Matrix& b, std::int64_t rows, Matrix a, std::int64_t n);
 
+// Upper triangular U [n, n] with a^-1 = U^T U, for a symmetric a; empty where it is not positive
+// definite.
+std::optional<Matrix> inverse_upper_factor(Matrix a, std::int64_t n);
+
 }  // namespace lathe

@@ -49,37 +49,16 @@ std::string decimal(double value) {
   return number(value, unit == 0 ? "%.0f" : "%.2f") + kUnits[unit];
 }
 
-Result<void> check_options(std::span<const RankLayer> layers, const RankOptions& options) {
-  const std::string name = "rank rule " + std::string(enum_name(options.rule));
-  const bool counts = options.rule == RankRule::kRank;
-  const bool legal = counts ? options.value >= 1 && options.value <= 1 << 24
-                            : options.value > 0 && options.value <= 1;
-  if (!legal) {
-    return Error{ErrorKind::kUsage, name + " got " + std::to_string(options.value),
-                 counts ? "give a rank from 1" : "give a share above 0, at most 1"};
-  }
-  if (!options.break_even && options.rule == RankRule::kBudget) {
-    return Error{ErrorKind::kUsage, "a budget of parameters with layers that may grow",
-                 "leave break_even=true, or choose ranks by rank_fraction or energy"};
-  }
-  if (options.multiple < 1) {
-    return Error{ErrorKind::kUsage, "ranks in multiples of " + std::to_string(options.multiple),
-                 "give 1, or what the hardware likes: 8, 64, 128"};
-  }
-  for (const TypeFloor& floor : options.floors) {
-    if (!(floor.share >= 0 && floor.share <= 1)) {
-      return Error{ErrorKind::kUsage,
-                   "a floor of " + std::to_string(floor.share) + " for layers " +
-                       std::string(enum_name(floor.type)),
-                   "give the share of parameters to keep, from 0 to 1"};
-    }
-  }
+// Whether each layer has the spectrum that the rule works from.
+Result<void> check_spectra(std::span<const RankLayer> layers, const RankOptions& options) {
   if (options.rule != RankRule::kEnergy && options.rule != RankRule::kBudget) {
     return {};
   }
   for (const RankLayer& layer : layers) {
     if (layer.spectrum == nullptr) {
-      return Error{ErrorKind::kUsage, name + " needs the spectrum of " + layer.slot.name,
+      return Error{ErrorKind::kUsage,
+                   "rank rule " + std::string(enum_name(options.rule)) + " needs the spectrum of " +
+                       layer.slot.name,
                    "decompose the layers first, or choose rank_fraction or param_share"};
     }
     CHECK(layer.spectrum->full_rank() == smaller_side(layer), "a spectrum of that layer");
@@ -193,9 +172,40 @@ std::int64_t least_rank(const RankLayer& layer, const RankOptions& options) {
                   rounded_up(ceil_of(rank_of_share(layer, share)), options.multiple));
 }
 
+Result<void> check_options(const RankOptions& options) {
+  const std::string name = "rank rule " + std::string(enum_name(options.rule));
+  const bool counts = options.rule == RankRule::kRank;
+  const bool legal = counts ? options.value >= 1 && options.value <= 1 << 24
+                            : options.value > 0 && options.value <= 1;
+  if (!legal) {
+    return Error{ErrorKind::kUsage, name + " got " + std::to_string(options.value),
+                 counts ? "give a rank from 1" : "give a share above 0, at most 1"};
+  }
+  if (!options.break_even && options.rule == RankRule::kBudget) {
+    return Error{ErrorKind::kUsage, "a budget of parameters with layers that may grow",
+                 "leave break_even=true, or choose ranks by rank_fraction or energy"};
+  }
+  if (options.multiple < 1) {
+    return Error{ErrorKind::kUsage, "ranks in multiples of " + std::to_string(options.multiple),
+                 "give 1, or what the hardware likes: 8, 64, 128"};
+  }
+  for (const TypeFloor& floor : options.floors) {
+    if (!(floor.share >= 0 && floor.share <= 1)) {
+      return Error{ErrorKind::kUsage,
+                   "a floor of " + std::to_string(floor.share) + " for layers " +
+                       std::string(enum_name(floor.type)),
+                   "give the share of parameters to keep, from 0 to 1"};
+    }
+  }
+  return {};
+}
+
 Result<std::vector<RankVerdict>> choose_ranks(std::span<const RankLayer> layers,
                                               const RankOptions& options) {
-  if (Result<void> checked = check_options(layers, options); !checked) {
+  if (const Result<void> checked = check_options(options); !checked) {
+    return checked.error();
+  }
+  if (const Result<void> checked = check_spectra(layers, options); !checked) {
     return checked.error();
   }
   std::vector<std::int64_t> ranks;

@@ -93,6 +93,9 @@ struct RankVerdict {
   std::string reason = {};  // why it stays dense: "rank 4915 of 6144x24576 saves nothing: ..."
 };
 
+// What is wrong with the options whatever the layers are (kUsage).
+Result<void> check_options(const RankOptions& options);
+
 // One verdict per layer, in order. Errors (kUsage) name the option, or the least budget that the
 // floors and multiples allow.
 Result<std::vector<RankVerdict>> choose_ranks(std::span<const RankLayer> layers,
