@@ -172,7 +172,7 @@ void print_export(const CompressOutcome& outcome) {
   if (!outcome.exported.empty()) {
     fmt::print(
         "{}: {} of weights, tokenizer {}\nread back: logits differ by {:.3g} from what the "
-        "rounded weights give, by {:.3g} from the factors' own\n",
+        "rounded weights give, by {:.3g} from the model's own\n",
         outcome.exported["out"].get<std::string>(),
         bytes_text(outcome.exported["bytes"].get<std::int64_t>()),
         outcome.exported["tokenizer"].get<std::string>(),

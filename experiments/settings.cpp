@@ -45,7 +45,8 @@ Result<const ParamInfo*> resolve_among(std::string_view key, const std::vector<P
     if (param.path == key || (!param.was.empty() && param.was == key)) {
       return &param;
     }
-    if (param.short_name() == key) {
+    const bool is_end = key.find('.') != key.npos && param.path.ends_with("." + std::string(key));
+    if (param.short_name() == key || is_end) {
       matches.push_back(&param);
     }
   }

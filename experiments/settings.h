@@ -11,7 +11,8 @@
 
 namespace lathe::experiments {
 
-// By full path, former path or unique short name. kUsage names the nearest or the clashing ones.
+// By full path, former path, or a short name or end of a path ("lora.alpha") that is unique. kUsage
+// names the nearest or the clashing ones.
 Result<const ParamInfo*> resolve_among(std::string_view key, const std::vector<ParamInfo>& params);
 
 // Lays one setting over a document.

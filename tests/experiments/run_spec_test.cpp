@@ -127,6 +127,13 @@ TEST(RunSpec, WholeNumbersMayBeWrittenAsReals) {
   EXPECT_EQ(read(Json{{"train", {{"steps", 1e3}}}}).train.train.steps, 1000);
 }
 
+TEST(RunSpec, TakesTheEndOfAPathForIt) {
+  EXPECT_EQ(resolve_param("lora.alpha").value(), "method.lora.alpha");
+  EXPECT_EQ(resolve_param("alpha").value(), "method.lora.alpha");
+  EXPECT_EQ(resolve_param("method.lora.alpha").value(), "method.lora.alpha");
+  EXPECT_FALSE(resolve_param("ora.alpha").ok());
+}
+
 TEST(RunSpecOverride, TakesPathsAndUniqueShortNames) {
   Json document = Json{{"model", {{"dim", 64}}}};
   for (const char* assignment : {"lr=3e-4", "model.layers=2", "rank=16", "steps=1e4",

@@ -10,9 +10,13 @@
 #include "engine/base/json.h"
 #include "engine/base/rng.h"
 #include "engine/quant/half.h"
+#include "tests/support/stored_values.h"
 
 namespace lathe {
 namespace {
+
+using test::round_trip;
+using test::squared_error;
 
 std::vector<std::byte> bytes_of_hex(const std::string& hex) {
   std::vector<std::byte> bytes;
@@ -35,24 +39,6 @@ std::vector<float> normal_values(std::int64_t count, std::uint64_t stream) {
     values.push_back(static_cast<float>(radius * std::cos(6.283185307179586 * rng.next_unit())));
   }
   return values;
-}
-
-// What a reader gets of what the writer stored.
-std::vector<float> round_trip(StoredType type, const std::vector<float>& values) {
-  const auto count = static_cast<std::int64_t>(values.size());
-  std::vector<std::byte> stored(static_cast<std::size_t>(stored_bytes(type, count)));
-  encode_row(type, values.data(), stored.data(), count);
-  std::vector<float> back(values.size());
-  decode_row(type, stored.data(), back.data(), count);
-  return back;
-}
-
-double squared_error(const std::vector<float>& a, const std::vector<float>& b) {
-  double sum = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    sum += (a[i] - b[i]) * (a[i] - b[i]);
-  }
-  return sum;
 }
 
 TEST(BlockCodec, DecodesAsTheOtherReaderDoes) {

@@ -11,9 +11,13 @@
 #include "engine/base/rng.h"
 #include "engine/quant/block_codec.h"
 #include "engine/quant/nf4.h"
+#include "tests/support/stored_values.h"
 
 namespace lathe {
 namespace {
+
+using test::round_trip;
+using test::squared_error;
 
 // The inverse of the normal distribution, by bisection.
 double normal_quantile(double probability) {
@@ -33,23 +37,6 @@ std::vector<float> normal_values(std::int64_t count) {
     values.push_back(static_cast<float>(normal_quantile(1e-9 + 0.999999998 * rng.next_unit())));
   }
   return values;
-}
-
-std::vector<float> stored_and_read(StoredType type, const std::vector<float>& values) {
-  const auto count = static_cast<std::int64_t>(values.size());
-  std::vector<std::byte> stored(static_cast<std::size_t>(stored_bytes(type, count)));
-  encode_row(type, values.data(), stored.data(), count);
-  std::vector<float> back(values.size());
-  decode_row(type, stored.data(), back.data(), count);
-  return back;
-}
-
-double squared_error(const std::vector<float>& a, const std::vector<float>& b) {
-  double sum = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    sum += (double{a[i]} - double{b[i]}) * (double{a[i]} - double{b[i]});
-  }
-  return sum;
 }
 
 std::vector<StoredType> group_types() {
@@ -119,7 +106,7 @@ std::vector<float> even_steps(std::vector<float> values) {
 
 TEST(Nf4, IsNearerToNormalWeightsThanEvenSteps) {
   const std::vector<float> values = normal_values(64 * 512);
-  const double nf4 = squared_error(stored_and_read(StoredType::kNf4, values), values);
+  const double nf4 = squared_error(round_trip(StoredType::kNf4, values), values);
   EXPECT_LT(nf4, 0.9 * squared_error(even_steps(values), values));
 }
 
@@ -163,7 +150,7 @@ TEST(BlockGrid, ErrorsAreHalfAStep) {
   const std::vector<float> values = normal_values(128 * 16);
   for (const StoredType type : group_types()) {
     const auto [bits, group] = group_form(type);
-    const std::vector<float> back = stored_and_read(type, values);
+    const std::vector<float> back = round_trip(type, values);
     for (std::size_t first = 0; first < values.size(); first += static_cast<std::size_t>(group)) {
       const auto begin = values.begin() + static_cast<std::ptrdiff_t>(first);
       const auto [lowest, highest] = std::minmax_element(begin, begin + group);
@@ -179,7 +166,7 @@ TEST(BlockGrid, ErrorsAreHalfAStep) {
 TEST(BlockGrid, MoreBitsAndSmallerGroupsLoseLess) {
   const std::vector<float> values = normal_values(128 * 64);
   const auto error = [&](int bits, int group) {
-    return squared_error(stored_and_read(group_dtype(bits, group), values), values);
+    return squared_error(round_trip(group_dtype(bits, group), values), values);
   };
   for (int bits = 2; bits < 8; ++bits) {
     EXPECT_LT(error(bits + 1, 64), error(bits, 64)) << bits;
@@ -190,9 +177,9 @@ TEST(BlockGrid, MoreBitsAndSmallerGroupsLoseLess) {
 TEST(BlockGrid, ConstantBlocksAndZerosAreExact) {
   for (const StoredType type : {StoredType::kNf4, group_dtype(2, 64), group_dtype(8, 64)}) {
     const std::vector<float> zeros(64, 0.0f);
-    EXPECT_EQ(stored_and_read(type, zeros), zeros);
+    EXPECT_EQ(round_trip(type, zeros), zeros);
     const std::vector<float> same(64, 0.75f);
-    EXPECT_EQ(stored_and_read(type, same), same);
+    EXPECT_EQ(round_trip(type, same), same);
   }
 }
 

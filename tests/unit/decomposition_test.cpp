@@ -14,8 +14,10 @@
 #include "engine/compress/hidden_states.h"
 #include "engine/compress/sensitivity.h"
 #include "engine/lm/language_model.h"
+#include "tests/support/block_values.h"
 #include "tests/support/memory_tokens.h"
 #include "tests/support/model_folder.h"
+#include "tests/support/stored_values.h"
 
 namespace lathe {
 namespace {
@@ -57,17 +59,8 @@ class DecompositionTest : public testing::Test {
   }
   // What the last block's down reads.
   std::vector<float> last_hidden(const ModelFile& model, const CalibrationSequences& text) {
-    HiddenStates hidden(model, text);
-    BlockValues values;
-    for (std::int64_t i = 0; i < model.config().layers; ++i) {
-      Block block = load_block(*backend_, model, i);
-      hidden.pass(*backend_, block, 0, copying_observer(*backend_, values));
-    }
-    return values[static_cast<std::size_t>(BlockValue::kDown)];
-  }
-  static double squared_distance(const std::vector<float>& a, const std::vector<float>& b) {
-    return std::inner_product(a.begin(), a.end(), b.begin(), 0.0, std::plus<>(),
-                              [](double x, double y) { return (x - y) * (x - y); });
+    return test::last_block_values(*backend_, model,
+                                   text)[static_cast<std::size_t>(BlockValue::kDown)];
   }
   // Every layer at that share of its smaller side, whether it saves or not.
   static std::vector<RankVerdict> at_share(const Decomposition& all, double share) {
@@ -171,8 +164,8 @@ TEST_F(DecompositionTest, BlocksCanBeFittedToTheFactoredOnesBeforeThem) {
   const ModelFile alone = all->with_ranks(ranks);
   // The errors of six blocks add up where none of them knows of those before it.
   const std::vector<float> wanted = last_hidden(model, text);
-  EXPECT_LT(squared_distance(last_hidden(*fitted, text), wanted),
-            squared_distance(last_hidden(alone, text), wanted));
+  EXPECT_LT(test::squared_error(last_hidden(*fitted, text), wanted),
+            test::squared_error(last_hidden(alone, text), wanted));
 }
 
 TEST_F(DecompositionTest, ValuesKeepNoBiasOfTheirOwn) {

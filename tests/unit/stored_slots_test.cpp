@@ -5,17 +5,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cmath>
-
 #include "engine/compress/compress_spec.h"
 #include "engine/compress/decomposition.h"
 #include "engine/compress/heldout.h"
-#include "engine/compress/hidden_states.h"
 #include "engine/lm/language_model.h"
 #include "engine/lm/model_export.h"
-#include "engine/quant/block_codec.h"
+#include "tests/support/block_values.h"
 #include "tests/support/memory_tokens.h"
 #include "tests/support/model_folder.h"
+#include "tests/support/stored_values.h"
 
 namespace lathe {
 namespace {
@@ -55,24 +53,13 @@ class StoredSlotsTest : public testing::Test {
     return store_slots(*backend_, model, sequences(model), {.type = type, .rounding = rounding},
                        types, {});
   }
-  // What the blocks make of text.
-  std::vector<float> last_hidden(const ModelFile& model) {
-    HiddenStates hidden(model, sequences(model));
-    BlockValues values;
-    for (std::int64_t i = 0; i < model.config().layers; ++i) {
-      Block block = load_block(*backend_, model, i);
-      hidden.pass(*backend_, block, 0, copying_observer(*backend_, values));
-    }
-    return values[static_cast<std::size_t>(BlockValue::kDownMade)];
-  }
+  // Between what the blocks of two models make of text.
   double distance(const ModelFile& a, const ModelFile& b) {
-    const std::vector<float> of_a = last_hidden(a);
-    const std::vector<float> of_b = last_hidden(b);
-    double sum = 0;
-    for (std::size_t i = 0; i < of_a.size(); ++i) {
-      sum += std::pow(double{of_a[i]} - double{of_b[i]}, 2);
-    }
-    return sum;
+    const auto made = [&](const ModelFile& model) {
+      return test::last_block_values(
+          *backend_, model, sequences(model))[static_cast<std::size_t>(BlockValue::kDownMade)];
+    };
+    return test::squared_error(made(a), made(b));
   }
 
   test::ModelFolder folder_;
@@ -87,19 +74,11 @@ TEST_F(StoredSlotsTest, EverySlotIsWhatItsTypeReads) {
   EXPECT_EQ(rounded->layers.size(), 14u);
   for (const StoredLayer& layer : rounded->layers) {
     const std::vector<float> values = model.floats(layer.name);
-    std::vector<std::byte> bytes(static_cast<std::size_t>(layer.bytes));
-    encode_row(kInt3, values.data(), bytes.data(), layer.out * layer.in);
-    std::vector<float> read(values.size());
-    decode_row(kInt3, bytes.data(), read.data(), layer.out * layer.in);
+    const std::vector<float> read = test::round_trip(kInt3, values);
     EXPECT_EQ(rounded->file.floats(layer.name), read) << layer.name;
     EXPECT_EQ(layer.bytes * 8, layer.out * layer.in * 4);  // 3 bits and 32 a group of 32
-    double error = 0;
-    double energy = 0;
-    for (std::size_t i = 0; i < read.size(); ++i) {
-      error += std::pow(double{values[i]} - read[i], 2);
-      energy += std::pow(double{values[i]}, 2);
-    }
-    EXPECT_NEAR(layer.error_share, error / energy, 1e-9);
+    const double energy = test::squared_error(values, std::vector<float>(values.size()));
+    EXPECT_NEAR(layer.error_share, test::squared_error(values, read) / energy, 1e-9);
   }
   EXPECT_EQ(rounded->file.find("embedding.weight")->stored.type,
             model.find("embedding.weight")->stored.type);

@@ -43,11 +43,13 @@ struct Block {
   Eight total;
 };
 
-// Stored forms: the bytes of 32 elements, and what those add to a sum.
+// Stored forms: blocks of kRuns times 32 elements in kBytes, and what run `run` of one adds to a
+// sum.
 struct F16 {
+  static constexpr int kRuns = 1;
   static constexpr std::int64_t kBytes = 64;
   static constexpr bool kOffset = false;
-  [[gnu::always_inline]] static void add(const Byte* from, const Block& x, Eight& sum) {
+  [[gnu::always_inline]] static void add(const Byte* from, int, const Block& x, Eight& sum) {
     for (int i = 0; i < 4; ++i) {
       float values[8];
       block::decode_f16(from + 16 * i, values, 8);
@@ -57,9 +59,10 @@ struct F16 {
 };
 
 struct Bf16 {
+  static constexpr int kRuns = 1;
   static constexpr std::int64_t kBytes = 64;
   static constexpr bool kOffset = false;
-  [[gnu::always_inline]] static void add(const Byte* from, const Block& x, Eight& sum) {
+  [[gnu::always_inline]] static void add(const Byte* from, int, const Block& x, Eight& sum) {
     for (int i = 0; i < 4; ++i) {
       float values[8];
       block::decode_run(DType::kBf16, from + 16 * i, values, 8);
@@ -69,9 +72,10 @@ struct Bf16 {
 };
 
 struct Q8_0 {
+  static constexpr int kRuns = 1;
   static constexpr std::int64_t kBytes = 34;
   static constexpr bool kOffset = false;
-  [[gnu::always_inline]] static void add(const Byte* from, const Block& x, Eight& sum) {
+  [[gnu::always_inline]] static void add(const Byte* from, int, const Block& x, Eight& sum) {
     const Byte* levels = from + 2;
     const Eight left = widened(levels) * x.part[0] + widened(levels + 8) * x.part[1];
     const Eight right = widened(levels + 16) * x.part[2] + widened(levels + 24) * x.part[3];
@@ -79,9 +83,8 @@ struct Q8_0 {
   }
 };
 
-// Sixteen bytes hold the levels 0 to 15 of 32 elements: byte j those of j and j + 16.
-[[gnu::always_inline]] inline Eight nibble_products(const Byte* nibbles, const Block& x) {
-  const block::Levels32 levels = block::nibbles_at(nibbles);
+// Products with levels that are bytes in order.
+[[gnu::always_inline]] inline Eight byte_products(const block::Levels32& levels, const Block& x) {
   Byte bytes[32];
   __builtin_memcpy(bytes, &levels, sizeof bytes);
   const Eight left = widened(bytes) * x.part[0] + widened(bytes + 8) * x.part[1];
@@ -89,21 +92,57 @@ struct Q8_0 {
   return left + right;
 }
 
+// Sixteen bytes hold the levels 0 to 15 of 32 elements: byte j those of j and j + 16.
+[[gnu::always_inline]] inline Eight nibble_products(const Byte* nibbles, const Block& x) {
+  return byte_products(block::nibbles_at(nibbles), x);
+}
+
 // The 8 that ggml takes away from each level belongs to the offset here.
 struct Q4_0 {
+  static constexpr int kRuns = 1;
   static constexpr std::int64_t kBytes = 18;
   static constexpr bool kOffset = true;
-  [[gnu::always_inline]] static void add(const Byte* from, const Block& x, Eight& sum) {
+  [[gnu::always_inline]] static void add(const Byte* from, int, const Block& x, Eight& sum) {
     const float scale = block::half_at(from);
     sum += nibble_products(from + 2, x) * scale + x.total * (-8.0f * scale);
   }
 };
 
 struct Q4_1 {
+  static constexpr int kRuns = 1;
   static constexpr std::int64_t kBytes = 20;
   static constexpr bool kOffset = true;
-  [[gnu::always_inline]] static void add(const Byte* from, const Block& x, Eight& sum) {
+  [[gnu::always_inline]] static void add(const Byte* from, int, const Block& x, Eight& sum) {
     sum += nibble_products(from + 4, x) * block::half_at(from) + x.total * block::half_at(from + 2);
+  }
+};
+
+struct Nf4 {
+  static constexpr int kRuns = 2;
+  static constexpr std::int64_t kBytes = 36;
+  static constexpr bool kOffset = false;
+  [[gnu::always_inline]] static void add(const Byte* from, int run, const Block& x, Eight& sum) {
+    float scale = 0;
+    __builtin_memcpy(&scale, from, sizeof scale);
+    float levels[kBlock];
+    block::nf4_values(block::load16(from + 4 + 16 * run), 1.0f, levels);
+    const Eight left = eight_at(levels) * x.part[0] + eight_at(levels + 8) * x.part[1];
+    const Eight right = eight_at(levels + 16) * x.part[2] + eight_at(levels + 24) * x.part[3];
+    sum += (left + right) * scale;
+  }
+};
+
+// An intB_gG.
+template <int kBits, int kGroup>
+struct Group {
+  static constexpr int kRuns = kGroup / kBlock;
+  static constexpr std::int64_t kBytes = 4 + kGroup / 8 * kBits;
+  static constexpr bool kOffset = true;
+  [[gnu::always_inline]] static void add(const Byte* from, int run, const Block& x, Eight& sum) {
+    constexpr Byte kMiddle = 1 << (kBits - 1);
+    block::Levels32 codes = block::codes_at<kBits>(from + 4 + 4 * kBits * run);
+    codes = {codes.first - kMiddle, codes.second - kMiddle};
+    sum += byte_products(codes, x) * block::half_at(from) + x.total * block::half_at(from + 2);
   }
 };
 
@@ -123,16 +162,17 @@ struct Rest {
 };
 
 template <typename Form>
-float dot(const Byte* stored, const float* values, std::int64_t blocks, const Rest& rest) {
+float dot(const Byte* stored, const float* values, std::int64_t runs, const Rest& rest) {
   Eight sums[2] = {};
-  for (std::int64_t at = 0; at < blocks; ++at) {
-    Form::add(stored + at * Form::kBytes, block_at<Form>(values + at * kBlock), sums[at % 2]);
+  for (std::int64_t at = 0; at < runs; ++at) {
+    Form::add(stored + at / Form::kRuns * Form::kBytes, static_cast<int>(at % Form::kRuns),
+              block_at<Form>(values + at * kBlock), sums[at % 2]);
   }
   if (rest.count > 0) {  // of the types whose elements stand alone
     Byte last[Form::kBytes] = {};
-    __builtin_memcpy(last, stored + blocks * Form::kBytes,
+    __builtin_memcpy(last, stored + runs * Form::kBytes,
                      static_cast<std::size_t>(rest.count * Form::kBytes / kBlock));
-    Form::add(last, block_at<Form>(rest.values), sums[blocks % 2]);
+    Form::add(last, 0, block_at<Form>(rest.values), sums[runs % 2]);
   }
   const Eight sum = sums[0] + sums[1];
   return ((sum[0] + sum[4]) + (sum[2] + sum[6])) + ((sum[1] + sum[5]) + (sum[3] + sum[7]));
@@ -140,14 +180,14 @@ float dot(const Byte* stored, const float* values, std::int64_t blocks, const Re
 
 template <typename Form>
 bool dots(const PackedRows& weight) {
-  const std::int64_t blocks = weight.width / kBlock;
+  const std::int64_t runs = weight.width / kBlock;
   Rest rest;
   rest.count = weight.width % kBlock;
   for (std::int64_t i = 0; i < rest.count; ++i) {
-    rest.values[i] = weight.x[blocks * kBlock + i];
+    rest.values[i] = weight.x[runs * kBlock + i];
   }
   for (std::int64_t row = 0; row < weight.count; ++row) {
-    weight.sums[row] = dot<Form>(weight.stored + row * weight.row_bytes, weight.x, blocks, rest);
+    weight.sums[row] = dot<Form>(weight.stored + row * weight.row_bytes, weight.x, runs, rest);
   }
   return true;
 }
@@ -169,8 +209,12 @@ bool packed_dot(const PackedRows& weight) {
       return dots<Q4_0>(weight);
     case DType::kQ4_1:
       return dots<Q4_1>(weight);
+    case DType::kNf4:
+      return dots<Nf4>(weight);
     default:
-      return false;
+      block::with_group(weight.dtype,
+                        [&]<int kBits, int kGroup>() { dots<Group<kBits, kGroup>>(weight); });
+      return group_form(weight.dtype).bits > 0;
   }
 }
 
