@@ -49,29 +49,6 @@ Result<std::set<std::string>> shards_of(const fs::path& path) {
   return names;
 }
 
-// "stored_types" of config.json: the types of matrices that safetensors has no name for.
-Result<std::map<std::string, StoredType>> block_types_of(const Json& config) {
-  std::map<std::string, StoredType> types;
-  const auto listed = config.find("stored_types");
-  if (listed == config.end()) {
-    return types;
-  }
-  if (!listed->is_object()) {
-    return Error{ErrorKind::kData, "stored_types is no object", ""};
-  }
-  for (const auto& [tensor, name] : listed->items()) {
-    const auto type = stored_type_of_name(name.is_string() ? name.get<std::string>() : "");
-    if (!type || info_of(*type).block_elements == 1) {
-      return Error{ErrorKind::kData,
-                   "stored_types says that " + tensor + " is of " + json_text(name) +
-                       ", which is no block type",
-                   ""};
-    }
-    types[tensor] = *type;
-  }
-  return types;
-}
-
 // Rows of bytes as rows of whole blocks.
 Result<StoredTensor> stored_blocks(const SafetensorsEntry& entry, StoredType type,
                                    std::span<const std::byte> bytes) {
@@ -102,6 +79,28 @@ Result<StoredType> stored_type_of_safetensors(const std::string& dtype, const st
   }
   return Error{ErrorKind::kData, name + " has the dtype " + dtype + "; F32, F16 and BF16 are read",
                "convert the model to one of those"};
+}
+
+Result<std::map<std::string, StoredType>> block_types_of(const Json& config) {
+  std::map<std::string, StoredType> types;
+  const auto listed = config.find("stored_types");
+  if (listed == config.end()) {
+    return types;
+  }
+  if (!listed->is_object()) {
+    return Error{ErrorKind::kData, "stored_types is no object", ""};
+  }
+  for (const auto& [tensor, name] : listed->items()) {
+    const auto type = stored_type_of_name(name.is_string() ? name.get<std::string>() : "");
+    if (!type || info_of(*type).block_elements == 1) {
+      return Error{ErrorKind::kData,
+                   "stored_types says that " + tensor + " is of " + json_text(name) +
+                       ", which is no block type",
+                   ""};
+    }
+    types[tensor] = *type;
+  }
+  return types;
 }
 
 Result<void> HfFolder::add_shard(const fs::path& path) {

@@ -39,6 +39,9 @@ class HfFolder {
 // The stored type of a safetensors dtype; kData for those that hold no weights here.
 Result<StoredType> stored_type_of_safetensors(const std::string& dtype, const std::string& name);
 
+// "stored_types" of config.json: by tensor, the types that safetensors has no name for. kData.
+Result<std::map<std::string, StoredType>> block_types_of(const Json& config);
+
 // The shape that config.json tells. kData for an architecture or an option that is not computed
 // here: it is named.
 Result<ModelConfig> model_config_of(const Json& config, const std::string& origin);

@@ -102,6 +102,9 @@ void write_gguf_types(const fs::path& path) {
   std::vector<std::size_t> sizes;
   for (int i = 0; i < kStoredTypeCount; ++i) {
     const auto type = static_cast<StoredType>(i);
+    if (info_of(type).ggml_id == kNotOfGgml) {
+      continue;
+    }
     const std::int64_t columns = info_of(type).block_elements;
     writer.declare("w" + std::to_string(i), type, {2, columns});
     sizes.push_back(static_cast<std::size_t>(stored_bytes(type, 2 * columns)));
@@ -131,6 +134,8 @@ void write_configs(const fs::path& folder) {
   factored["factored_slots"] = {
       {"model.layers.0.mlp.up_proj", {{"rank", 6}, {"bias", true}}},
       {"model.layers.1.self_attn.q_proj", {{"rank", 3}, {"bias", false}, {"between", "silu"}}}};
+  factored["stored_types"] = {{"model.layers.0.mlp.up_proj.a.weight", "nf4"},
+                              {"model.layers.1.mlp.down_proj.weight", "int3_g64"}};
   write(folder / "factored", factored.dump());
   llama["architectures"] = {"MistralForCausalLM"};
   llama["sliding_window"] = 32;
