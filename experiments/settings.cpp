@@ -37,6 +37,12 @@ std::vector<std::string> listed(std::string_view text) {
   }
 }
 
+// Whether whole components, at least two, are the path's last ones.
+bool is_end_of_path(std::string_view key, std::string_view path) {
+  return key.find('.') != key.npos && path.size() > key.size() && path.ends_with(key) &&
+         path[path.size() - key.size() - 1] == '.';
+}
+
 }  // namespace
 
 Result<const ParamInfo*> resolve_among(std::string_view key, const std::vector<ParamInfo>& params) {
@@ -45,8 +51,7 @@ Result<const ParamInfo*> resolve_among(std::string_view key, const std::vector<P
     if (param.path == key || (!param.was.empty() && param.was == key)) {
       return &param;
     }
-    const bool is_end = key.find('.') != key.npos && param.path.ends_with("." + std::string(key));
-    if (param.short_name() == key || is_end) {
+    if (param.short_name() == key || is_end_of_path(key, param.path)) {
       matches.push_back(&param);
     }
   }
