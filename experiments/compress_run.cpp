@@ -281,9 +281,9 @@ class Compression {
       add("compress/energy_kept", summary.energy_kept.value_or(1));
       add("compress/params_cut", 1 - static_cast<double>(summary.params_after) /
                                          static_cast<double>(summary.params_before));
+      add("compress/secs", session_.spectrum()->look_secs);
     }
     add_stored(outcome.stored, add);
-    add("compress/secs", session_.spectrum()->look_secs);
     if (outcome.spec.heldout_windows > 0) {
       const auto dense = session_.dense_perplexity(outcome.spec, progress(0.6, 0.7));
       if (!dense) {
