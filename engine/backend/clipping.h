@@ -1,5 +1,5 @@
 // What adamw_step makes of the gradients' norm, for back ends in host memory;
-// device/optimizer.cuh is its twin.
+// device/adamw_rule.cuh is its twin.
 #pragma once
 
 #include <cmath>

@@ -20,22 +20,6 @@ bool has_blocks(DType dtype) {
   return dtype_layout(dtype).block_elements > 1;
 }
 
-std::string spelled(DType dtype) {
-  switch (dtype) {
-    case DType::kF32:
-      return "F32";
-    case DType::kF16:
-      return "F16";
-    case DType::kBf16:
-      return "BF16";
-    case DType::kI32:
-      return "I32";
-    default:
-      CHECK(has_blocks(dtype), "a type that the format spells");
-      return "U8";
-  }
-}
-
 // Bytes per element of a spelled dtype, 0 if it is unknown.
 std::size_t spelled_bytes(const std::string& dtype) {
   static const std::map<std::string, std::size_t> kBytes{
@@ -94,6 +78,22 @@ std::string read_entry(const Json& in, std::size_t data_bytes, SafetensorsEntry&
 
 }  // namespace
 
+std::string safetensors_name(DType dtype) {
+  switch (dtype) {
+    case DType::kF32:
+      return "F32";
+    case DType::kF16:
+      return "F16";
+    case DType::kBf16:
+      return "BF16";
+    case DType::kI32:
+      return "I32";
+    default:
+      CHECK(has_blocks(dtype) || dtype == DType::kU8, "a type that the format spells");
+      return "U8";
+  }
+}
+
 void SafetensorsWriter::declare(const std::string& name, DType dtype,
                                 std::vector<std::int64_t> shape) {
   if (has_blocks(dtype)) {
@@ -104,7 +104,7 @@ void SafetensorsWriter::declare(const std::string& name, DType dtype,
     bytes *= static_cast<std::size_t>(extent);
   }
   const std::size_t begin = entries_.empty() ? 0 : entries_.back().end;
-  entries_.push_back({name, spelled(dtype), std::move(shape), begin, begin + bytes});
+  entries_.push_back({name, safetensors_name(dtype), std::move(shape), begin, begin + bytes});
 }
 
 Result<void> SafetensorsWriter::open(const std::filesystem::path& path) {

@@ -27,6 +27,9 @@ struct SafetensorsEntry {
   std::size_t end = 0;
 };
 
+// A type as the format spells it; blocks are bytes. Precondition: no f64.
+std::string safetensors_name(DType dtype);
+
 // Writes a file in one pass: the tensors are declared first, their bytes follow in the same order.
 class SafetensorsWriter {
  public:

@@ -10,7 +10,8 @@
 namespace lathe {
 
 // What a parameter is to those who choose what is trained.
-enum class ParameterRole : std::uint8_t { kOther, kFactorA, kFactorB, kAdapter };
+// A table is looked up by rows: tokens (perhaps the head as well) or positions.
+enum class ParameterRole : std::uint8_t { kOther, kFactorA, kFactorB, kAdapter, kTable };
 
 struct Parameter {
   std::string name;   // full path with the leaf, "layers.3.attention.q.weight"

@@ -53,6 +53,7 @@ Transformer::Transformer(Backend& backend, const ModelConfig& model,
       model_(model),
       embedding_(make_table(backend, "embedding", model, tables, table_type)),
       final_norm_(backend, model, "final_norm") {
+  embedding_.role = ParameterRole::kTable;
   const std::int64_t slots = model.slots_per_block();
   CHECK(static_cast<std::int64_t>(plans.size()) == model.layers * slots, "one plan per slot");
   for (std::int64_t i = 0; i < model.layers; ++i) {
@@ -61,6 +62,7 @@ Transformer::Transformer(Backend& backend, const ModelConfig& model,
   if (model.positions == PositionKind::kLearned) {
     positions_ = std::make_unique<Parameter>(
         make_parameter(backend, "positions", "weight", Shape{model.context, model.dim}, true));
+    positions_->role = ParameterRole::kTable;
   }
   if (!model.tied) {
     head_ = std::make_unique<Parameter>(make_table(backend, "head", model, tables, table_type));

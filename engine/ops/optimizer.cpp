@@ -21,12 +21,31 @@ OpCost cost(const SumSquaresArgs& args) {
   return sum;
 }
 
+namespace {
+
+bool is_coded(const MomentRef& moment) {
+  return moment.values.defined() && moment.values.dtype == DType::kU8;
+}
+
+void check_moment(const MomentRef& moment, const AdamwTensor& tensor) {
+  check_same_size(moment.values, tensor.weight);
+  if (is_coded(moment)) {
+    check_elements(moment.absmax, blocks_of_moment(tensor.weight.elements()));
+  } else {
+    check_f32(moment.values);
+    CHECK(!moment.absmax.defined(), "adamw_step: a moment in f32 has no absmax");
+  }
+}
+
+}  // namespace
+
 void validate(const AdamwStepArgs& args) {
   for (const AdamwTensor& tensor : args.tensors) {
-    for (const TensorRef& x : {tensor.gradient, tensor.m, tensor.v}) {
-      check_f32(x);
-      check_same_size(x, tensor.weight);
-    }
+    check_f32(tensor.gradient);
+    check_same_size(tensor.gradient, tensor.weight);
+    check_moment(tensor.m, tensor);
+    check_moment(tensor.v, tensor);
+    CHECK(is_coded(tensor.m) == is_coded(tensor.v), "adamw_step: both moments in f32 or in codes");
     const bool rounded = tensor.weight.defined() && tensor.weight.dtype == DType::kBf16;
     CHECK(rounded || tensor.weight.dtype == DType::kF32, "adamw_step: a weight of f32 or bf16");
     if (tensor.master.defined()) {
@@ -51,8 +70,12 @@ OpCost cost(const AdamwStepArgs& args) {
   for (const AdamwTensor& tensor : args.tensors) {
     const double n = double(tensor.weight.elements());
     sum.flops += 14.0 * n;
-    sum.bytes += 20.0 * n + (tensor.master.defined() ? 8.0 * n + double(tensor.weight.bytes())
-                                                     : 2.0 * double(tensor.weight.bytes()));
+    sum.bytes += 4.0 * n + (tensor.master.defined() ? 8.0 * n + double(tensor.weight.bytes())
+                                                    : 2.0 * double(tensor.weight.bytes()));
+    for (const MomentRef& moment : {tensor.m, tensor.v}) {
+      sum.bytes += 2.0 * double(moment.values.bytes() +
+                                (moment.absmax.defined() ? moment.absmax.bytes() : 0));
+    }
   }
   return sum;
 }

@@ -18,16 +18,30 @@ struct SumSquaresArgs {
   TensorRef sums, total;
 };
 
-// A weight with what its update needs, all of one size. weight: f32 or bf16; the others f32.
+// A moment of a weight. values: f32; or u8, codes of a dynamic map (engine/quant/dynamic_map.h; the
+// first moment's is signed, the second's unsigned), which times the absmax of their block are the
+// moment. absmax: then f32 [blocks_of_moment(elements)], else undefined.
+struct MomentRef {
+  TensorRef values;
+  TensorRef absmax = {};
+};
+inline constexpr std::int64_t kMomentBlock = 256;  // neighbours that share an absmax
+constexpr std::int64_t blocks_of_moment(std::int64_t elements) {
+  return (elements + kMomentBlock - 1) / kMomentBlock;
+}
+
+// A weight with what its update needs, all of one size. weight: f32 or bf16; gradient, master: f32.
+// m and v, first and second moment, are both f32 or both u8.
 struct AdamwTensor {
-  TensorRef weight, gradient, m, v;
+  TensorRef weight, gradient;
+  MomentRef m, v;
   // Of a bf16 weight where it has one: what is updated, and whose nearest bf16 the weight becomes.
   TensorRef master = {};
   bool decays = true;
 };
 
-// AdamW (Loshchilov & Hutter 2019, algorithm 2), decoupled decay. m, v: first and second moment;
-// bias corrections are those of `step` (1 for the first). First g *= min(1, clip_norm / norm) where
+// AdamW (Loshchilov & Hutter 2019, algorithm 2), decoupled decay; bias corrections are those of
+// `step` (1 for the first). First g *= min(1, clip_norm / norm) where
 // clip_norm > 0 (Pascanu et al. 2013), norm = sqrt(squares), squares: f64 [1].
 // refused: f64 [1]. Where it is not 0, or squares or loss (f64 [1], may be undefined) are not
 // finite, it becomes 1 and nothing else is written; so steps that are issued before the host has
@@ -35,6 +49,12 @@ struct AdamwTensor {
 // A bf16 weight without a master is rounded at random, up with the probability of the part that is
 // cut off (Gupta et al. 2015, section 3): by the 16 bits that rounding_stream() gives to element i
 // of the tensors laid one behind the other, each from a multiple of kRoundingElements on.
+// Moments in 8 bits (Dettmers et al. 2022, arXiv 2110.02861) become f32, are updated and move the
+// weight as such. Each block's largest size is then its new absmax, at most the largest float, and
+// each element over it becomes the nearest code of its sign, 0 alone that of 0. So a moment keeps
+// its sign, and no v is lost where m is not, which would divide it by eps alone. bitsandbytes lets
+// small v and small positive m become 0, decays after the step, and skips elements whose gradient
+// is not finite; here decay is that of algorithm 2 and the whole step is refused, as in f32.
 struct AdamwStepArgs {
   std::span<const AdamwTensor> tensors;
   TensorRef squares, loss, refused;

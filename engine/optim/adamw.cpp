@@ -43,19 +43,39 @@ double learning_rate(const OptimConfig& config, double peak, std::int64_t step,
   return peak * (config.min_lr_ratio + (1.0 - config.min_lr_ratio) * share);
 }
 
-AdamW::AdamW(Backend& backend, std::vector<Parameter*> parameters, std::uint64_t seed, bool masters)
+AdamW::AdamW(Backend& backend, std::vector<Parameter*> parameters, std::uint64_t seed, bool masters,
+             MomentStore moments)
     : backend_(&backend), parameters_(std::move(parameters)), seed_(seed) {
   for (Parameter* parameter : parameters_) {
     if (masters && parameter->weight.dtype() == DType::kBf16) {
       const Tag tag{Category::kOptimizer, parameter->layer, "master"};
       parameter->master = Tensor(backend.allocator(), DType::kF32, parameter->shape, tag);
     }
-    for (auto* moments : {&first_, &second_}) {
-      const Tag tag{Category::kOptimizer, parameter->layer, "moment"};
-      moments->emplace_back(backend.allocator(), DType::kF32, parameter->weight.shape(), tag);
-      ops::fill(backend, {.out = moments->back(), .value = 0.0f});
-    }
+    first_.push_back(zero_moment(*parameter, moments, DynamicMap::kSigned));
+    second_.push_back(zero_moment(*parameter, moments, DynamicMap::kUnsigned));
   }
+}
+
+AdamW::Moment AdamW::zero_moment(const Parameter& parameter, MomentStore store, DynamicMap map) {
+  const Shape& shape = parameter.weight.shape();
+  const std::int64_t elements = shape.elements();
+  const bool coded = store == MomentStore::k8Bit && elements >= kLeastCodedElements &&
+                     parameter.role != ParameterRole::kTable;
+  const Tag tag{Category::kOptimizer, parameter.layer, "moment"};
+  Moment moment{Tensor(backend_->allocator(), coded ? DType::kU8 : DType::kF32, shape, tag), {}};
+  if (!coded) {
+    ops::fill(*backend_, {.out = moment.values, .value = 0.0f});
+    return moment;
+  }
+  if (backend_->computes()) {
+    const std::vector<std::uint8_t> zeros(static_cast<std::size_t>(elements),
+                                          static_cast<std::uint8_t>(zero_code(map)));
+    backend_->write(moment.values, zeros.data(), elements);
+  }
+  moment.absmax = Tensor(backend_->allocator(), DType::kF32, Shape{blocks_of_moment(elements)},
+                         {Category::kOptimizer, parameter.layer, "absmax"});
+  ops::fill(*backend_, {.out = moment.absmax, .value = 0.0f});
+  return moment;
 }
 
 void AdamW::measure(TensorRef squares, TensorRef total) {
@@ -76,8 +96,8 @@ void AdamW::step(const OptimConfig& config, double lr, std::int64_t step, const 
     const Parameter& parameter = *parameters_[i];
     tensors.push_back({.weight = parameter.weight,
                        .gradient = parameter.gradient,
-                       .m = first_[i],
-                       .v = second_[i],
+                       .m = first_[i].ref(),
+                       .v = second_[i].ref(),
                        .master = parameter.master,
                        .decays = parameter.decays});
   }

@@ -8,6 +8,7 @@
 #include "engine/backend/update_rule.h"
 #include "engine/nn/parameter.h"
 #include "engine/optim/optim_config.h"
+#include "engine/quant/dynamic_map.h"
 
 namespace lathe {
 
@@ -23,12 +24,16 @@ struct UpdateSums {
   TensorRef values = {};  // of AdamW::values(), where they lie on the device
 };
 
+// A smaller tensor's moments are f32 always, as those of tables, most of whose rows have no
+// gradient in a step.
+inline constexpr std::int64_t kLeastCodedElements = 4096;
+
 class AdamW {
  public:
   // The moments start at zero. With `masters` each bf16 weight gets a master, which is to be given
   // its values (set_values()); without, updates of it are rounded at random from `seed`.
   AdamW(Backend& backend, std::vector<Parameter*> parameters, std::uint64_t seed,
-        bool masters = false);
+        bool masters = false, MomentStore moments = MomentStore::kF32);
 
   // squares[i] = the sum of squares of parameter i's gradient, total = that of all: f64, on the
   // device.
@@ -46,14 +51,21 @@ class AdamW {
 
   const std::vector<Parameter*>& parameters() const { return parameters_; }
   // First and second moment of parameter i.
-  TensorRef first_moment(std::size_t i) const { return first_[i]; }
-  TensorRef second_moment(std::size_t i) const { return second_[i]; }
+  MomentRef first_moment(std::size_t i) const { return first_[i].ref(); }
+  MomentRef second_moment(std::size_t i) const { return second_[i].ref(); }
 
  private:
+  struct Moment {
+    Tensor values;
+    Tensor absmax;  // of codes
+    MomentRef ref() const { return {values, absmax}; }
+  };
+  Moment zero_moment(const Parameter& parameter, MomentStore store, DynamicMap map);
+
   Backend* backend_;
   std::vector<Parameter*> parameters_;
-  std::vector<Tensor> first_;
-  std::vector<Tensor> second_;
+  std::vector<Moment> first_;
+  std::vector<Moment> second_;
   std::uint64_t seed_;
 };
 

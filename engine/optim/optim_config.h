@@ -15,6 +15,13 @@ struct EnumNames<ScheduleKind> {
   static constexpr std::array<std::string_view, 3> names{"cosine", "linear", "constant"};
 };
 
+// How moments are kept between steps.
+enum class MomentStore : std::uint8_t { kF32, k8Bit };
+template <>
+struct EnumNames<MomentStore> {
+  static constexpr std::array<std::string_view, 2> names{"f32", "8bit"};
+};
+
 struct OptimConfig {
   double lr = 1e-3;
   double beta1 = 0.9;
@@ -25,6 +32,7 @@ struct OptimConfig {
   ScheduleKind schedule = ScheduleKind::kCosine;
   std::int64_t warmup_steps = 20;
   double min_lr_ratio = 0.1;
+  MomentStore state = MomentStore::kF32;
 
   static constexpr auto fields() {
     using C = OptimConfig;
@@ -64,7 +72,13 @@ struct OptimConfig {
                .unit = "steps",
                .help = "the rate rises linearly over so many steps"}),
         field("min_lr_ratio", &C::min_lr_ratio,
-              {.lo = 0, .hi = 1, .help = "share of lr at which cosine and linear end"})};
+              {.lo = 0, .hi = 1, .help = "share of lr at which cosine and linear end"}),
+        field(
+            "state", &C::state,
+            {.sweep = true,
+             .structural = true,
+             .help = "how moments are kept: f32; 8bit, a code each and an f32 for 256 of them, of "
+                     "tensors from 4096 elements on that are no embedding"})};
   }
 };
 static_assert(complete<OptimConfig>());

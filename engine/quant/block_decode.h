@@ -217,6 +217,7 @@ template <int kIndex = 0, typename Body>
       return decode_blocks<36, 64>(from, out, count, decode_nf4);
     case DType::kI32:
     case DType::kF64:
+    case DType::kU8:
       return;  // no stored weight; block_codec.h refuses it
     default:
       return with_group(dtype, [&]<int kBits, int kGroup>() {

@@ -11,9 +11,9 @@
 
 namespace lathe {
 
-// The types of tensors but for i32 and f64, the last of them.
+// The types of tensors but for i32, f64 and u8, the last of them.
 using StoredType = DType;
-inline constexpr int kStoredTypeCount = kDTypeCount - 2;
+inline constexpr int kStoredTypeCount = kDTypeCount - 3;
 static_assert(static_cast<int>(DType::kI32) == kStoredTypeCount);
 
 struct StoredTypeInfo {

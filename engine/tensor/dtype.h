@@ -1,6 +1,7 @@
 // Element types of tensors: plain numbers, and the block types in which weights are stored. A block
 // type keeps runs of 32 to 256 neighbouring elements of a row as one block of bytes. No weight is
-// an i32, which is for tokens and positions, or an f64, which is for sums over many elements.
+// an i32, which is for tokens and positions, an f64, which is for sums over many elements, or a u8,
+// which is for codes whose table stands where they are read.
 #pragma once
 
 #include <array>
@@ -28,9 +29,10 @@ enum class DType : std::uint8_t {
   kNf4,
   kGroups,
   kI32 = kGroups + 21,
-  kF64
+  kF64,
+  kU8
 };
-inline constexpr int kDTypeCount = static_cast<int>(DType::kF64) + 1;
+inline constexpr int kDTypeCount = static_cast<int>(DType::kU8) + 1;
 
 // The levels of an intB_gG.
 struct GroupForm {
@@ -85,8 +87,9 @@ constexpr DTypeLayout dtype_layout(DType dtype) {
       "int2_g32",  "int2_g64",  "int2_g128", "int3_g32",  "int3_g64",  "int3_g128", "int4_g32",
       "int4_g64",  "int4_g128", "int5_g32",  "int5_g64",  "int5_g128", "int6_g32",  "int6_g64",
       "int6_g128", "int7_g32",  "int7_g64",  "int7_g128", "int8_g32",  "int8_g64",  "int8_g128"};
+  constexpr std::array<DTypeLayout, 3> kNoWeights{{{"i32", 1, 4}, {"f64", 1, 8}, {"u8", 1, 1}}};
   if (dtype >= DType::kI32) {
-    return dtype == DType::kI32 ? DTypeLayout{"i32", 1, 4} : DTypeLayout{"f64", 1, 8};
+    return kNoWeights[static_cast<std::size_t>(dtype) - static_cast<std::size_t>(DType::kI32)];
   }
   if (const GroupForm form = group_form(dtype); form.bits > 0) {
     const auto index = static_cast<std::size_t>(dtype) - static_cast<std::size_t>(DType::kGroups);

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <system_error>
+#include <utility>
 
 #include "engine/base/atomic_file.h"
 #include "engine/base/hash.h"
@@ -40,8 +41,13 @@ std::vector<NamedTensor> moments_of(const AdamW& optimizer) {
   std::vector<NamedTensor> list;
   for (std::size_t i = 0; i < optimizer.parameters().size(); ++i) {
     const std::string& name = optimizer.parameters()[i]->name;
-    list.push_back({name + ".m", optimizer.first_moment(i)});
-    list.push_back({name + ".v", optimizer.second_moment(i)});
+    for (const auto& [leaf, moment] : {std::pair(".m", optimizer.first_moment(i)),
+                                       std::pair(".v", optimizer.second_moment(i))}) {
+      list.push_back({name + leaf, moment.values});
+      if (moment.absmax.defined()) {
+        list.push_back({name + leaf + ".absmax", moment.absmax});
+      }
+    }
     if (const Tensor& master = optimizer.parameters()[i]->master; master.defined()) {
       list.push_back({name + ".master", master});
     }
@@ -98,7 +104,7 @@ Result<SafetensorsFile> open_tensors(const fs::path& path, const std::vector<Nam
   std::uint64_t checksum = 0;
   for (const NamedTensor& named : tensors) {
     const SafetensorsEntry* entry = file->find(named.name);
-    const std::string dtype = named.tensor.dtype == DType::kBf16 ? "BF16" : "F32";
+    const std::string dtype = safetensors_name(named.tensor.dtype);
     if (entry == nullptr || entry->dtype != dtype || entry->shape != extents(named.tensor.shape)) {
       return unusable(path.string(), "it lacks " + named.name + " of shape " +
                                          named.tensor.shape.text() + " in " + dtype);

@@ -34,8 +34,16 @@ std::string spec_digest(const TrainSpec& spec) {
   if (spec.train.parts == TrainedParts::kAll) {
     train.erase("parts");
   }
-  Json decided{{"seed", spec.seed}, {"model", to_json(spec.model)}, {"data", to_json(spec.data)},
-               {"train", train},    {"optim", to_json(spec.optim)}, {"method", spec.method}};
+  Json optim = to_json(spec.optim);
+  if (spec.optim.state == MomentStore::kF32) {
+    optim.erase("state");
+  }
+  Json decided{{"seed", spec.seed},
+               {"model", to_json(spec.model)},
+               {"data", to_json(spec.data)},
+               {"train", train},
+               {"optim", optim},
+               {"method", spec.method}};
   if (!spec.distill.from.empty()) {
     decided["distill"] = to_json(spec.distill);
   }
@@ -91,7 +99,7 @@ class TransformerTrainer final : public Trainer {
         all_(model_.parameters()),
         optimizer_(backend, choose_trained(all_, spec.train.parts, slots),
                    static_cast<std::uint64_t>(spec.seed),
-                   spec.train.weights == WeightStore::kBf16Master),
+                   spec.train.weights == WeightStore::kBf16Master, spec.optim.state),
         records_(backend, spec.train.metrics_every, optimizer_.parameters()),
         graph_(backend, spec.train.graph),
         restarts_(slots),

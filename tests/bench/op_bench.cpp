@@ -273,11 +273,24 @@ void Bench::loss_and_optimizer() {
   const Tensor weight = tensor(all), gradient = tensor(all), first = tensor(all);
   const Tensor second = tensor(all);
   const std::array<AdamwTensor, 1> updated{
-      {{.weight = weight, .gradient = gradient, .m = first, .v = second}}};
+      {{.weight = weight, .gradient = gradient, .m = {first}, .v = {second}}}};
   const std::array<TensorRef, 1> gradients{gradient};
   const Tensor step = make_sums(backend_, "bench", "sums", 3);
   run("adamw_step", 1, ops::adamw_step,
       {.tensors = updated,
+       .squares = sums_at(step, 1, 1),
+       .loss = {},
+       .refused = sums_at(step, 2, 1)});
+  const Tensor m_codes(backend_.allocator(), DType::kU8, all, {});
+  const Tensor v_codes(backend_.allocator(), DType::kU8, all, {});
+  const Tensor m_absmax = tensor({blocks_of_moment(all.elements())});
+  const Tensor v_absmax = tensor({blocks_of_moment(all.elements())});
+  const std::array<AdamwTensor, 1> coded{{{.weight = weight,
+                                           .gradient = gradient,
+                                           .m = {m_codes, m_absmax},
+                                           .v = {v_codes, v_absmax}}}};
+  run("adamw_step 8bit", 0, ops::adamw_step,
+      {.tensors = coded,
        .squares = sums_at(step, 1, 1),
        .loss = {},
        .refused = sums_at(step, 2, 1)});

@@ -98,6 +98,23 @@ void Case::in_out(const std::string& operand, Shape shape, Fill fill) {
   operands[operand].role = Role::kInOut;
 }
 
+void Case::codes(const std::string& operand, Shape shape, int least) {
+  Rng rng(17, stream_of(name + operand));
+  Operand made{.role = Role::kInOut,
+               .dtype = DType::kU8,
+               .shape = shape,
+               .values = {},
+               .ids = {},
+               .stored = {}};
+  for (std::int64_t i = 0; i < shape.elements(); ++i) {
+    const auto code =
+        least + static_cast<int>(rng.next_below(static_cast<std::uint64_t>(256 - least)));
+    made.stored.push_back(static_cast<std::byte>(code));
+    made.values.push_back(static_cast<float>(code));
+  }
+  operands[operand] = std::move(made);
+}
+
 void Case::output(const std::string& operand, Shape shape, DType dtype) {
   operands[operand] = {
       .role = Role::kOutput, .dtype = dtype, .shape = shape, .values = {}, .ids = {}, .stored = {}};

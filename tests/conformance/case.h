@@ -34,7 +34,7 @@ struct Operand {
   Shape shape;
   std::vector<float> values;      // f32 of inputs and in-outs
   std::vector<std::int32_t> ids;  // i32 inputs
-  std::vector<std::byte> stored;  // inputs of a packed type; `values` is what they decode to
+  std::vector<std::byte> stored;  // of a packed type or of codes; `values` is what they decode to
 };
 
 using Operands = std::map<std::string, Operand>;
@@ -53,11 +53,16 @@ struct Case {
   std::int64_t length = 1;
   // Size of such a sum's terms taken together, where results may cancel; 0: that of the results.
   double scale = 0;
+  // By output, from inputs in double: how far each element may lie off beside rounding, where that
+  // may tip it over into another code. Elsewhere outputs have none.
+  std::function<Wide(const Wide&)> leeway = {};
 
   void input(const std::string& name, Shape shape, Fill fill = Fill::kUniform);
   // Rows of random blocks of sane scales.
   void packed_input(const std::string& name, Shape shape, DType dtype);
   void in_out(const std::string& name, Shape shape, Fill fill = Fill::kUniform);
+  // Random bytes, none below `least`, whose values are their numbers; in and out.
+  void codes(const std::string& name, Shape shape, int least = 0);
   void output(const std::string& name, Shape shape, DType dtype = DType::kF32);
   // Values in [0, bound) or, where asked, some of -1.
   void ids(const std::string& name, Shape shape, std::int64_t bound, bool with_ignored = false);

@@ -18,7 +18,8 @@ class ReferenceTest : public testing::Test {
     const auto backend = backend_of("cpu_ref", 1);
     const Outcome outcome = run_case(case_, *backend);
     expect_no_violations(outcome);
-    expect_close(outcome, case_.expect(wide_inputs(case_)), reference_tolerance(), case_.scale);
+    expect_close(outcome, case_.expect(wide_inputs(case_)), reference_tolerance(), case_.scale,
+                 leeway_of(case_));
     EXPECT_TRUE(same_bits(outcome, run_case(case_, *backend)));
     EXPECT_EQ(backend->ledger().live().live_bytes, 0);
   }
@@ -41,7 +42,7 @@ class FastTest : public testing::Test {
       }
       const Outcome outcome = run_case(case_, *backend);
       expect_no_violations(outcome);
-      expect_close(outcome, want, single_tolerance(case_.length), case_.scale);
+      expect_close(outcome, want, single_tolerance(case_.length), case_.scale, leeway_of(case_));
       EXPECT_TRUE(same_bits(outcome, run_case(case_, *backend))) << "two runs differ";
       if (threads == 1) {
         single = outcome;

@@ -24,7 +24,7 @@ Words initial_words(const Operand& operand, std::int64_t guard) {
       static_cast<std::size_t>((size_bytes(operand.dtype, operand.shape.elements()) + 3) / 4);
   const auto first = static_cast<std::size_t>(guard);
   Words words(count + 2 * first, kGuardBits);
-  if (is_packed(operand.dtype)) {
+  if (is_packed(operand.dtype) || operand.dtype == DType::kU8) {
     std::copy(operand.stored.begin(), operand.stored.end(),  // there may be none
               reinterpret_cast<std::byte*>(words.data() + first));
     return words;
@@ -63,6 +63,26 @@ std::string class_name(double x) {
   return std::isnan(x) ? "NaN" : std::isinf(x) ? (x > 0 ? "inf" : "-inf") : "finite";
 }
 
+// An output as floats; a code is its number.
+std::vector<float> output_values(const Operand& operand, const Words& words, std::int64_t guard) {
+  std::vector<float> values(static_cast<std::size_t>(operand.shape.elements()));
+  if (is_packed(operand.dtype)) {
+    const Words inner(words.begin() + guard, words.end());
+    decode_row(operand.dtype, reinterpret_cast<const std::byte*>(inner.data()), values.data(),
+               operand.shape.elements());
+  } else if (operand.dtype == DType::kU8) {
+    const auto* codes = reinterpret_cast<const std::uint8_t*>(words.data() + guard);
+    std::copy_n(codes, values.size(), values.begin());
+  } else if (operand.dtype == DType::kI32) {
+    std::transform(
+        words.begin() + guard, words.end() - guard, values.begin(),
+        [](std::uint32_t word) { return static_cast<float>(static_cast<std::int32_t>(word)); });
+  } else if (!values.empty()) {
+    std::memcpy(values.data(), words.data() + guard, values.size() * 4);
+  }
+  return values;
+}
+
 }  // namespace
 
 Outcome run_case(const Case& test, Backend& backend, std::int64_t guard) {
@@ -77,8 +97,7 @@ Outcome run_case(const Case& test, Backend& backend, std::int64_t guard) {
   for (const auto& [name, operand] : test.operands) {
     before[name] = initial_words(operand, guard);
     const auto words = static_cast<std::int64_t>(before[name].size());
-    const DType held = is_packed(operand.dtype) ? DType::kF32 : operand.dtype;
-    Tensor tensor(backend.allocator(), held, Shape{words},
+    Tensor tensor(backend.allocator(), DType::kF32, Shape{words},
                   {.category = Category::kWorkspace, .layer = "conformance", .name = name});
     backend.write(tensor, before[name].data(), words * 4);
     TensorRef inner = tensor.ref();
@@ -107,26 +126,17 @@ Outcome run_case(const Case& test, Backend& backend, std::int64_t guard) {
     if (!padding_holds(operand, before[name], after, guard)) {
       outcome.violations.push_back("wrote behind the last element of " + name);
     }
-    std::vector<float>& values = outcome.outputs[name];
-    values.resize(static_cast<std::size_t>(operand.shape.elements()));
     if (is_packed(operand.dtype)) {
       outcome.rounded.insert(name);
-      const Words inner(after.begin() + guard, after.end());
-      decode_row(operand.dtype, reinterpret_cast<const std::byte*>(inner.data()), values.data(),
-                 operand.shape.elements());
-    } else if (operand.dtype == DType::kI32) {
-      std::transform(
-          after.begin() + guard, after.end() - guard, values.begin(),
-          [](std::uint32_t word) { return static_cast<float>(static_cast<std::int32_t>(word)); });
-    } else if (!values.empty()) {
-      std::memcpy(values.data(), after.data() + guard, values.size() * 4);
     }
+    outcome.outputs[name] = output_values(operand, after, guard);
   }
   return outcome;
 }
 
 std::string difference(const std::vector<float>& got, const std::vector<double>& want,
-                       const Tolerance& tolerance, double scale) {
+                       const Tolerance& tolerance, double scale,
+                       const std::vector<double>& leeway) {
   std::ostringstream text;
   if (got.size() != want.size()) {
     text << "has " << got.size() << " elements, not " << want.size();
@@ -148,7 +158,8 @@ std::string difference(const std::vector<float>& got, const std::vector<double>&
     if (!std::isfinite(w)) {
       continue;
     }
-    const double error = std::fabs(g - want[i]);
+    const double allowed = leeway.empty() ? 0.0 : leeway[i];
+    const double error = std::max(0.0, std::fabs(g - want[i]) - allowed);
     error_squares += error * error;
     want_squares += want[i] * want[i];
     largest = std::max(largest, std::fabs(want[i]));
@@ -194,6 +205,10 @@ Wide wide_inputs(const Case& test) {
   return wide;
 }
 
+Wide leeway_of(const Case& test) {
+  return test.leeway ? test.leeway(wide_inputs(test)) : Wide{};
+}
+
 Wide reference_outcome(const Case& test) {
   const auto reference = std::move(make_backend("cpu_ref", 1)).value();
   const Outcome outcome = run_case(test, *reference);
@@ -221,11 +236,15 @@ void expect_no_violations(const Outcome& outcome) {
   }
 }
 
-void expect_close(const Outcome& got, const Wide& want, const Tolerance& tolerance, double scale) {
+void expect_close(const Outcome& got, const Wide& want, const Tolerance& tolerance, double scale,
+                  const Wide& leeway) {
   for (const auto& [name, values] : got.outputs) {
     ASSERT_TRUE(want.contains(name)) << "no reference for " << name;
     const Tolerance allowed = got.rounded.contains(name) ? with_rounding(tolerance) : tolerance;
-    const std::string text = difference(values, want.at(name), allowed, scale);
+    const auto tipped = leeway.find(name);
+    const std::string text =
+        difference(values, want.at(name), allowed, scale,
+                   tipped == leeway.end() ? std::vector<double>{} : tipped->second);
     EXPECT_TRUE(text.empty()) << name << " " << text;
   }
   if (!got.host.empty()) {

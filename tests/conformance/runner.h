@@ -32,15 +32,19 @@ inline constexpr std::int64_t kNoGuard = 0;
 Outcome run_case(const Case& test, Backend& backend, std::int64_t guard = kGuard);
 
 // An empty text, or what differs: first the class (NaN, infinities), then the normalised error and
-// the worst element.
+// the worst element, of what goes beyond an element's leeway, if there is any.
 std::string difference(const std::vector<float>& got, const std::vector<double>& want,
-                       const Tolerance& tolerance, double scale);
+                       const Tolerance& tolerance, double scale,
+                       const std::vector<double>& leeway = {});
 
 // True if the bits agree (NaN equals NaN).
 bool same_bits(const Outcome& a, const Outcome& b);
 
 // The inputs of a case in double, for its formula.
 Wide wide_inputs(const Case& test);
+
+// What a case's formula allows beside rounding; nothing where it has none.
+Wide leeway_of(const Case& test);
 
 // What cpu_ref makes of a case: the truth for every other back end.
 Wide reference_outcome(const Case& test);
@@ -49,6 +53,7 @@ bool has_op(const Backend& backend, const std::string& op);
 
 // GoogleTest failures for each violation, and for each output that is not close to `want`.
 void expect_no_violations(const Outcome& outcome);
-void expect_close(const Outcome& got, const Wide& want, const Tolerance& tolerance, double scale);
+void expect_close(const Outcome& got, const Wide& want, const Tolerance& tolerance, double scale,
+                  const Wide& leeway = {});
 
 }  // namespace lathe::conformance

@@ -62,6 +62,22 @@ TEST_F(SimtTraining, RoundedWeightsLearnAsTheProcessorDoes) {
   }
 }
 
+// Matrices of 4096 elements and more, in all ways that weights are kept, issued singly or whole.
+TEST_F(SimtTraining, MomentsOfEightBitsLearnAsOnTheProcessor) {
+  TrainSpec spec = llama_like_spec();
+  spec.model.dim = 64;
+  spec.model.ff_dim = 72;
+  spec.optim.state = MomentStore::k8Bit;
+  for (const WeightStore weights :
+       {WeightStore::kF32, WeightStore::kBf16Master, WeightStore::kBf16Stochastic}) {
+    spec.train.weights = weights;
+    expect_same_losses(device_, spec, 4, 1e-3);
+    expect_planned_peak(device_, spec);
+    expect_repeatable(device_, spec, 2);
+  }
+  expect_same_with_graph(device_, spec);
+}
+
 TEST_F(SimtTraining, RoundedActivationsLearnAsOnTheProcessor) {
   for (TrainSpec spec : {llama_like_spec(), gpt2_like_spec()}) {
     spec.train.activations = ActivationStore::kBf16;

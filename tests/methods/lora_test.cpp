@@ -176,11 +176,43 @@ TEST(PruneState, TheSmallestFirstMomentsGoWithTheirSecond) {
   const std::vector<float> second{1, 2, 3, 4, 5, 6, 7, 8};
   backend->write(m, first.data(), m.ref().bytes());
   backend->write(v, second.data(), v.ref().bytes());
-  prune_state(*backend, m, v, 0.7);
+  prune_state(*backend, {m}, {v}, 0.7);
   const std::vector<float> got_m(m.ref().f32(), m.ref().f32() + 8);
   const std::vector<float> got_v(v.ref().f32(), v.ref().f32() + 8);
   EXPECT_EQ(got_m, (std::vector<float>{0, 0, 0, -8, 0, 5, 0, -4}));
   EXPECT_EQ(got_v, (std::vector<float>{0, 0, 0, 4, 0, 6, 0, 8}));
+}
+
+// Two blocks, of which the first has the larger absmax.
+TEST(PruneState, OfCodesTheBytesOfWhatStaysStay) {
+  const auto backend = std::move(*make_backend("cpu", 1));
+  constexpr std::int64_t kCount = 258;
+  std::vector<std::uint8_t> first(kCount, 127), second(kCount, 9);
+  first[0] = 130;  // of 10
+  first[1] = 90;
+  first[256] = 255;  // of 1e-3
+  first[257] = 2;
+  const std::vector<float> absmax{10.0f, 1e-3f};
+  const Tensor m = workspace(*backend, "t", "m", Shape{kCount}, DType::kU8);
+  const Tensor v = workspace(*backend, "t", "v", Shape{kCount}, DType::kU8);
+  const Tensor m_absmax = workspace(*backend, "t", "m", Shape{2});
+  const Tensor v_absmax = workspace(*backend, "t", "v", Shape{2});
+  backend->write(m, first.data(), kCount);
+  backend->write(v, second.data(), kCount);
+  backend->write(m_absmax, absmax.data(), 8);
+  backend->write(v_absmax, absmax.data(), 8);
+  prune_state(*backend, {m, m_absmax}, {v, v_absmax}, 256.0 / kCount);
+  // 10 * 3.25e-5 is less than 1e-3, and so goes.
+  std::vector<std::uint8_t> want_m(kCount, 127), want_v(kCount, 0);
+  want_m[1] = 90;
+  want_m[256] = 255;
+  want_v[1] = want_v[256] = 9;
+  std::vector<std::uint8_t> got_m(kCount), got_v(kCount);
+  backend->read(m, got_m.data(), kCount);
+  backend->read(v, got_v.data(), kCount);
+  EXPECT_EQ(got_m, want_m);
+  EXPECT_EQ(got_v, want_v);
+  EXPECT_EQ(m_absmax.ref().f32()[0], 10.0f);
 }
 
 TEST(Lora, TakesGradientsAndMomentsForAdaptersAlone) {

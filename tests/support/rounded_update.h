@@ -24,7 +24,7 @@ struct OneWeight {
     }
   }
   AdamwTensor updated() const {
-    return {.weight = parameter.weight, .gradient = gradient, .m = m, .v = v};
+    return {.weight = parameter.weight, .gradient = gradient, .m = {m}, .v = {v}};
   }
   Parameter parameter;
   Tensor gradient, m, v;

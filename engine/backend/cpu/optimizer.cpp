@@ -16,6 +16,7 @@ namespace {
 // Elements of one partial sum, and of a thread's piece; fixed, so that sums do not depend on the
 // number of threads.
 constexpr std::int64_t kPieceElements = 32768;
+static_assert(kPieceElements % kMomentBlock == 0);
 // Elements of a bf16 weight that are floats at a time, in the first-level cache.
 constexpr std::int64_t kFloatElements = 1024;
 
@@ -65,11 +66,10 @@ void update_rounded(const AdamwStepArgs& args, AdamwRange range, std::uint16_t* 
   }
 }
 
-void update(const AdamwStepArgs& args, const AdamwTensor& tensor, AdamwRange range,
-            std::int64_t first, std::int64_t place) {
+// Elements from `first` on, whose moments are floats at range.m and range.v.
+void update_range(const AdamwStepArgs& args, const AdamwTensor& tensor, AdamwRange range,
+                  std::int64_t first, std::int64_t place) {
   range.gradient = tensor.gradient.f32() + first;
-  range.m = tensor.m.f32() + first;
-  range.v = tensor.v.f32() + first;
   range.weight_decay = tensor.decays ? args.weight_decay : 0.0f;
   if (tensor.weight.dtype == DType::kF32) {
     range.weight = tensor.weight.f32() + first;
@@ -84,6 +84,44 @@ void update(const AdamwStepArgs& args, const AdamwTensor& tensor, AdamwRange ran
   } else {
     update_rounded(args, range, bits, place + first);
   }
+}
+
+MomentBlock block_of(const MomentRef& moment, DynamicMap map, std::int64_t first,
+                     std::int64_t count) {
+  return {.map = map,
+          .codes = static_cast<std::uint8_t*>(moment.values.data) + first,
+          .absmax = moment.absmax.f32() + first / kMomentBlock,
+          .count = count};
+}
+
+// Codes: floats of a block at a time, for as long as its update takes.
+void update_coded(const AdamwStepArgs& args, const AdamwTensor& tensor, AdamwRange range,
+                  std::int64_t first, std::int64_t place) {
+  alignas(64) std::array<float, kMomentBlock> m, v;
+  range.m = m.data();
+  range.v = v.data();
+  const std::int64_t end = first + range.count;
+  for (; first < end; first += range.count) {
+    range.count = std::min(kMomentBlock, end - first);
+    const MomentBlock m_block = block_of(tensor.m, DynamicMap::kSigned, first, range.count);
+    const MomentBlock v_block = block_of(tensor.v, DynamicMap::kUnsigned, first, range.count);
+    kernels().decode_moment(m_block, m.data());
+    kernels().decode_moment(v_block, v.data());
+    update_range(args, tensor, range, first, place);
+    kernels().encode_moment(m.data(), m_block);
+    kernels().encode_moment(v.data(), v_block);
+  }
+}
+
+void update(const AdamwStepArgs& args, const AdamwTensor& tensor, AdamwRange range,
+            std::int64_t first, std::int64_t place) {
+  if (tensor.m.values.dtype == DType::kU8) {
+    update_coded(args, tensor, range, first, place);
+    return;
+  }
+  range.m = tensor.m.values.f32() + first;
+  range.v = tensor.v.values.f32() + first;
+  update_range(args, tensor, range, first, place);
 }
 
 }  // namespace

@@ -1,12 +1,16 @@
 // AdamW: m = b1 m + (1-b1) g, v = b2 v + (1-b2) g^2, w -= lr (mhat / (sqrt(vhat) + eps) + decay w),
 // over all tensors, and the sum of squares that clips its gradients.
+#include <algorithm>
 #include <cmath>
+#include <limits>
+#include <vector>
 
 #include "engine/backend/clipping.h"
 #include "engine/backend/cpu_ref/cpu_ref_backend.h"
 #include "engine/backend/portable_math.h"
 #include "engine/backend/update_rule.h"
 #include "engine/backend/weight_rounding.h"
+#include "engine/quant/dynamic_map.h"
 #include "engine/quant/half.h"
 
 namespace lathe::cpu_ref {
@@ -42,6 +46,44 @@ class WeightElement {
   std::int64_t place_;
 };
 
+// All of a moment, whichever way it is kept.
+std::vector<double> read_moment(const MomentRef& moment, DynamicMap map) {
+  std::vector<double> values(static_cast<std::size_t>(moment.values.elements()));
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if (moment.values.dtype == DType::kU8) {
+      const std::uint8_t code = static_cast<const std::uint8_t*>(moment.values.data)[i];
+      values[i] = double(dynamic_value(map, code)) * double(moment.absmax.f32()[i / kMomentBlock]);
+    } else {
+      values[i] = double(moment.values.f32()[i]);
+    }
+  }
+  return values;
+}
+
+// Codes are those of the values as floats.
+void write_moment(const std::vector<double>& values, const MomentRef& moment, DynamicMap map) {
+  if (moment.values.dtype != DType::kU8) {
+    std::transform(values.begin(), values.end(), moment.values.f32(),
+                   [](double value) { return static_cast<float>(value); });
+    return;
+  }
+  std::uint8_t* const codes = static_cast<std::uint8_t*>(moment.values.data);
+  for (std::size_t first = 0; first < values.size(); first += kMomentBlock) {
+    const std::size_t end = std::min(values.size(), first + kMomentBlock);
+    float absmax = 0.0f;
+    for (std::size_t i = first; i < end; ++i) {
+      absmax = std::max(absmax, std::fabs(static_cast<float>(values[i])));
+    }
+    absmax = std::min(absmax, std::numeric_limits<float>::max());
+    moment.absmax.f32()[first / kMomentBlock] = absmax;
+    for (std::size_t i = first; i < end; ++i) {
+      const double share =
+          absmax > 0.0f ? double(static_cast<float>(values[i])) / double(absmax) : 0.0;
+      codes[i] = static_cast<std::uint8_t>(nearest_code_of_sign(map, dynamic_values(map), share));
+    }
+  }
+}
+
 void update(const AdamwStepArgs& args, const AdamwTensor& tensor, double scale,
             const WeightElement& weight) {
   const double beta1 = args.beta1;
@@ -49,16 +91,20 @@ void update(const AdamwStepArgs& args, const AdamwTensor& tensor, double scale,
   const double correction1 = 1.0 - portable::pow(beta1, double(args.step));
   const double correction2 = 1.0 - portable::pow(beta2, double(args.step));
   const double decay = tensor.decays ? double(args.weight_decay) : 0.0;
+  std::vector<double> first = read_moment(tensor.m, DynamicMap::kSigned);
+  std::vector<double> second = read_moment(tensor.v, DynamicMap::kUnsigned);
   for (std::int64_t i = 0; i < tensor.weight.elements(); ++i) {
     const double g = double(tensor.gradient.f32()[i]) * scale;
-    const double m = beta1 * double(tensor.m.f32()[i]) + (1.0 - beta1) * g;
-    const double v = beta2 * double(tensor.v.f32()[i]) + (1.0 - beta2) * g * g;
-    tensor.m.f32()[i] = static_cast<float>(m);
-    tensor.v.f32()[i] = static_cast<float>(v);
+    double& m = first[static_cast<std::size_t>(i)];
+    double& v = second[static_cast<std::size_t>(i)];
+    m = beta1 * m + (1.0 - beta1) * g;
+    v = beta2 * v + (1.0 - beta2) * g * g;
     const double move = m / correction1 / (std::sqrt(v / correction2) + double(args.eps));
     const double before = weight.read(i);
     weight.write(i, before - double(args.lr) * (move + decay * before));
   }
+  write_moment(first, tensor.m, DynamicMap::kSigned);
+  write_moment(second, tensor.v, DynamicMap::kUnsigned);
 }
 
 }  // namespace

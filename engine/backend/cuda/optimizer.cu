@@ -11,7 +11,8 @@ namespace {
 
 constexpr std::size_t kMostTensors = GpuBackend::kScratchBytes / sizeof(AdamwEntry);
 constexpr std::int64_t kPieceElements = 8192;
-static_assert(kPieceElements % kRoundingElements == 0);
+static_assert(kPieceElements % kRoundingElements == 0 && kPieceElements % kMomentBlock == 0);
+static_assert(kMomentBlock == kCodedBlock);
 
 AdamwRule rule_of(const AdamwStepArgs& args) {
   return {.keep1 = args.beta1,
@@ -34,14 +35,17 @@ AdamwRule rule_of(const AdamwStepArgs& args) {
 
 AdamwEntry entry_of(const AdamwTensor& tensor, std::int64_t first_piece, std::int64_t place) {
   const bool rounded = tensor.weight.dtype == DType::kBf16;
-  const bool fours =
-      aligned_to(rounded ? 8 : 16, {tensor.weight.data}) &&
-      aligned_to_fours({tensor.gradient.data, tensor.m.data, tensor.v.data, tensor.master.data});
+  const bool coded = tensor.m.values.dtype == DType::kU8;
+  const bool fours = aligned_to(rounded ? 8 : 16, {tensor.weight.data}) &&
+                     aligned_to(coded ? 4 : 16, {tensor.m.values.data, tensor.v.values.data}) &&
+                     aligned_to_fours({tensor.gradient.data, tensor.master.data});
   return {.weight = tensor.weight.data,
           .master = tensor.master.f32(),
           .gradient = tensor.gradient.f32(),
-          .m = tensor.m.f32(),
-          .v = tensor.v.f32(),
+          .m = tensor.m.values.data,
+          .v = tensor.v.values.data,
+          .m_absmax = tensor.m.absmax.f32(),
+          .v_absmax = tensor.v.absmax.f32(),
           .count = tensor.weight.elements(),
           .first_piece = first_piece,
           .place = place,
@@ -67,13 +71,16 @@ void adamw_step(Backend& backend, const AdamwStepArgs& args) {
       place = next_rounding_place(place, elements);
     }
     const AdamwEntry* const table = upload_table(backend, entries);
+    const bool coded = std::any_of(entries.begin(), entries.end(), [](const AdamwEntry& entry) {
+      return entry.m_absmax != nullptr;
+    });
     // Without any element there still is a step to refuse.
     const KernelCall call{.op = "adamw_step",
                           .grid = blocks_for(std::max<std::int64_t>(1, pieces), 1),
                           .block = kBlockThreads,
-                          .shared_bytes = sizeof(float)};
-    launch(backend, call, adamw_kernel, table, pieces == 0 ? 0 : static_cast<int>(count),
-           kPieceElements, rule);
+                          .shared_bytes = sizeof(float) * (coded ? 1 + kMapFloats : 1)};
+    launch(backend, call, coded ? adamw_kernel<true> : adamw_kernel<false>, table,
+           pieces == 0 ? 0 : static_cast<int>(count), kPieceElements, rule);
   });
 }
 

@@ -69,11 +69,12 @@ void with_decoder(const TensorRef& stored, std::initializer_list<const float*> f
       return blocks(Nf4{});
     case DType::kI32:
     case DType::kF64:
+    case DType::kU8:
       break;
     default:
       return with_group(stored.dtype, blocks);
   }
-  CHECK(false, "no weights are stored as i32 or f64");
+  CHECK(false, "no weights are stored as i32, f64 or u8");
 }
 
 }  // namespace lathe::LATHE_GPU

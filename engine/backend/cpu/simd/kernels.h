@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "engine/ops/activation_kind.h"
+#include "engine/quant/dynamic_map.h"
 #include "engine/tensor/dtype.h"
 
 namespace lathe::cpu {
@@ -29,6 +30,14 @@ struct AdamwRange {
   float* v;
   std::int64_t count;
   float lr, beta1, beta2, eps, weight_decay, grad_scale, correction1, correction2;
+};
+
+// A block of a moment: `count` codes and what they are times of.
+struct MomentBlock {
+  DynamicMap map;
+  std::uint8_t* codes;
+  float* absmax;
+  std::int64_t count;
 };
 
 struct LayernormForwardRow {
@@ -55,9 +64,7 @@ struct LayernormBackwardRow {
 };
 
 struct RmsnormBackwardRow {
-  const float* dy;
-  const float* x;
-  const float* gain;
+  const float *dy, *x, *gain;
   const float* dx_add;  // or null
   float* dx;
   float* dgain_sums;  // added to
@@ -174,6 +181,8 @@ struct Kernels {
   // The logits become plain_share exp(logit - top) + own_share exp(v) - taught_share exp(u).
   void (*distill_gradient)(const DistillRow& row);
   void (*adamw)(const AdamwRange& range);
+  void (*decode_moment)(const MomentBlock& block, float* out);
+  void (*encode_moment)(const float* x, const MomentBlock& block);
   // To the nearest.
   void (*round_to_bf16)(const float* x, std::uint16_t* out, std::int64_t count);
   void (*attention_forward)(const AttentionForwardTile& tile);

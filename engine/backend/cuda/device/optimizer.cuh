@@ -1,108 +1,85 @@
-// AdamW over all tensors in one launch, a block a piece of one: 28 bytes an element of f32. Every
-// block reads the norm and the loss, and so decides alike whether the step is taken.
+// AdamW over all tensors in one launch, a block a piece of one: 28 bytes an element of f32, 16 with
+// moments of 8 bits. Every block reads the norm and the loss, and so decides alike whether the step
+// is taken.
 #pragma once
 
-#include "engine/backend/cuda/device/rounding.cuh"
+#include "engine/backend/cuda/device/adamw_rule.cuh"
+#include "engine/backend/cuda/device/moment_codes.cuh"
 #include "engine/backend/cuda/device/tensor_list.cuh"
-#include "engine/ops/update_values.h"
 
 namespace lathe::LATHE_GPU {
-
-enum class WeightForm : int { kFloat, kMaster, kRandom };
-
-// A tensor; `fours` where all of it may be moved four elements at a time.
-struct AdamwEntry {
-  void* weight;
-  float* master;
-  const float* gradient;
-  float *m, *v;
-  Index count, first_piece;
-  Index place;  // in the order of rounding
-  WeightForm form;
-  bool decays, fours;
-};
-
-// What the host worked out in double, and where the device finds the rest.
-struct AdamwRule {
-  float keep1, add1;               // beta1, 1 - beta1
-  float keep2, add2;               // beta2, 1 - beta2
-  float correction1, correction2;  // 1 / (1 - beta^step)
-  float lr, eps, decay;
-  double clip_norm;
-  const double* squares;
-  const double* loss;  // or null
-  double* refused;
-  const UpdateValues* values;  // or null
-  RandomKey random;
-};
-
-// The rule with what lies on the device in place of what the host gave.
-__device__ inline AdamwRule current(AdamwRule rule) {
-  if (rule.values != nullptr) {
-    const UpdateValues now = *rule.values;
-    rule.lr = static_cast<float>(now.lr);
-    rule.decay = static_cast<float>(now.weight_decay);
-    rule.clip_norm = now.clip_norm;
-    rule.correction1 = static_cast<float>(now.correction1);
-    rule.correction2 = static_cast<float>(now.correction2);
-    rule.random.stream = kRoundingStreams + static_cast<unsigned long long>(now.step);
-  }
-  return rule;
-}
-
-// The factor of the gradients, or -1 where the step is not to be taken; as clipping.h.
-__device__ inline float accepted_scale(const AdamwRule& rule) {
-  constexpr double kLargest = 1.7976931348623157e308;
-  const double squares = *rule.squares;
-  const double loss = rule.loss == nullptr ? 0.0 : *rule.loss;
-  // A NaN is not less than anything.
-  if (!(squares <= kLargest) || !(fabs(loss) <= kLargest) || *rule.refused != 0.0) {
-    return -1.0f;
-  }
-  const double norm = sqrt(squares);
-  const bool clips = rule.clip_norm > 0.0 && norm > rule.clip_norm;
-  return static_cast<float>(clips ? rule.clip_norm / norm : 1.0);
-}
 
 template <WeightForm kForm, int kWidth>
 __device__ inline void update_pack(const AdamwEntry& entry, Index i, const AdamwRule& by,
                                    float scale) {
-  float* const exact =
-      kForm == WeightForm::kFloat ? static_cast<float*>(entry.weight) : entry.master;
-  Bf16Bits* const bits = static_cast<Bf16Bits*>(entry.weight);
-  const Pack<kWidth> g = load_pack<kWidth>(entry.gradient + i);
-  Pack<kWidth> first = load_pack<kWidth>(entry.m + i);
-  Pack<kWidth> second = load_pack<kWidth>(entry.v + i);
-  Pack<kWidth> w;
-  if constexpr (kForm == WeightForm::kRandom) {
-    w = load_bf16<kWidth>(bits + i);
-  } else {
-    w = load_pack<kWidth>(exact + i);
+  float* const m = static_cast<float*>(entry.m) + i;
+  float* const v = static_cast<float*>(entry.v) + i;
+  Pack<kWidth> first = load_pack<kWidth>(m);
+  Pack<kWidth> second = load_pack<kWidth>(v);
+  update_weights<kForm>(entry, i, by, scale, first, second);
+  store_pack(m, first);
+  store_pack(v, second);
+}
+
+// body(Pack<kWidth>{}, j) for the elements i + j, four from i on that may end beyond the tensor.
+template <typename Body>
+__device__ inline void for_group(const AdamwEntry& entry, Index i, const Body& body) {
+  if (entry.fours && i + 4 <= entry.count) {
+    body(Pack<4>{}, 0);
+    return;
   }
-  const float decay = entry.decays ? by.decay : 0.0f;
-  for (int j = 0; j < kWidth; ++j) {
-    const float scaled = g.at[j] * scale;
-    first.at[j] = by.keep1 * first.at[j] + by.add1 * scaled;
-    second.at[j] = by.keep2 * second.at[j] + by.add2 * scaled * scaled;
-    const float move =
-        first.at[j] * by.correction1 / (sqrtf(second.at[j] * by.correction2) + by.eps);
-    w.at[j] -= by.lr * (move + decay * w.at[j]);
-  }
-  store_pack(entry.m + i, first);
-  store_pack(entry.v + i, second);
-  if constexpr (kForm != WeightForm::kRandom) {
-    store_pack(exact + i, w);
-  }
-  if constexpr (kForm == WeightForm::kMaster) {
-    store_bf16(bits + i, nearest_bf16(w));
-  } else if constexpr (kForm == WeightForm::kRandom) {
-    store_bf16(bits + i, random_bf16(w, by.random, entry.place + i));
+#pragma unroll
+  for (int j = 0; j < 4; ++j) {
+    if (i + j < entry.count) {
+      body(Pack<1>{}, j);
+    }
   }
 }
 
+// The block of codes at `begin`, by a warp.
 template <WeightForm kForm>
+__device__ inline void update_block(const AdamwEntry& entry, Index begin, const AdamwRule& by,
+                                    float scale, const float* maps) {
+  MomentBlock<DynamicMap::kSigned> m(entry.m, entry.m_absmax, begin, maps);
+  MomentBlock<DynamicMap::kUnsigned> v(entry.v, entry.v_absmax, begin, maps);
+  const Index mine = begin + 4 * static_cast<Index>(threadIdx.x % 32);
+#pragma unroll  // so that values stay in registers
+  for (int group = 0; group < 2; ++group) {
+    const Index i = mine + group * (kCodedBlock / 2);
+    for_group(entry, i, [&](auto pack, int j) {
+      constexpr int kWidth = decltype(pack)::kLanes;
+      Pack<kWidth> first = m.template load<kWidth>(i + j);
+      Pack<kWidth> second = v.template load<kWidth>(i + j);
+      update_weights<kForm>(entry, i + j, by, scale, first, second);
+      for (int lane = 0; lane < kWidth; ++lane) {
+        m.values[4 * group + j + lane] = first.at[lane];
+        v.values[4 * group + j + lane] = second.at[lane];
+      }
+    });
+  }
+  const float m_divisor = m.close();
+  const float v_divisor = v.close();
+#pragma unroll  // so that values stay in registers
+  for (int group = 0; group < 2; ++group) {
+    const Index i = mine + group * (kCodedBlock / 2);
+    for_group(entry, i, [&](auto pack, int j) {
+      constexpr int kWidth = decltype(pack)::kLanes;
+      m.template store<kWidth>(i + j, 4 * group + j, m_divisor);
+      v.template store<kWidth>(i + j, 4 * group + j, v_divisor);
+    });
+  }
+}
+
+template <WeightForm kForm, bool kCoded>
 __device__ inline void update_piece(const AdamwEntry& entry, Index begin, Index end,
-                                    const AdamwRule& by, float scale) {
+                                    const AdamwRule& by, float scale, const float* maps) {
+  if (kCoded && entry.m_absmax != nullptr) {
+    const Index warp = threadIdx.x / 32;
+    for (Index at = begin + warp * kCodedBlock; at < end; at += blockDim.x / 32 * kCodedBlock) {
+      update_block<kForm>(entry, at, by, scale, maps);
+    }
+    return;
+  }
   for_fours(begin, end, [&](Index i, bool four) {
     if (four && entry.fours) {
       update_pack<kForm, 4>(entry, i, by, scale);
@@ -114,6 +91,8 @@ __device__ inline void update_piece(const AdamwEntry& entry, Index begin, Index 
   });
 }
 
+// kCoded: whether any entry's moments are codes.
+template <bool kCoded>
 static __global__ void adamw_kernel(const AdamwEntry* entries, int tensors, Index piece_elements,
                                     AdamwRule given) {
   const AdamwRule by = current(given);
@@ -137,13 +116,17 @@ static __global__ void adamw_kernel(const AdamwEntry* entries, int tensors, Inde
   const AdamwEntry entry = entries[entry_of(entries, tensors, piece)];
   const Index begin = (piece - entry.first_piece) * piece_elements;
   const Index end = entry.count < begin + piece_elements ? entry.count : begin + piece_elements;
+  float* const maps = shared_scale + 1;
+  if (kCoded && entry.m_absmax != nullptr) {
+    fill_maps(maps);
+  }
   switch (entry.form) {
     case WeightForm::kFloat:
-      return update_piece<WeightForm::kFloat>(entry, begin, end, by, scale);
+      return update_piece<WeightForm::kFloat, kCoded>(entry, begin, end, by, scale, maps);
     case WeightForm::kMaster:
-      return update_piece<WeightForm::kMaster>(entry, begin, end, by, scale);
+      return update_piece<WeightForm::kMaster, kCoded>(entry, begin, end, by, scale, maps);
     case WeightForm::kRandom:
-      return update_piece<WeightForm::kRandom>(entry, begin, end, by, scale);
+      return update_piece<WeightForm::kRandom, kCoded>(entry, begin, end, by, scale, maps);
   }
 }
 
