@@ -3,8 +3,6 @@
 
 #include <cmath>
 
-#include "engine/nn/factor_init.h"
-
 namespace lathe {
 namespace {
 
@@ -43,6 +41,18 @@ void subtract_product(std::vector<float>& w, const FactorPair& pair, double scal
 
 }  // namespace
 
+FactorPair leading_adapter(const std::vector<float>& w, const AdapterPlan& plan, std::int64_t out,
+                           std::int64_t in) {
+  FactorPair pair = leading_factors(w, out, in, plan.rank);
+  const auto share = static_cast<float>(1.0 / std::sqrt(plan.scale));
+  for (std::vector<float>* factor : {&pair.a, &pair.b}) {
+    for (float& value : *factor) {
+      value *= share;
+    }
+  }
+  return pair;
+}
+
 Adapter::Adapter(Backend& backend, const LinearPlan& plan)
     : backend_(&backend),
       layer_(plan.name),
@@ -69,13 +79,7 @@ void Adapter::take_leading(Parameter& weight) {
   CHECK(stored.dtype == DType::kF32, "a weight that loses its leading part is f32");
   std::vector<float> w(static_cast<std::size_t>(stored.elements()));
   backend_->read(stored, w.data(), stored.bytes());
-  FactorPair pair = leading_factors(w, weight.shape[0], weight.shape[1], plan_.rank);
-  const auto share = static_cast<float>(1.0 / std::sqrt(plan_.scale));
-  for (std::vector<float>* factor : {&pair.a, &pair.b}) {
-    for (float& value : *factor) {
-      value *= share;
-    }
-  }
+  const FactorPair pair = leading_adapter(w, plan_, weight.shape[0], weight.shape[1]);
   subtract_product(w, pair, plan_.scale, plan_.rank);
   backend_->write(stored, w.data(), stored.bytes());
   set_values(*backend_, a_, pair.a.data());
@@ -88,7 +92,30 @@ void Adapter::restart(Parameter& weight, std::uint64_t seed, std::uint64_t strea
   begin(seed, stream);
 }
 
+void Adapter::draw_dropout(const DropoutDraw& draw, std::int64_t site) {
+  draw_ = draw;
+  site_ = site;
+}
+
+void Adapter::drop(TensorRef x, TensorRef y, bool adds) {
+  ops::dropout(*backend_, {.x = x,
+                           .y = y,
+                           .rate = plan_.dropout,
+                           .seed = draw_.seed,
+                           .step = draw_.step,
+                           .site = site_,
+                           .first = draw_.first_row * a_.shape[1],
+                           .step_at = draw_.step_at,
+                           .adds = adds});
+}
+
 void Adapter::forward(TensorRef x, TensorRef y, Tensor* kept) {
+  Tensor dropped;
+  if (kept != nullptr && plan_.dropout > 0) {
+    dropped = workspace(*backend_, layer_, "dropped", Shape{x.rows(), x.cols()});
+    drop(x, dropped, false);
+    x = dropped;
+  }
   const Shape shape{x.rows(), plan_.rank};
   Tensor hidden = kept != nullptr ? activation(*backend_, layer_, "adapted", shape)
                                   : workspace(*backend_, layer_, "adapted", shape);
@@ -112,9 +139,19 @@ void Adapter::backward(TensorRef x, TensorRef dy, TensorRef dx, Tensor hidden) {
   // A x has served: its gradient takes its place.
   ops::matmul(*backend_, {.a = dy, .b = b_.weight, .c = hidden, .alpha = scale_});
   const GradientSlot da = gradient_slot(*backend_, a_);
+  if (plan_.dropout == 0) {
+    ops::matmul(*backend_,
+                {.a = hidden, .b = x, .c = da.gradient, .transpose_a = true, .beta = da.beta});
+    ops::matmul(*backend_, {.a = hidden, .b = a_.weight, .c = dx, .beta = 1.0f});
+    return;
+  }
+  const Tensor dropped = workspace(*backend_, layer_, "dropped", Shape{x.rows(), x.cols()});
+  drop(x, dropped, false);
   ops::matmul(*backend_,
-              {.a = hidden, .b = x, .c = da.gradient, .transpose_a = true, .beta = da.beta});
-  ops::matmul(*backend_, {.a = hidden, .b = a_.weight, .c = dx, .beta = 1.0f});
+              {.a = hidden, .b = dropped, .c = da.gradient, .transpose_a = true, .beta = da.beta});
+  // It has served: its gradient takes its place.
+  ops::matmul(*backend_, {.a = hidden, .b = a_.weight, .c = dropped});
+  drop(dropped, dx, true);
 }
 
 void Adapter::append_parameters(std::vector<Parameter*>& out) {

@@ -5,10 +5,24 @@
 #include <cstdint>
 #include <vector>
 
+#include "engine/nn/factor_init.h"
 #include "engine/nn/linear_plan.h"
 #include "engine/nn/parameter.h"
 
 namespace lathe {
+
+// Which elements a pass of training drops: a function of these, the slot and the place in it.
+struct DropoutDraw {
+  std::uint64_t seed = 0;
+  std::int64_t step = 0;
+  TensorRef step_at = {};      // f64 [1]; where defined, the step lies there
+  std::int64_t first_row = 0;  // of the pass, counted over the micro-batches of the step
+};
+
+// PiSSA's start (arXiv 2404.02948, eq. 2-4): A and B whose s B A is the best rank-r part of
+// w [out, in].
+FactorPair leading_adapter(const std::vector<float>& w, const AdapterPlan& plan, std::int64_t out,
+                           std::int64_t in);
 
 class Adapter {
  public:
@@ -17,25 +31,35 @@ class Adapter {
 
   // A uniform within 1 / sqrt(in) from (seed, stream), B zero: y is what it was.
   void begin(std::uint64_t seed, std::uint64_t stream);
-  // PiSSA (arXiv 2404.02948, eq. 2-4): s B A becomes the best rank-r part of W, and W loses it.
-  // Precondition: W is dense, f32 and the slot's own.
+  // PiSSA: takes the values of leading_adapter(), and W loses s B A. Precondition: W is dense, f32
+  // and the slot's own.
   void take_leading(Parameter& weight);
   // ReLoRA (arXiv 2307.05695, algorithm 1): W += s B A, then begin(). Precondition as above.
   void restart(Parameter& weight, std::uint64_t seed, std::uint64_t stream);
 
-  // y [N, out] += s B A x. A x [N, rank] goes to `kept` where it is given.
+  // Of the next forward() that keeps, and the backward() of that; `site` is the slot's.
+  void draw_dropout(const DropoutDraw& draw, std::int64_t site);
+
+  // y [N, out] += s B A x. A x [N, rank] goes to `kept` where it is given; then, in training, x has
+  // lost what dropout takes.
   void forward(TensorRef x, TensorRef y, Tensor* kept);
-  // Adds to both gradients and dx [N, in] += s dy B A. `hidden`: what forward kept.
+  // Adds to both gradients and dx [N, in] += s dy B A, of elements that were kept. `hidden`: what
+  // forward kept. What dropout took is worked out again.
   void backward(TensorRef x, TensorRef dy, TensorRef dx, Tensor hidden);
 
   void append_parameters(std::vector<Parameter*>& out);
 
  private:
+  // y = what dropout leaves of x, or y += that.
+  void drop(TensorRef x, TensorRef y, bool adds);
+
   Backend* backend_;
   std::string layer_;
   AdapterPlan plan_;
   float scale_;
   Parameter a_, b_;
+  DropoutDraw draw_;
+  std::int64_t site_ = 0;
 };
 
 }  // namespace lathe

@@ -80,6 +80,12 @@ void Block::start_adapters(std::uint64_t seed, std::uint64_t first_stream, std::
   }
 }
 
+void Block::draw_dropout(const DropoutDraw& draw, std::int64_t first_site) {
+  for (Linear* linear : slots()) {
+    linear->draw_dropout(draw, first_site++);
+  }
+}
+
 std::vector<Linear*> Block::slots() {
   std::vector<Linear*> all{&q_, &k_, &v_, &o_};
   if (gate_) {

@@ -64,6 +64,9 @@ class Block {
   // Linear::start_adapter() of all slots.
   void start_adapters(std::uint64_t seed, std::uint64_t first_stream, std::uint64_t cycle);
 
+  // Linear::draw_dropout() of all slots.
+  void draw_dropout(const DropoutDraw& draw, std::int64_t first_site);
+
   void keep_activations(ActivationStore store) { kept_type_ = kept_dtype(store); }
 
   // x [N, D] -> the block's output. With `saved` null nothing is kept.

@@ -35,6 +35,13 @@ class Linear {
   // the weight and begins anew.
   void start_adapter(std::uint64_t seed, std::uint64_t stream, std::uint64_t cycle);
 
+  // Adapter::draw_dropout() of the adapter, if there is one.
+  void draw_dropout(const DropoutDraw& draw, std::int64_t site) {
+    if (adapter_ != nullptr) {
+      adapter_->draw_dropout(draw, site);
+    }
+  }
+
   // x [N, in] -> y [N, out]. What backward needs goes to `saved` where it is given.
   void forward(TensorRef x, TensorRef y, LinearSaved* saved);
 

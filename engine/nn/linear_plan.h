@@ -25,6 +25,7 @@ struct AdapterPlan {
   std::int64_t rank = 0;  // 0: none
   double scale = 1.0;     // alpha / rank
   AdapterInit init = AdapterInit::kDefault;
+  double dropout = 0;              // share of its input that is dropped in training
   bool rest_trained = false;       // what of the model has no adapter is trained, too
   std::int64_t restart_every = 0;  // steps; 0: never
   double restart_prune = 0;

@@ -98,6 +98,14 @@ void Transformer::start_adapters(std::uint64_t seed, std::uint64_t cycle) {
   }
 }
 
+void Transformer::draw_dropout(const DropoutDraw& draw) {
+  std::int64_t site = 0;
+  for (const auto& block : blocks_) {
+    block->draw_dropout(draw, site);
+    site += model_.slots_per_block();
+  }
+}
+
 Transformer::Sight Transformer::complete(const BatchShape& shape) {
   Sight sight{.positions = {}, .first_key = {}, .shape = shape};
   const auto tokens = static_cast<std::size_t>(shape.tokens());

@@ -61,6 +61,9 @@ class Transformer {
   // join them and begin anew. What is drawn is a function of (seed, slot, cycle).
   void start_adapters(std::uint64_t seed, std::uint64_t cycle);
 
+  // What adapters that have dropout drop in the next train(); evaluate() and infer() drop nothing.
+  void draw_dropout(const DropoutDraw& draw);
+
   // Of train(), from now on; evaluate() and infer() keep none and round none.
   void keep_activations(ActivationStore store);
 

@@ -64,6 +64,24 @@ OpCost cost(const FillArgs& args) {
   return {.flops = 0, .bytes = double(args.out.bytes())};
 }
 
+void validate(const DropoutArgs& args) {
+  check_f32(args.x);
+  check_f32(args.y);
+  check_same_size(args.x, args.y);
+  CHECK(args.rate >= 0 && args.rate < 1, "dropout leaves something");
+  if (args.adds) {
+    check_distinct(args.x, args.y);
+  }
+  if (args.step_at.defined()) {
+    check_sums(args.step_at, 1);
+  }
+}
+
+OpCost cost(const DropoutArgs& args) {
+  const double n = double(args.x.elements());
+  return {.flops = args.adds ? 2.0 * n : n, .bytes = args.adds ? 12.0 * n : 8.0 * n};
+}
+
 void validate(const RandomFillArgs& args) {
   check_f32(args.out);
 }

@@ -10,6 +10,7 @@
 #include "engine/ops/activation_kind.h"
 #include "engine/ops/attention_tile.h"
 #include "engine/ops/distill_args.h"
+#include "engine/ops/dropout_args.h"
 #include "engine/ops/norm_args.h"
 #include "engine/ops/optimizer_args.h"
 #include "engine/ops/rope_kind.h"

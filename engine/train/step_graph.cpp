@@ -2,6 +2,7 @@
 #include "engine/train/step_graph.h"
 
 #include <array>
+#include <cstddef>
 #include <cstring>
 
 #include "engine/backend/sums.h"
@@ -16,6 +17,10 @@ StepGraph::StepGraph(Backend& backend, bool on) : backend_(backend), on_(on) {
 
 TensorRef StepGraph::update_values() const {
   return sums_at(values_, 0, kUpdateValues);
+}
+
+TensorRef StepGraph::step() const {
+  return sums_at(values_, offsetof(UpdateValues, step) / sizeof(double), 1);
 }
 
 TensorRef StepGraph::gradient_scale() const {

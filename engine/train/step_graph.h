@@ -29,6 +29,8 @@ class StepGraph {
   // factor of the loss's gradients (f64 [1]): where they lie, and what they are from now on.
   TensorRef update_values() const;
   TensorRef gradient_scale() const;
+  // The step's number within the former.
+  TensorRef step() const;
   void write_values(const UpdateValues& update, double gradient_scale);
 
   // Issues `step`: the first as it is, which makes what has to be there before; the next one is

@@ -38,12 +38,17 @@ std::string spec_digest(const TrainSpec& spec) {
   if (spec.optim.state == MomentStore::kF32) {
     optim.erase("state");
   }
+  Json method = spec.method;
+  if (const auto lora = method.find("lora");
+      lora != method.end() && lora->value("dropout", 0.0) == 0.0) {
+    lora->erase("dropout");
+  }
   Json decided{{"seed", spec.seed},
                {"model", to_json(spec.model)},
                {"data", to_json(spec.data)},
                {"train", train},
                {"optim", optim},
-               {"method", spec.method}};
+               {"method", method}};
   if (!spec.distill.from.empty()) {
     decided["distill"] = to_json(spec.distill);
   }
@@ -170,6 +175,10 @@ void TransformerTrainer::compute_step(const StepRecords::Row& row, const OptimCo
                         .temperature = static_cast<float>(spec_.distill.temperature)};
   for (std::int64_t micro = 0; micro < spec_.train.grad_accum; ++micro) {
     const TrainBatch batch = feed_.train_batch(state_.step, micro);
+    model_.draw_dropout({.seed = static_cast<std::uint64_t>(spec_.seed),
+                         .step = state_.step + 1,
+                         .step_at = graph_.on() ? graph_.step() : TensorRef{},
+                         .first_row = micro * feed_.shape().tokens()});
     model_.train(batch.ids, batch.targets, batch.shape, spec_.train.logit_chunk, scale, row.entropy,
                  {}, teacher);
   }

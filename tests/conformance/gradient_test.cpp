@@ -185,6 +185,23 @@ TEST_F(Gradient, Rope) {
   });
 }
 
+TEST_F(Gradient, Dropout) {
+  const Tensor x = tensor({5, 7}), y = tensor({5, 7}), dy = tensor({5, 7}), dx = tensor({5, 7});
+  const auto drop = [&](TensorRef from, TensorRef to, bool adds) {
+    ops::dropout(*backend_, {.x = from,
+                             .y = to,
+                             .rate = 0.4,
+                             .seed = 2,
+                             .step = 3,
+                             .site = 1,
+                             .first = 5,
+                             .adds = adds});
+  };
+  ops::fill(*backend_, {.out = dx});
+  drop(dy, dx, true);
+  expect_gradient("x", x, dx, y, dy, [&] { drop(x, y, false); });
+}
+
 // The loss is on the host, so that its difference quotient is taken here.
 TEST_F(Gradient, CrossEntropy) {
   const Tensor logits = tensor({3, 11});

@@ -170,6 +170,12 @@ TrainSpec gpt2_like_spec() {
   return spec;
 }
 
+TrainSpec dropping_spec() {
+  TrainSpec spec = llama_like_spec();
+  spec.method = {{"lora", {{"rank", 4}, {"targets", {"all"}}, {"dropout", 0.3}}}};
+  return spec;
+}
+
 TrainSpec distilled_spec() {
   TrainSpec spec = llama_like_spec();
   spec.method = {{"low_rank", {{"rank", 8}}}};

@@ -13,6 +13,8 @@ TrainSpec llama_like_spec();
 TrainSpec gpt2_like_spec();
 // The factors of a LLaMA's slots, drawn to a GPT-2's random opinion; the rest frozen.
 TrainSpec distilled_spec();
+// Adapters in all slots of a LLaMA, with dropout.
+TrainSpec dropping_spec();
 
 // The losses of `steps` steps on both lie within `relative` of each other, and fall.
 void expect_same_losses(Backend& device, const TrainSpec& spec, std::int64_t steps,

@@ -47,6 +47,7 @@ TEST(GpuTraining, KeepsToThePlan) {
 TEST(GpuTraining, AGraphOfTheStepHasTheBitsOfItsOps) {
   expect_same_with_graph(*device, llama_like_spec());
   expect_same_with_graph(*device, gpt2_like_spec());
+  expect_same_with_graph(*device, dropping_spec());
   expect_same_with_graph_of_samples(*device);
   expect_graph_refuses_broken_steps(*device, llama_like_spec());
 }

@@ -46,6 +46,11 @@ TEST_F(SimtTraining, AdaptersThatRestartLearnAsTheProcessorDoes) {
   expect_repeatable(device_, spec, 4);
 }
 
+TEST_F(SimtTraining, AdaptersThatDropLearnAsTheProcessorDoes) {
+  expect_same_losses(device_, dropping_spec(), 5, 1e-4);
+  expect_planned_peak(device_, dropping_spec());
+}
+
 TEST_F(SimtTraining, FactorsDrawnToATeacherLearnAsTheProcessorDoes) {
   const TrainSpec spec = distilled_spec();
   expect_same_losses(device_, spec, 5, 1e-4);
@@ -127,6 +132,11 @@ TEST_F(SimtTraining, RecordedStepsAreThoseIssuedOpByOp) {
 TEST_F(SimtTraining, RecordedStepsGoOnWithRestartsAndATeacher) {
   expect_same_with_graph(device_, restarted_spec());
   expect_same_with_graph(device_, distilled_spec());
+}
+
+// The step, which decides what is dropped, lies on the device then.
+TEST_F(SimtTraining, RecordedStepsDropAnewEachTime) {
+  expect_same_with_graph(device_, dropping_spec());
 }
 
 // A tensor that has come to stay may lie where the recorded ops would write.

@@ -1,8 +1,9 @@
-// add, scale, copy, fill, random_fill over threads.
+// add, scale, copy, dropout, fill, random_fill over threads.
 #include <cstring>
 
 #include "engine/backend/cpu/cpu_backend.h"
 #include "engine/backend/cpu/parallel.h"
+#include "engine/backend/dropout_values.h"
 #include "engine/backend/random_values.h"
 
 namespace lathe::cpu {
@@ -35,6 +36,12 @@ void fill(Backend& backend, const FillArgs& args) {
                   [&](std::int64_t first, std::int64_t count) {
                     std::fill_n(args.out.f32() + first, count, args.value);
                   });
+}
+
+void dropout(Backend& backend, const DropoutArgs& args) {
+  parallel_ranges(
+      backend.parallelism(), args.x.elements(),
+      [&](std::int64_t first, std::int64_t count) { write_dropout(args, first, count); });
 }
 
 void random_fill(Backend& backend, const RandomFillArgs& args) {

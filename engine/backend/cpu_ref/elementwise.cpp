@@ -1,7 +1,8 @@
-// add, scale, copy, fill, random_fill, sum_squares.
+// add, scale, copy, dropout, fill, random_fill, sum_squares.
 #include <cstring>
 
 #include "engine/backend/cpu_ref/cpu_ref_backend.h"
+#include "engine/backend/dropout_values.h"
 #include "engine/backend/random_values.h"
 
 namespace lathe::cpu_ref {
@@ -46,6 +47,10 @@ void fill(Backend&, const FillArgs& args) {
   for (std::int64_t i = 0; i < args.out.elements(); ++i) {
     args.out.f32()[i] = args.value;
   }
+}
+
+void dropout(Backend&, const DropoutArgs& args) {
+  write_dropout(args, 0, args.x.elements());
 }
 
 void random_fill(Backend&, const RandomFillArgs& args) {

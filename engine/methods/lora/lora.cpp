@@ -68,6 +68,7 @@ void plan_lora(const Json& canonical, const ModelConfig&, std::vector<LinearPlan
     slot.adapter = {.rank = params.rank,
                     .scale = params.alpha / static_cast<double>(params.rank),
                     .init = params.init,
+                    .dropout = params.dropout,
                     .rest_trained = params.train_rest,
                     .restart_every = params.restart_every,
                     .restart_prune = params.restart_prune,

@@ -24,6 +24,7 @@ struct LoraParams {
   double alpha = 16;
   std::vector<std::string> targets = {"q", "v"};
   AdapterInit init = AdapterInit::kDefault;
+  double dropout = 0;
   bool train_rest = false;
   std::int64_t restart_every = 0;
   double restart_prune = 0.999;
@@ -57,6 +58,14 @@ struct LoraParams {
              .help = "default: A random, B zero; pissa: the weight's leading singular directions, "
                      "which the frozen weight then lacks",
              .qualified = true}),
+        field(
+            "dropout", &P::dropout,
+            {.lo = 0,
+             .hi = 0.9,
+             .sweep = true,
+             .structural = true,
+             .help = "share of an adapter's input that is dropped in training, drawn anew at each "
+                     "step; the rest is enlarged to make up for it"}),
         field("train_rest", &P::train_rest,
               {.sweep = true,
                .structural = true,
