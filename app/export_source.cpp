@@ -9,6 +9,7 @@
 #include "app/run_model.h"
 #include "engine/data/text_coder.h"
 #include "engine/io/safetensors.h"
+#include "engine/lm/adapter_model.h"
 #include "engine/lm/installed_models.h"
 #include "engine/train/model_plan.h"
 #include "experiments/base_model.h"
@@ -28,7 +29,7 @@ bool is_checkpoint(const fs::path& folder) {
 }
 
 Result<ExportSource> open_file_source(const fs::path& path) {
-  auto file = ModelFile::open(path);
+  auto file = open_model_at(path);
   if (!file) {
     return file.error();
   }
@@ -144,7 +145,11 @@ Result<ExportSource> open_run_source(const storage::RunDetail& detail,
   ExportSource source{.file = std::move(*file),
                       .plans = std::move(merged),
                       .name = name.empty() ? "run " + detail.summary.id : name,
-                      .record = record_of(detail, checkpoint.step)};
+                      .record = record_of(detail, checkpoint.step),
+                      .trained = std::move(*plans),
+                      .checkpoint = checkpoint.path,
+                      .base_name = spec.model.from,
+                      .base_hash = spec.model.from_hash};
   find_text(spec, source);
   return source;
 }

@@ -2,6 +2,7 @@
 // them, and what is known of the run.
 #pragma once
 
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -24,6 +25,11 @@ struct ExportSource {
   std::shared_ptr<const TokenSource> corpus = nullptr;
   std::optional<ModelFile> text_of = {};
   std::string text_problem = "the source has none";
+  // Of a run: the slots as it trained them, the folder of the checkpoint, and the model it began
+  // with by name and hash, both empty where it began with none.
+  std::vector<LinearPlan> trained = {};
+  std::filesystem::path checkpoint = {};
+  std::string base_name = {}, base_hash = {};
 };
 
 // `model` as WeightsExport says. kUsage where there is none such, kData for what cannot be read.

@@ -257,7 +257,8 @@ void add_compress(CLI::App& root, Cli& cli) {
                             "Make a model smaller: layers into two factors, fewer bits, or both",
                             [&cli, chosen] { return compress_model(cli.options, *chosen); });
   verb->add_option("model", chosen->model,
-                   "a .gguf file, a Hugging Face folder or an installed model (lathe ls models)")
+                   "a .gguf file, a Hugging Face or adapter's folder, or an installed model (lathe "
+                   "ls models)")
       ->required();
   verb->add_option("settings", chosen->settings, "key=value, e.g. budget=0.8 solver=lord");
   verb->add_option("-o,--out", chosen->out, "folder (or .gguf file) to write; must not exist");

@@ -83,9 +83,9 @@ void add_eval(CLI::App& root, Cli& cli) {
   const auto chosen = std::make_shared<EvalOptions>();
   CLI::App* verb = add_verb(root, cli, "eval", "Measure a model on a text or a set",
                             [&cli, chosen] { return eval_model(cli.options, *chosen); });
-  verb->add_option(
-      "model", chosen->model,
-      "a .gguf file, a Hugging Face folder, an installed model or a run (lathe ls models)");
+  verb->add_option("model", chosen->model,
+                   "a .gguf file, a Hugging Face or adapter's folder, an installed model or a run "
+                   "(lathe ls models)");
   // One option per field of EvalSpec: "--label-file" for label_file.
   std::vector<ParamInfo> params;
   append_params<EvalSpec>("", params);

@@ -210,7 +210,7 @@ void add_export(CLI::App& root, Cli& cli) {
   CLI::App* verb = add_verb(
       root, cli, "export",
       "A run's metrics or checkpoint, or a model's weights, for other programs", [&cli, chosen] {
-        if (chosen->format == "gguf" || chosen->format == "hf") {
+        if (chosen->format == "gguf" || chosen->format == "hf" || chosen->format == "peft") {
           const Result<void> done = export_weights_of(cli.options, *chosen);
           return done ? 0 : report_error(done.error(), cli.options);
         }
@@ -228,9 +228,10 @@ void add_export(CLI::App& root, Cli& cli) {
       ->required();
   verb->add_option("--format", chosen->format,
                    "csv or jsonl: every metric point; native: the newest checkpoint's folder; "
-                   "gguf or hf: weights and tokenizer, of a run its newest checkpoint's; logits: a "
-                   "model's, on --data, as safetensors")
-      ->check(CLI::IsMember({"csv", "jsonl", "native", "gguf", "hf", "logits"}))
+                   "gguf or hf: weights and tokenizer, of a run its newest checkpoint's; peft: a "
+                   "run's adapters alone, f32, for its base; logits: a model's, on --data, as "
+                   "safetensors")
+      ->check(CLI::IsMember({"csv", "jsonl", "native", "gguf", "hf", "peft", "logits"}))
       ->capture_default_str();
   verb->add_option("--dtype", chosen->dtype,
                    std::string("of the weights in gguf and hf: ") + kExportTypes)

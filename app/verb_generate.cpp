@@ -153,7 +153,7 @@ void add_generate(CLI::App& root, Cli& cli) {
     return code ? *code : report_error(code.error(), cli.options);
   });
   verb->add_option("model", chosen->model,
-                   "a .gguf file, a Hugging Face folder, an installed model, or a run")
+                   "a .gguf file, a Hugging Face or adapter's folder, an installed model, or a run")
       ->required();
   verb->add_option("--prompt", chosen->prompt, "the text that the model goes on with")->required();
   CLI::Option* chat = verb->add_flag(

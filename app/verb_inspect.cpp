@@ -13,6 +13,7 @@
 #include "engine/base/format.h"
 #include "engine/io/model_file.h"
 #include "engine/io/safetensors.h"
+#include "engine/lm/adapter_model.h"
 #include "engine/lm/language_model.h"
 
 namespace lathe::app {
@@ -51,7 +52,7 @@ Result<void> inspect_tensors(const fs::path& path, bool json) {
 }
 
 Result<void> inspect_model(const fs::path& path, bool json) {
-  const auto file = ModelFile::open(path);
+  const auto file = open_model_at(path);
   if (!file) {
     return file.error();
   }

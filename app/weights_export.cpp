@@ -3,10 +3,71 @@
 
 #include "app/export_source.h"
 #include "engine/backend/failure.h"
+#include "engine/io/peft_adapter.h"
+#include "engine/lm/adapter_export.h"
+#include "engine/lm/installed_models.h"
+#include "engine/lm/language_model.h"
 #include "experiments/device.h"
 #include "experiments/predict.h"
 
 namespace lathe::app {
+namespace {
+
+constexpr const char* kMemoryAdvice =
+    "an export holds the weights twice as floats; close other programs";
+
+// The adapters of a run as its checkpoint has them, and that they can be written beside its base.
+Result<std::vector<StoredAdapter>> adapters_of(const ExportSource& source) {
+  if (source.base_name.empty()) {
+    return Error{ErrorKind::kUsage,
+                 source.name +
+                     " did not begin with a model (model.from), so there is no base for "
+                     "an adapter alone",
+                 "export its weights: --format hf or gguf"};
+  }
+  if (!source.text_of) {
+    return Error{ErrorKind::kData, source.text_problem,
+                 "put the model back that the run began with"};
+  }
+  if (is_peft_adapter(find_model(source.base_name))) {
+    return Error{ErrorKind::kUsage,
+                 source.name + " began with " + source.base_name +
+                     ", an adapter, and one beside another has no file of its own",
+                 "use the merged model: --format hf"};
+  }
+  if (const std::string hash = model_hash(*source.text_of);
+      !source.base_hash.empty() && hash != source.base_hash) {
+    return Error{ErrorKind::kMismatch,
+                 source.base_name + " holds other weights (" + hash +
+                     ") than the run began with (" + source.base_hash + ")",
+                 "put the model back that the run began with"};
+  }
+  const auto weights = SafetensorsFile::open(source.checkpoint / "weights.safetensors");
+  return weights ? read_adapters(*weights, source.checkpoint, source.trained) : weights.error();
+}
+
+Result<ExportReport> export_adapter_of(Backend& backend, const ExportSource& source,
+                                       const WeightsExport& wanted,
+                                       const ExportProgress& progress) {
+  const auto slots = adapters_of(source);
+  if (!slots) {
+    return slots.error();
+  }
+  try {
+    return export_adapter(backend, {.base = *source.text_of,
+                                    .merged = source.file,
+                                    .slots = *slots,
+                                    .out = wanted.out,
+                                    .name = source.name,
+                                    .base_name = source.base_name,
+                                    .record = source.record,
+                                    .progress = progress});
+  } catch (const std::exception& failure) {
+    return error_of(failure, kMemoryAdvice);
+  }
+}
+
+}  // namespace
 
 Result<ExportReport> export_weights(const GlobalOptions& options, const WeightsExport& wanted,
                                     const ExportProgress& progress) {
@@ -27,6 +88,9 @@ Result<ExportReport> export_weights(const GlobalOptions& options, const WeightsE
   if (!backend) {
     return backend.error();
   }
+  if (wanted.format == "peft") {
+    return export_adapter_of(**backend, *source, wanted, progress);
+  }
   const bool gguf = wanted.format == "gguf";
   const bool own = source->corpus != nullptr;
   try {
@@ -42,7 +106,7 @@ Result<ExportReport> export_weights(const GlobalOptions& options, const WeightsE
                          .record = source->record,
                          .progress = progress});
   } catch (const std::exception& failure) {
-    return error_of(failure, "an export holds the weights twice as floats; close other programs");
+    return error_of(failure, kMemoryAdvice);
   }
 }
 

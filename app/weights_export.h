@@ -11,7 +11,7 @@ namespace lathe::app {
 
 struct WeightsExport {
   std::string model;  // file, folder, installed model, run, or the folder of a run's checkpoint
-  std::string format = "gguf";  // or "hf"
+  std::string format = "gguf";  // or "hf"; "peft": a run's adapters alone, always in f32
   std::string dtype = "f16";
   std::string out;
   Factors factors = Factors::kMultiplyOut;

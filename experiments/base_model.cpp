@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "engine/base/json.h"
+#include "engine/lm/adapter_model.h"
 #include "engine/lm/chat.h"
 #include "engine/lm/language_model.h"
 #include "experiments/known_models.h"
@@ -67,7 +68,7 @@ Result<BaseModel> open_base_model(const ModelConfig& model) {
   if (!path) {
     return path.error();
   }
-  auto file = ModelFile::open(*path);
+  auto file = open_model_at(*path);
   if (!file) {
     return file.error();
   }

@@ -7,6 +7,8 @@
 #include <mutex>
 #include <system_error>
 
+#include "engine/io/peft_adapter.h"
+#include "engine/lm/adapter_model.h"
 #include "engine/lm/installed_models.h"
 #include "engine/lm/language_model.h"
 
@@ -15,7 +17,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Changes when the file does, or one in the folder.
+// Changes when the file does, one in the folder, or the base of an adapter.
 std::string stamp_of(const fs::path& path) {
   std::error_code failed;
   const auto one = [&](const fs::path& file) {
@@ -26,6 +28,10 @@ std::string stamp_of(const fs::path& path) {
   std::string stamp = one(path);
   for (const auto& entry : fs::directory_iterator(path, failed)) {
     stamp += one(entry.path());
+  }
+  if (const auto base = is_peft_adapter(path) ? adapter_base(path) : Result<fs::path>(fs::path());
+      base && !base->empty()) {
+    stamp += stamp_of(*base);
   }
   return stamp;
 }
@@ -39,7 +45,7 @@ Result<KnownModel> read_once(const fs::path& path) {
   if (const auto found = known.find(stamp); found != known.end()) {
     return found->second;
   }
-  auto opened = ModelFile::open(path);
+  auto opened = open_model_at(path);
   if (!opened) {
     return opened.error();
   }

@@ -200,12 +200,14 @@ Result<ModelFile> ModelFile::open_checkpoint(const fs::path& folder, const Model
   if (file->entries().size() != model.tensors_.size() - not_here + 2 * adapters->size()) {
     return unusable(folder, "it holds other tensors than its run's model has");
   }
-  if (adapters->empty()) {
-    return model;
-  }
-  std::vector<LinearPlan> merged = model.plans_;
-  auto values = merged_values(model, *adapters, merged);
-  return values ? Result<ModelFile>(with_values(model, std::move(merged), std::move(*values)))
+  return adapters->empty() ? Result<ModelFile>(std::move(model)) : with_adapters(model, *adapters);
+}
+
+Result<ModelFile> ModelFile::with_adapters(const ModelFile& base,
+                                           const std::vector<StoredAdapter>& adapters) {
+  std::vector<LinearPlan> merged = base.plans_;
+  auto values = merged_values(base, adapters, merged);
+  return values ? Result<ModelFile>(with_values(base, std::move(merged), std::move(*values)))
                 : values.error();
 }
 

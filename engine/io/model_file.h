@@ -34,6 +34,8 @@ struct StoredValues {
   std::vector<std::byte> bytes;
 };
 
+struct StoredAdapter;  // engine/io/adapter_merge.h
+
 class ModelFile {
  public:
   // A .gguf file, or a folder with config.json. kData, naming the file and what is wrong with it.
@@ -54,6 +56,11 @@ class ModelFile {
 
   // `base` with these of its weights, by name, in other types.
   static ModelFile with_stored(const ModelFile& base, std::map<std::string, StoredValues> weights);
+
+  // `base` with these adapters of its slots added to what they stand beside. kUsage as
+  // open_checkpoint(). Precondition: they name slots of it and are of their shapes.
+  static Result<ModelFile> with_adapters(const ModelFile& base,
+                                         const std::vector<StoredAdapter>& adapters);
 
   const std::filesystem::path& path() const { return path_; }
   ModelFormat format() const { return format_; }

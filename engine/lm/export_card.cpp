@@ -1,4 +1,4 @@
-// The model card of an exported folder.
+// The cards of exported folders.
 #include <algorithm>
 
 #include "engine/base/format.h"
@@ -85,6 +85,33 @@ std::string model_card(const ExportPlan& plan, const ExportReport& report) {
   card.append("Tokenizer: ").append(plan.text.fate).append(".\n");
   if (!plan.request.record.empty()) {
     card.append("\n").append(record_text(plan.request.record));
+  }
+  return card;
+}
+
+std::string adapter_card(const AdapterExport& request, const AdapterPlan& written,
+                         const ExportReport& report) {
+  const ModelFile& base = request.base;
+  std::string card = "---\nlibrary_name: peft\npipeline_tag: text-generation\nbase_model: ";
+  card.append(json_text(Json(request.base_name))).append("\n---\n\n# ").append(request.name);
+  card.append("\n\nAn adapter (LoRA) of rank ").append(std::to_string(written.rank));
+  card.append(", scale ").append(json_text(Json(written.scale))).append(", beside ");
+  card.append(std::to_string(request.slots.size())).append(" layers of ");
+  card.append(request.base_name).append(" (");
+  card.append(architecture_text(base.architecture(), base.config())).append(", hash ");
+  card.append(report.source_hash).append(").\n\nWeights: f32, ");
+  card.append(std::to_string(report.bytes)).append(" bytes.\n\n");
+  if (written.init == AdapterInit::kPissa) {
+    card +=
+        "It began as the leading part of the base's weights (PiSSA), which is taken away again: "
+        "half of its rank is that part.\n\n";
+  }
+  card +=
+      "Written by Lathe and read back: beside its base, on 64 positions, its logits differ from "
+      "the run's by ";
+  card.append(std::to_string(report.max_difference)).append(" at most.\n");
+  if (!request.record.empty()) {
+    card.append("\n").append(record_text(request.record));
   }
   return card;
 }

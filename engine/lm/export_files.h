@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/lm/adapter_export.h"
 #include "engine/lm/export_text.h"
 #include "engine/lm/export_weights.h"
 #include "engine/lm/model_export.h"
@@ -35,6 +36,10 @@ Json hf_config(const ExportPlan& plan);
 
 // README.md of a folder: what the model is, what it was made from, what the export changed.
 std::string model_card(const ExportPlan& plan, const ExportReport& report);
+
+// README.md of an adapter's folder.
+std::string adapter_card(const AdapterExport& request, const AdapterPlan& written,
+                         const ExportReport& report);
 
 // The share of an export that writing takes; proving takes the rest.
 constexpr double kWritingShare = 0.5;

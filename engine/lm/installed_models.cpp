@@ -5,16 +5,17 @@
 #include <system_error>
 
 #include "engine/base/paths.h"
+#include "engine/io/peft_adapter.h"
 
 namespace lathe {
 namespace {
 
 namespace fs = std::filesystem;
 
-// A folder with config.json is itself the model; else the one GGUF file in it.
+// A folder with config.json, or of an adapter, is itself the model; else the one GGUF file in it.
 fs::path model_in(const fs::path& folder) {
   std::error_code failed;
-  if (fs::exists(folder / "config.json", failed)) {
+  if (fs::exists(folder / "config.json", failed) || is_peft_adapter(folder)) {
     return folder;
   }
   std::vector<fs::path> found;

@@ -13,8 +13,8 @@ std::filesystem::path models_dir();
 // Names of models there: folders with a model in them, and .gguf files. Sorted.
 std::vector<std::string> installed_models();
 
-// The .gguf file or Hugging Face folder that a name means: a path, or what lies under that name in
-// models_dir(). Empty where it means neither.
+// The .gguf file, Hugging Face folder or adapter's folder that a name means: a path, or what lies
+// under that name in models_dir(). Empty where it means neither.
 std::filesystem::path find_model(const std::string& name);
 
 }  // namespace lathe

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "engine/base/hash.h"
+#include "engine/lm/adapter_model.h"
 
 namespace lathe {
 namespace {
@@ -125,7 +126,7 @@ void load_weights(Backend& backend, const ModelFile& file, Transformer& transfor
 Result<LanguageModel> LanguageModel::open(Backend& backend, const std::filesystem::path& path,
                                           WeightForm form) {
   const Clock::time_point start = Clock::now();
-  auto file = ModelFile::open(path);
+  auto file = open_model_at(path);
   if (!file) {
     return file.error();
   }

@@ -1,26 +1,19 @@
 // Exports and their proof.
 #include "engine/lm/model_export.h"
 
-#include <algorithm>
-#include <cmath>
 #include <map>
 
 #include "engine/base/atomic_file.h"
-#include "engine/base/hash.h"
 #include "engine/io/factored_slots.h"
 #include "engine/lm/export_files.h"
 #include "engine/lm/language_model.h"
+#include "engine/lm/logit_probe.h"
 #include "engine/quant/block_codec.h"
 
 namespace lathe {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr std::int64_t kProbeTokens = 64;
-constexpr std::uint64_t kProbeSeed = 1;
-// Same weights, same kernels: only the order of sums inside a factored slot may differ.
-constexpr double kTolerance = 1e-3;
 
 Error cannot_hold(const std::string& what) {
   return {ErrorKind::kUsage, what, "choose another format or type"};
@@ -74,27 +67,6 @@ Result<NameScheme> check_request(const ModelFile& source, const std::vector<Line
   return scheme;
 }
 
-// Logits of the probe, [kProbeTokens, vocab].
-std::vector<float> probe(Backend& backend, Transformer& transformer, const ModelConfig& model) {
-  std::vector<std::int32_t> ids(static_cast<std::size_t>(kProbeTokens));
-  if (model.context != 0) {
-    ids.resize(static_cast<std::size_t>(std::min(kProbeTokens, model.context)));
-  }
-  for (std::size_t i = 0; i < ids.size(); ++i) {
-    const std::uint64_t drawn = xxh3(&i, sizeof i, kProbeSeed);
-    ids[i] = static_cast<std::int32_t>(drawn % static_cast<std::uint64_t>(model.vocab_size));
-  }
-  const auto count = static_cast<std::int64_t>(ids.size());
-  KvCache cache(backend, model, count);
-  const Tensor input = workspace(backend, "probe", "ids", Shape{count}, DType::kI32);
-  backend.write(input, ids.data(), input.ref().bytes());
-  const Tensor out = workspace(backend, "probe", "logits", Shape{count, model.vocab_size});
-  transformer.infer(input, cache, out);
-  std::vector<float> logits(static_cast<std::size_t>(count * model.vocab_size));
-  backend.read(out, logits.data(), out.ref().bytes());
-  return logits;
-}
-
 // What a reader should get: the source's weights, rounded as the file rounds them.
 std::vector<float> expected_logits(Backend& backend, const ExportPlan& plan) {
   std::map<std::string, std::pair<StoredType, const ModelTensor*>> parts;
@@ -112,55 +84,7 @@ std::vector<float> expected_logits(Backend& backend, const ExportPlan& plan) {
     round_to_type(type, values);
     backend.write(parameter->weight, values.data(), parameter->weight.ref().bytes());
   }
-  return probe(backend, transformer, model);
-}
-
-std::vector<float> source_logits(Backend& backend, const ModelFile& source,
-                                 const std::vector<LinearPlan>& plans) {
-  Transformer transformer(backend, source.config(), plans);
-  load_weights(backend, source, transformer);
-  return probe(backend, transformer, source.config());
-}
-
-// Not finite where either is not, so that no comparison passes on NaN.
-double max_difference(const std::vector<float>& a, const std::vector<float>& b) {
-  double largest = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    const double difference = std::abs(double{a[i]} - b[i]);
-    largest = difference <= largest ? largest : difference;
-    if (!std::isfinite(difference)) {
-      return HUGE_VAL;
-    }
-  }
-  return largest;
-}
-
-double log_sum_exp(const float* row, std::size_t count) {
-  const double top = *std::max_element(row, row + count);
-  double sum = 0;
-  for (std::size_t i = 0; i < count; ++i) {
-    sum += std::exp(row[i] - top);
-  }
-  return top + std::log(sum);
-}
-
-void compare(const std::vector<float>& before, const std::vector<float>& after, std::size_t vocab,
-             ExportReport& report) {
-  const std::size_t rows = before.size() / vocab;
-  std::size_t agreed = 0;
-  for (std::size_t row = 0; row < rows; ++row) {
-    const float* p = before.data() + row * vocab;
-    const float* q = after.data() + row * vocab;
-    const double p_norm = log_sum_exp(p, vocab);
-    const double q_norm = log_sum_exp(q, vocab);
-    for (std::size_t i = 0; i < vocab; ++i) {
-      const double log_p = p[i] - p_norm;
-      report.mean_kl += std::exp(log_p) * (log_p - (q[i] - q_norm)) / static_cast<double>(rows);
-    }
-    agreed += std::max_element(p, p + vocab) - p == std::max_element(q, q + vocab) - q ? 1 : 0;
-  }
-  report.argmax_agreement = static_cast<double>(agreed) / static_cast<double>(rows);
-  report.max_change = max_difference(before, after);
+  return probe_logits(backend, transformer, model);
 }
 
 Result<void> tell(const ExportRequest& request, double share, const std::string& what) {
@@ -182,7 +106,7 @@ Result<std::vector<float>> read_back(Backend& backend, const ExportPlan& plan,
   if (!proved) {
     return proved.error();
   }
-  return probe(backend, reopened->transformer(), reopened->config());
+  return probe_logits(backend, reopened->transformer(), reopened->config());
 }
 
 Result<void> verify(Backend& backend, const ExportPlan& plan, const std::vector<LinearPlan>& slots,
@@ -205,7 +129,7 @@ Result<void> verify(Backend& backend, const ExportPlan& plan, const std::vector<
                  "nothing was kept; please report it"};
   }
   report.max_difference = max_difference(*got, expected);
-  if (!(report.max_difference <= kTolerance)) {
+  if (!(report.max_difference <= kProbeTolerance)) {
     return Error{ErrorKind::kMismatch,
                  "what was written computes other logits, by " +
                      std::to_string(report.max_difference) + " at most; the limit is 0.001",
@@ -215,8 +139,8 @@ Result<void> verify(Backend& backend, const ExportPlan& plan, const std::vector<
   if (!goes_on) {
     return goes_on;
   }
-  compare(source_logits(backend, plan.source, slots), *got,
-          static_cast<std::size_t>(plan.source.config().vocab_size), report);
+  compare_logits(file_logits(backend, plan.source, slots), *got, plan.source.config().vocab_size,
+                 report);
   return {};
 }
 

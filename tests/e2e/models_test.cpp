@@ -94,15 +94,49 @@ TEST_F(ModelsTest, AnAdapterIsTrainedAndBecomesPartOfTheModel) {
     SCOPED_TRACE(base);
     const std::string spec = config("adapted", {{"model", {{"from", base}}}});
     const Finished ran = lathe({"run", spec, "lora.rank=4", std::string("lora.init=") + init,
-                                "lr=0.01", "train.steps=20"});
+                                "lora.dropout=0.1", "lr=0.01", "train.steps=20"});
     ASSERT_EQ(ran.code, 0) << ran.err;
     const std::string run = newest_run();
     const std::string gguf = (folder() / (std::string(init) + ".gguf")).string();
     written(run, "gguf", "f32", gguf);
     EXPECT_EQ(continuation(gguf, "def "), continuation(run, "def "));
+    const std::string adapter = (folder() / (std::string(init) + "-adapter")).string();
+    written(run, "peft", "f32", adapter);
+    EXPECT_EQ(continuation(adapter, "def "), continuation(run, "def "));
     const Finished replayed = lathe({"replay", run});
     EXPECT_EQ(replayed.code, 0) << replayed.err << replayed.out;
   }
+}
+
+TEST_F(ModelsTest, AnAdaptersFolderIsAModel) {
+  const Finished ran = lathe({"run", config("adapted", {{"model", {{"from", base_}}}}),
+                              "lora.rank=4", "lr=0.01", "train.steps=20"});
+  ASSERT_EQ(ran.code, 0) << ran.err;
+  const std::string adapter = (folder() / "adapter").string();
+  written(newest_run(), "peft", "f32", adapter);
+  const std::string merged = (folder() / "merged").string();
+  written(adapter, "hf", "f32", merged);
+  EXPECT_EQ(continuation(merged, "def "), continuation(adapter, "def "));
+  write("text.txt", std::string(2000, 'a'));
+  EXPECT_EQ(
+      lathe({"eval", adapter, "--task", "ppl", "--data", (folder() / "text.txt").string()}).code,
+      0);
+  // A run goes on from it, and can be had again; an adapter beside an adapter has no file.
+  const Finished further = lathe(
+      {"run", config("further", {{"model", {{"from", adapter}}}}), "lora.rank=2", "train.steps=4"});
+  ASSERT_EQ(further.code, 0) << further.err;
+  const std::string run = newest_run();
+  const Finished replayed = lathe({"replay", run});
+  EXPECT_EQ(replayed.code, 0) << replayed.err << replayed.out;
+  const std::string out = (folder() / "none").string();
+  const Finished refused = lathe({"export", run, "--format", "peft", "-o", out});
+  EXPECT_EQ(refused.code, 2);
+  EXPECT_THAT(refused.err, HasSubstr("an adapter"));
+  EXPECT_THAT(lathe({"export", base_run_, "--format", "peft", "-o", out}).err,
+              HasSubstr("did not begin with a model"));
+  EXPECT_THAT(lathe({"export", base_, "--format", "peft", "-o", out}).err,
+              HasSubstr("did not begin with a model"));
+  EXPECT_FALSE(std::filesystem::exists(out));
 }
 
 TEST_F(ModelsTest, AModelIsDecomposedMeasuredAndWritten) {

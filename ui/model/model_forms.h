@@ -74,7 +74,7 @@ struct ExportType {
   const char* dtype;
   const char* title;
 };
-inline constexpr std::array<ExportType, 10> kExportTypes{{{"gguf", "f16", "GGUF, F16"},
+inline constexpr std::array<ExportType, 11> kExportTypes{{{"gguf", "f16", "GGUF, F16"},
                                                           {"gguf", "q8_0", "GGUF, Q8_0"},
                                                           {"gguf", "q6_k", "GGUF, Q6_K"},
                                                           {"gguf", "q4_1", "GGUF, Q4_1"},
@@ -83,7 +83,8 @@ inline constexpr std::array<ExportType, 10> kExportTypes{{{"gguf", "f16", "GGUF,
                                                           {"gguf", "f32", "GGUF, F32"},
                                                           {"hf", "f16", "Hugging Face, F16"},
                                                           {"hf", "bf16", "Hugging Face, BF16"},
-                                                          {"hf", "f32", "Hugging Face, F32"}}};
+                                                          {"hf", "f32", "Hugging Face, F32"},
+                                                          {"peft", "f32", "Adapter alone, PEFT"}}};
 
 Json evaluation_of(const EvaluationForm& form);
 // The run that tunes `model`, as a spec document over the defaults; `title` names it.

@@ -130,7 +130,10 @@ void draw_export(PanelContext& context, const ModelFacts& facts) {
   const std::string usual = export_path(form, home == nullptr ? "." : home, facts.name);
   field_label(context, "to");
   ImGui::InputTextWithHint("##export_out", usual.c_str(), &form.out);
-  hint("A file for GGUF, a folder for Hugging Face; it must not exist yet");
+  hint(
+      "A file for GGUF, a folder for the others; it must not exist yet. An adapter alone is that "
+      "of a "
+      "run with lora.rank that began with a model");
   const LiveJob* job = context.live.models->latest(facts.model, JobKind::kExport);
   ImGui::BeginDisabled(job != nullptr && job->active());
   if (primary_button(context.theme, "Export###export_model")) {

@@ -65,7 +65,8 @@ struct LoraParams {
              .sweep = true,
              .structural = true,
              .help = "share of an adapter's input that is dropped in training, drawn anew at each "
-                     "step; the rest is enlarged to make up for it"}),
+                     "step; the rest is enlarged to make up for it",
+             .qualified = true}),
         field("train_rest", &P::train_rest,
               {.sweep = true,
                .structural = true,
