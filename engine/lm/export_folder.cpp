@@ -108,7 +108,7 @@ Json hf_config(const ExportPlan& plan) {
   for (const ExportTensor& tensor : plan.tensors) {
     if (has_grid(tensor.type)) {
       config["stored_types"][tensor.stored_name] = std::string(info_of(tensor.type).name);
-      config["quantization_config"] = {{"quant_method", "lathe"}};  // which others refuse by name
+      config["quantization_config"] = {{"quant_method", "lathe"}};  // no method of others
     }
   }
   return config;
