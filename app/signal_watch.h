@@ -10,9 +10,8 @@
 namespace lathe::app {
 
 // Blocks SIGINT and SIGTERM in the calling thread, and so in all that it will start and in a
-// program that takes its place. No handler may run on a thread that computes: oneDNN's products
-// keep values below the stack pointer, out of the reach of its red zone, where a handler's frame
-// falls on them; heaps were seen broken so.
+// program that takes its place. No handler may run on a thread that computes: a handler's frame
+// on the stack of one of oneDNN's products was seen to break the heap, on a stack of its own not.
 void keep_signals_off_this_thread();
 // Starts the thread that takes them instead: the process ends by them as ever, until a SignalWatch
 // stands by. Once in a process, before threads that do not inherit the block.
