@@ -69,6 +69,7 @@ Json stored_json(const std::vector<StoredLayer>& layers) {
                     {"out", layer.out},
                     {"in", layer.in},
                     {"bytes", layer.bytes},
+                    {"outliers", layer.outliers},
                     {"error_share", layer.error_share}});
   }
   return list;
@@ -92,10 +93,7 @@ Json outcome_json(const CompressOutcome& outcome) {
 }
 
 std::string type_text(const CompressSpec& spec) {
-  return spec.quant.type == QuantType::kNone
-             ? "-"
-             : fmt::format("{} {}", info_of(*stored_type_of(spec.quant)).name,
-                           enum_name(spec.quant.rounding));
+  return spec.quant.type == QuantType::kNone ? "-" : stored_text(spec.quant);
 }
 
 std::string rank_rule_text(const CompressSpec& spec) {

@@ -32,8 +32,7 @@ std::string title(const CompressSpec& spec, const std::string& model) {
                     enum_name(options->rule), options->value);
   }
   if (spec.quant.type != QuantType::kNone) {
-    text += fmt::format(" {} {}", info_of(*stored_type_of(spec.quant)).name,
-                        enum_name(spec.quant.rounding));
+    text += " " + stored_text(spec.quant);
   }
   return text;
 }
@@ -45,7 +44,7 @@ Result<void> check(const CompressSpec& spec) {
     }
   } else if (!spec.decompose) {
     return Error{ErrorKind::kUsage, "decompose=false and quant.type=none leave the model as it is",
-                 "choose quant.type=nf4 or int, or leave decompose out"};
+                 "choose a quant.type, or leave decompose out"};
   }
   if (!spec.decompose && spec.max_rise > 0) {
     return Error{ErrorKind::kUsage, "max_rise looks for ranks, and decompose=false wants none",
@@ -240,7 +239,7 @@ class Compression {
   double written_bytes(const ModelFile& model) const {
     double bytes = 0;
     for (const ModelTensor& tensor : model.tensors()) {
-      bytes += has_grid(tensor.stored.type)
+      bytes += is_ours(tensor.stored.type)
                    ? static_cast<double>(tensor.stored_bytes())
                    : static_cast<double>(tensor.elements()) * bytes_per_param();
     }
@@ -253,16 +252,16 @@ class Compression {
 
   static void add_stored(const std::vector<StoredLayer>& layers,
                          const std::function<void(const std::string&, double)>& add) {
-    double bits = 0;
-    double weights = 0;
-    double error = 0;
+    double bits = 0, weights = 0, error = 0, outliers = 0;
     for (const StoredLayer& layer : layers) {
+      outliers += static_cast<double>(layer.outliers);
       bits += 8 * static_cast<double>(layer.bytes);
       weights += static_cast<double>(layer.out * layer.in);
       error += layer.error_share / static_cast<double>(layers.size());
     }
     if (!layers.empty()) {
       add("compress/bits", bits / weights);
+      add("compress/outliers", outliers / weights);
       add("compress/round_error", error);
     }
   }

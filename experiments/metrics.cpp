@@ -16,6 +16,8 @@ constexpr std::array kMetrics{
            "bits a weight of the matrices that were stored in fewer, with their scales"),
     metric("compress/energy_kept", "", Better::kHigher, true,
            "mean share of the layers' output energy that their factors keep"),
+    metric("compress/outliers", "", Better::kNeither, true,
+           "share of weights that are kept as outliers (spqr)"),
     metric("compress/params_cut", "", Better::kNeither, true,
            "share of the model's parameters that was taken away"),
     metric("compress/ppl_rise", "", Better::kLower, true,

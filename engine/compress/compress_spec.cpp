@@ -99,8 +99,29 @@ LordSolverOptions solver_options(const CompressSpec& spec) {
 
 Result<StoredType> stored_type_of(const QuantConfig& config) {
   CHECK(config.type != QuantType::kNone, "a type to store in");
-  if (config.type == QuantType::kNf4) {
-    return StoredType::kNf4;
+  if (config.rounding == RoundingRule::kGptq &&
+      (config.type == QuantType::kNf4Double || config.type == QuantType::kInt8Row)) {
+    return Error{ErrorKind::kUsage,
+                 "quant.rounding=gptq rounds nf4 and int; the scales of nf4_dq and int8_row are "
+                 "fitted to the weights as they are",
+                 "choose quant.rounding=nearest, or quant.type=nf4 or int"};
+  }
+  switch (config.type) {
+    case QuantType::kNf4:
+      return StoredType::kNf4;
+    case QuantType::kNf4Double:
+      return StoredType::kNf4Double;
+    case QuantType::kInt8Row:
+      return StoredType::kInt8Row;
+    case QuantType::kSpqr:
+      if (config.bits == 3 || config.bits == 4) {
+        return config.bits == 3 ? StoredType::kSpqr3 : StoredType::kSpqr4;
+      }
+      return Error{ErrorKind::kUsage,
+                   "quant.bits=" + std::to_string(config.bits) + " is no width of spqr",
+                   "choose 3 or 4"};
+    default:
+      break;
   }
   const DType type = group_dtype(static_cast<int>(config.bits), static_cast<int>(config.group));
   if (!has_grid(type)) {
@@ -111,6 +132,12 @@ Result<StoredType> stored_type_of(const QuantConfig& config) {
   return type;
 }
 
+std::string stored_text(const QuantConfig& config) {
+  const StoredType type = *stored_type_of(config);
+  std::string text(info_of(type).name);
+  return spqr_bits(type) > 0 ? text : text.append(" ").append(enum_name(config.rounding));
+}
+
 Result<StoreOptions> store_options(const CompressSpec& spec) {
   const auto type = stored_type_of(spec.quant);
   if (!type) {
@@ -118,7 +145,8 @@ Result<StoreOptions> store_options(const CompressSpec& spec) {
   }
   return StoreOptions{.type = *type,
                       .rounding = spec.quant.rounding,
-                      .gptq = {.damp = spec.quant.damp, .by_activity = spec.quant.by_activity}};
+                      .gptq = {.damp = spec.quant.damp, .by_activity = spec.quant.by_activity},
+                      .spqr = {.damp = spec.quant.damp, .threshold = spec.quant.threshold}};
 }
 
 bool share_decomposition(const CompressSpec& a, const CompressSpec& b) {

@@ -138,6 +138,8 @@ Result<RankOptions> rank_options(const CompressSpec& spec);
 CompressSpec with_share(CompressSpec spec, double share);
 LordSolverOptions solver_options(const CompressSpec& spec);
 
+// "int4_g64 gptq", "spqr3". Precondition: quant.type is not kNone, check passed (store_options()).
+std::string stored_text(const QuantConfig& config);
 // How slots are stored. Precondition: quant.type is not kNone. kUsage as stored_type_of().
 Result<StoreOptions> store_options(const CompressSpec& spec);
 

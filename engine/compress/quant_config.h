@@ -12,10 +12,11 @@
 
 namespace lathe {
 
-enum class QuantType : std::uint8_t { kNone, kNf4, kInt };
+enum class QuantType : std::uint8_t { kNone, kNf4, kNf4Double, kInt, kInt8Row, kSpqr };
 template <>
 struct EnumNames<QuantType> {
-  static constexpr std::array<std::string_view, 3> names{"none", "nf4", "int"};
+  static constexpr std::array<std::string_view, 6> names{"none", "nf4",      "nf4_dq",
+                                                         "int",  "int8_row", "spqr"};
 };
 
 enum class RoundingRule : std::uint8_t { kNearest, kGptq };
@@ -31,17 +32,25 @@ struct QuantConfig {
   RoundingRule rounding = RoundingRule::kNearest;
   double damp = 0.01;
   bool by_activity = false;
+  double threshold = 0.2;
 
   static constexpr auto fields() {
     using C = QuantConfig;
     return std::tuple{
-        field("type", &C::type,
-              {.sweep = true,
-               .help = "none: as it is; nf4: 4-bit codes for normal weights, 64 to a scale; int: "
-                       "levels of `bits`, `group` of them to a scale and an offset",
-               .qualified = true}),
+        field(
+            "type", &C::type,
+            {.sweep = true,
+             .help = "none: as it is; nf4: 4-bit codes for normal weights, 64 to a scale; nf4_dq: "
+                     "their scales in 8 bits; int: levels of `bits`, `group` of them to a scale "
+                     "and an offset; int8_row: 8 bits, a scale to a row; spqr: levels of `bits`, "
+                     "16 to a scale and an offset of 3 bits each, and outliers",
+             .qualified = true}),
         field("bits", &C::bits,
-              {.lo = 2, .hi = 8, .sweep = true, .help = "of a level (int)", .qualified = true}),
+              {.lo = 2,
+               .hi = 8,
+               .sweep = true,
+               .help = "of a level (int; spqr: 3 or 4)",
+               .qualified = true}),
         field("group", &C::group,
               {.lo = 32,
                .hi = 128,
@@ -51,22 +60,30 @@ struct QuantConfig {
                .qualified = true}),
         field("rounding", &C::rounding,
               {.sweep = true,
-               .help = "nearest: each weight by itself; gptq: so that outputs on calibration text "
-                       "change least"}),
+               .help = "nearest: each weight by itself; gptq (nf4, int): so that outputs on "
+                       "calibration text change least, as spqr always does"}),
         field("damp", &C::damp,
               {.lo = 0,
                .hi = 10,
                .log = true,
                .sweep = true,
-               .help = "gptq: added to the inputs' second moment, as a share of its mean"}),
+               .help = "gptq, spqr: added to the inputs' second moment, as a share of its mean"}),
         field("by_activity", &C::by_activity,
-              {.sweep = true, .help = "gptq: columns in the order of their inputs' size"})};
+              {.sweep = true, .help = "gptq: columns in the order of their inputs' size"}),
+        field("threshold", &C::threshold,
+              {.lo = 0,
+               .hi = 100,
+               .log = true,
+               .sweep = true,
+               .help = "spqr: the squared error, as a share of a column's variance, beyond which a "
+                       "weight is kept as an outlier; the higher, the fewer",
+               .qualified = true})};
   }
 };
 static_assert(complete<QuantConfig>());
 
-// The stored type that is meant; kUsage for a group that there is not. Precondition: type is not
-// kNone.
+// The stored type that is meant; kUsage for bits, a group or a rounding that it does not have.
+// Precondition: type is not kNone.
 Result<StoredType> stored_type_of(const QuantConfig& config);
 
 }  // namespace lathe

@@ -6,7 +6,7 @@
 #include <optional>
 
 #include "engine/compress/block_statistics.h"
-#include "engine/quant/block_codec.h"
+#include "engine/quant/stored_matrix.h"
 
 namespace lathe {
 namespace {
@@ -27,30 +27,46 @@ std::vector<std::string> matrices_of(const LinearPlan& plan) {
              : std::vector<std::string>{plan.name + ".weight"};
 }
 
+bool reads_inputs(const StoreOptions& options) {
+  return options.rounding == RoundingRule::kGptq || spqr_bits(options.type) > 0;
+}
+
+Error misfit(const std::string& name, const std::vector<std::int64_t>& shape, StoredType type) {
+  const StoredTypeInfo info = info_of(type);
+  if (shape[1] % info.block_elements == 0) {
+    return {ErrorKind::kUsage,
+            name + " has " + std::to_string(shape[0]) + " rows of " + std::to_string(shape[1]) +
+                " elements; " + std::string(info.name) +
+                " takes rows in whole sixteens, of at most 65536",
+            "leave that layer out (target), make ranks multiples of 64 (multiple), or choose "
+            "another type"};
+  }
+  return {ErrorKind::kUsage,
+          name + " has rows of " + std::to_string(shape[1]) +
+              " elements, which are not whole blocks of " + std::to_string(info.block_elements) +
+              " (" + std::string(info.name) + ")",
+          "choose a group size that divides it, leave that layer out (target), or make "
+          "ranks multiples of the group (multiple)"};
+}
+
 Result<void> check_blocks(const ModelFile& model, const StoreOptions& options,
                           std::span<const LayerType> types) {
-  const StoredTypeInfo info = info_of(options.type);
   for (const LinearPlan& plan : model.plans()) {
     if (!wanted(plan, types)) {
       continue;
     }
     for (const std::string& name : matrices_of(plan)) {
-      const std::int64_t width = model.find(name)->shape.back();
-      if (width % info.block_elements != 0) {
-        return Error{ErrorKind::kUsage,
-                     name + " has rows of " + std::to_string(width) +
-                         " elements, which are not whole blocks of " +
-                         std::to_string(info.block_elements) + " (" + std::string(info.name) + ")",
-                     "choose a group size that divides it, leave that layer out (target), or make "
-                     "ranks multiples of the group (multiple)"};
+      const std::vector<std::int64_t>& shape = model.find(name)->shape;
+      if (!fits_type(options.type, shape[0], shape[1])) {
+        return misfit(name, shape, options.type);
       }
     }
-    if (options.rounding == RoundingRule::kGptq && plan.between != Activation::kNone) {
+    if (reads_inputs(options) && plan.between != Activation::kNone) {
       return Error{ErrorKind::kUsage,
                    plan.name +
-                       " has a nonlinearity between its factors, behind which GPTQ does "
+                       " has a nonlinearity between its factors, behind which GPTQ and SpQR do "
                        "not see",
-                   "round to nearest (rounding=nearest)"};
+                   "round to nearest (quant.rounding=nearest, another quant.type than spqr)"};
     }
   }
   return {};
@@ -74,7 +90,7 @@ class Storing {
     return finished();
   }
 
-  Result<StoredModel> gptq(const CalibrationSequences& sequences) {
+  Result<StoredModel> on_text(const CalibrationSequences& sequences) {
     HiddenStates hidden(model_, sequences);
     for (std::int64_t index = 0; index < model_.config().layers; ++index) {
       const auto moments = look(index, hidden);
@@ -169,9 +185,7 @@ class Storing {
       const std::int64_t out = tensor.shape[0];
       const std::int64_t in = tensor.shape[1];
       const std::vector<float> weight = model_.floats(name);
-      auto rounded = moment.empty()
-                         ? Result(round_nearest(options_.type, weight, out, in, moment))
-                         : round_gptq(options_.type, weight, out, in, moment, options_.gptq);
+      auto rounded = rounded_weight(weight, out, in, moment);
       if (!rounded) {
         return Error{rounded.error().kind, name + ": " + rounded.error().message,
                      rounded.error().remedy};
@@ -181,6 +195,7 @@ class Storing {
            .out = out,
            .in = in,
            .bytes = static_cast<std::int64_t>(rounded->stored.size()),
+           .outliers = rounded->outliers,
            .error_share = rounded->energy > 0 ? rounded->error / rounded->energy : 0});
       of_block_[name] = {options_.type, std::move(rounded->stored)};
       if (!moment.empty() && model_.plans()[slot].storage == LinearStorage::kLowRank) {
@@ -190,11 +205,21 @@ class Storing {
     return {};
   }
 
+  Result<RoundedWeight> rounded_weight(const std::vector<float>& weight, std::int64_t out,
+                                       std::int64_t in, const Matrix& moment) const {
+    if (moment.empty()) {
+      return round_nearest(options_.type, weight, out, in, moment);
+    }
+    return spqr_bits(options_.type) > 0
+               ? round_spqr(options_.type, weight, out, in, moment, options_.spqr)
+               : round_gptq(options_.type, weight, out, in, moment, options_.gptq);
+  }
+
   // A M A^T of a stored A [out, in].
   static Matrix behind(const StoredValues& a, const Matrix& moment, std::int64_t out,
                        std::int64_t in) {
     std::vector<float> values(static_cast<std::size_t>(out * in));
-    decode_row(a.type, a.bytes.data(), values.data(), out * in);
+    decode_matrix(stored_matrix(a.type, a.bytes.data(), out, in), values.data());
     const Matrix wide(values.begin(), values.end());
     return product_transposed(product(wide, moment, out, in, in), wide, out, out, in);
   }
@@ -223,7 +248,7 @@ Result<StoredModel> store_slots(Backend& backend, const ModelFile& model,
   }
   const BlasThreads threads = BlasThreads::on_all_cores();
   Storing storing(backend, model, options, types, progress);
-  return options.rounding == RoundingRule::kNearest ? storing.nearest() : storing.gptq(sequences);
+  return reads_inputs(options) ? storing.on_text(sequences) : storing.nearest();
 }
 
 }  // namespace lathe

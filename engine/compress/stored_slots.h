@@ -15,13 +15,15 @@
 #include "engine/io/model_file.h"
 #include "engine/methods/lord/ranks.h"
 #include "engine/methods/quant/gptq.h"
+#include "engine/methods/quant/spqr.h"
 
 namespace lathe {
 
 struct StoreOptions {
-  StoredType type = StoredType::kNf4;  // has_grid()
-  RoundingRule rounding = RoundingRule::kNearest;
+  StoredType type = StoredType::kNf4;              // can_encode_matrix(), or spqr3, spqr4
+  RoundingRule rounding = RoundingRule::kNearest;  // kGptq where has_grid(type)
   GptqOptions gptq = {};
+  SpqrOptions spqr = {};
 };
 
 // A matrix that was rounded.
@@ -30,6 +32,7 @@ struct StoredLayer {
   std::int64_t out = 0;
   std::int64_t in = 0;
   std::int64_t bytes = 0;
+  std::int64_t outliers = 0;  // of spqr
   // E||(W - W') x||^2 / E||W x||^2; of white inputs x where rounding was to nearest.
   double error_share = 0;
 };
@@ -40,9 +43,9 @@ struct StoredModel {
 };
 
 // `types`: whose matrices; the others stay as they are. kUsage, naming the matrix, where its rows
-// are not whole blocks of the type or (GPTQ) its factors have a nonlinearity between them; kData as
-// round_gptq() and for inputs that are not finite; kInterrupted. `sequences` are read by GPTQ
-// alone.
+// are not whole blocks of the type or (GPTQ, SpQR) its factors have a nonlinearity between them;
+// kData as round_gptq() and for inputs that are not finite; kInterrupted. `sequences` are read by
+// GPTQ and SpQR alone.
 Result<StoredModel> store_slots(Backend& backend, const ModelFile& model,
                                 const CalibrationSequences& sequences, const StoreOptions& options,
                                 std::span<const LayerType> types, const CompressProgress& progress);

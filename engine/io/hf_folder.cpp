@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <set>
 
+#include "engine/quant/stored_matrix.h"
+
 namespace lathe {
 namespace {
 
@@ -11,6 +13,8 @@ namespace fs = std::filesystem;
 
 constexpr const char* kIndex = "model.safetensors.index.json";
 constexpr const char* kSingle = "model.safetensors";
+// Rows or columns of a matrix with tables; its bytes are counted in 64 bits.
+constexpr std::uint64_t kMostExtent = std::uint64_t{1} << 28;
 
 Error unusable(const fs::path& path, const std::string& what) {
   return {ErrorKind::kData, path.string() + ": " + what,
@@ -49,10 +53,25 @@ Result<std::set<std::string>> shards_of(const fs::path& path) {
   return names;
 }
 
+// Bytes as the matrix that config.json says they are.
+Result<StoredTensor> stored_with_tables(const SafetensorsEntry& entry, const StoredForm& form,
+                                        std::span<const std::byte> bytes) {
+  const std::string wrong = entry.dtype == "U8" && entry.shape.size() == 1
+                                ? matrix_error(form.type, form.shape[0], form.shape[1], bytes)
+                                : "it is not one row of U8";
+  if (!wrong.empty()) {
+    return Error{ErrorKind::kData, entry.name + ": " + wrong, ""};
+  }
+  return StoredTensor{.type = form.type, .shape = form.shape, .bytes = bytes};
+}
+
 // Rows of bytes as rows of whole blocks.
-Result<StoredTensor> stored_blocks(const SafetensorsEntry& entry, StoredType type,
+Result<StoredTensor> stored_blocks(const SafetensorsEntry& entry, const StoredForm& form,
                                    std::span<const std::byte> bytes) {
-  const StoredTypeInfo info = info_of(type);
+  if (has_tables(form.type)) {
+    return stored_with_tables(entry, form, bytes);
+  }
+  const StoredTypeInfo info = info_of(form.type);
   if (entry.dtype != "U8" || entry.shape.size() != 2 || entry.shape[1] % info.block_bytes != 0) {
     return Error{ErrorKind::kData,
                  entry.name + " is not rows of U8 that are whole blocks of " +
@@ -60,9 +79,32 @@ Result<StoredTensor> stored_blocks(const SafetensorsEntry& entry, StoredType typ
                  ""};
   }
   return StoredTensor{
-      .type = type,
+      .type = form.type,
       .shape = {entry.shape[0], entry.shape[1] / info.block_bytes * info.block_elements},
       .bytes = bytes};
+}
+
+// A type's name, or an object with it and the shape. Nothing for what is neither.
+std::optional<StoredForm> stored_form(const Json& said) {
+  const bool with_shape = said.is_object();
+  const Json name = with_shape ? said.value("type", Json()) : said;
+  const auto type = stored_type_of_name(name.is_string() ? name.get<std::string>() : "");
+  if (!type || info_of(*type).block_elements == 1 || with_shape != has_tables(*type)) {
+    return std::nullopt;
+  }
+  StoredForm form{.type = *type, .shape = {}};
+  if (with_shape) {
+    for (const Json& extent : said.value("shape", Json::array())) {
+      if (!extent.is_number_unsigned() || extent.get<std::uint64_t>() > kMostExtent) {
+        return std::nullopt;
+      }
+      form.shape.push_back(extent.get<std::int64_t>());
+    }
+    if (form.shape.size() != 2) {
+      return std::nullopt;
+    }
+  }
+  return form;
 }
 
 }  // namespace
@@ -81,26 +123,26 @@ Result<StoredType> stored_type_of_safetensors(const std::string& dtype, const st
                "convert the model to one of those"};
 }
 
-Result<std::map<std::string, StoredType>> block_types_of(const Json& config) {
-  std::map<std::string, StoredType> types;
+Result<std::map<std::string, StoredForm>> stored_forms_of(const Json& config) {
+  std::map<std::string, StoredForm> forms;
   const auto listed = config.find("stored_types");
   if (listed == config.end()) {
-    return types;
+    return forms;
   }
   if (!listed->is_object()) {
     return Error{ErrorKind::kData, "stored_types is no object", ""};
   }
-  for (const auto& [tensor, name] : listed->items()) {
-    const auto type = stored_type_of_name(name.is_string() ? name.get<std::string>() : "");
-    if (!type || info_of(*type).block_elements == 1) {
+  for (const auto& [tensor, said] : listed->items()) {
+    auto form = stored_form(said);
+    if (!form) {
       return Error{ErrorKind::kData,
-                   "stored_types says that " + tensor + " is of " + json_text(name) +
-                       ", which is no block type",
+                   "stored_types says that " + tensor + " is of " + json_text(said) +
+                       ", which is no block type, or one with tables and no shape",
                    ""};
     }
-    types[tensor] = *type;
+    forms[tensor] = std::move(*form);
   }
-  return types;
+  return forms;
 }
 
 Result<void> HfFolder::add_shard(const fs::path& path) {
@@ -109,8 +151,8 @@ Result<void> HfFolder::add_shard(const fs::path& path) {
     return file.error();
   }
   for (const SafetensorsEntry& entry : file->entries()) {
-    if (const auto blocks = block_types_.find(entry.name); blocks != block_types_.end()) {
-      auto stored = stored_blocks(entry, blocks->second, file->bytes(entry));
+    if (const auto form = stored_forms_.find(entry.name); form != stored_forms_.end()) {
+      auto stored = stored_blocks(entry, form->second, file->bytes(entry));
       if (!stored) {
         return unusable(path, stored.error().message);
       }
@@ -137,11 +179,11 @@ Result<HfFolder> HfFolder::open(const fs::path& folder) {
     return config.error();
   }
   model.config_ = std::move(*config);
-  auto types = block_types_of(model.config_);
-  if (!types) {
-    return unusable(folder / "config.json", types.error().message);
+  auto forms = stored_forms_of(model.config_);
+  if (!forms) {
+    return unusable(folder / "config.json", forms.error().message);
   }
-  model.block_types_ = std::move(*types);
+  model.stored_forms_ = std::move(*forms);
   std::error_code failed;
   std::set<std::string> shards{kSingle};
   if (fs::exists(folder / kIndex, failed)) {

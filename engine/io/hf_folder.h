@@ -2,7 +2,9 @@
 // safetensors file or in shards that model.safetensors.index.json lists. Nothing in it is trusted.
 // Beside what transformers knows, config.json may tell of matrices in block types:
 //   "stored_types": {"model.layers.3.mlp.down_proj.weight": "int4_g64"}
-// which are then tensors of U8, a row of blocks to a row [out, bytes].
+// which are then tensors of U8, a row of blocks to a row [out, bytes]; those of a type with tables
+// are one row of bytes, whose shape stands beside the type:
+//   "stored_types": {"model.layers.3.mlp.down_proj.weight": {"type": "spqr3", "shape": [576, 1536]}}
 #pragma once
 
 #include <filesystem>
@@ -19,6 +21,12 @@
 
 namespace lathe {
 
+// What config.json says of a matrix.
+struct StoredForm {
+  StoredType type = StoredType::kF32;
+  std::vector<std::int64_t> shape;  // of a type with tables
+};
+
 class HfFolder {
  public:
   // kData, naming the file and what is wrong with it.
@@ -31,7 +39,7 @@ class HfFolder {
   Result<void> add_shard(const std::filesystem::path& path);
 
   Json config_;
-  std::map<std::string, StoredType> block_types_;
+  std::map<std::string, StoredForm> stored_forms_;
   std::vector<SafetensorsFile> shards_;
   std::map<std::string, StoredTensor> tensors_;
 };
@@ -40,7 +48,7 @@ class HfFolder {
 Result<StoredType> stored_type_of_safetensors(const std::string& dtype, const std::string& name);
 
 // "stored_types" of config.json: by tensor, the types that safetensors has no name for. kData.
-Result<std::map<std::string, StoredType>> block_types_of(const Json& config);
+Result<std::map<std::string, StoredForm>> stored_forms_of(const Json& config);
 
 // The shape that config.json tells. kData for an architecture or an option that is not computed
 // here: it is named.

@@ -5,6 +5,7 @@
 
 #include "engine/base/check.h"
 #include "engine/quant/block_codec.h"
+#include "engine/quant/stored_matrix.h"
 
 namespace lathe {
 namespace {
@@ -47,7 +48,8 @@ std::int64_t ModelTensor::elements() const {
 }
 
 std::int64_t ModelTensor::stored_bytes() const {
-  return lathe::stored_bytes(stored.type, elements());
+  return has_tables(stored.type) ? static_cast<std::int64_t>(stored.bytes.size())
+                                 : lathe::stored_bytes(stored.type, elements());
 }
 
 std::string tensor_error(const ModelTensor& tensor) {
@@ -64,6 +66,11 @@ std::string tensor_error(const ModelTensor& tensor) {
       tensor.first > tensor.stored.shape[cut] - wanted ||
       (rank == 2 && tensor.stored.shape[1 - cut] != tensor.shape[1])) {
     return what;
+  }
+  if (has_tables(tensor.stored.type) &&
+      (tensor.turn != Turn::kNone || tensor.stored.shape != tensor.shape)) {
+    return "is stored with tables that all its rows share, which cannot be turned into " +
+           tensor.name;
   }
   const std::int64_t block = info_of(tensor.stored.type).block_elements;
   if (block != 1 && (turned || tensor.stored.shape.back() % block != 0)) {
@@ -87,6 +94,9 @@ std::span<const std::byte> stored_view(const ModelTensor& tensor) {
   if (tensor.turn != Turn::kNone) {
     return {};
   }
+  if (has_tables(tensor.stored.type)) {
+    return tensor.stored.bytes;
+  }
   const auto begin =
       static_cast<std::size_t>(stored_bytes(tensor.stored.type, tensor.first * cols_of(tensor)));
   return tensor.stored.bytes.subspan(begin, static_cast<std::size_t>(tensor.stored_bytes()));
@@ -109,6 +119,12 @@ void copy_stored_rows(const ModelTensor& tensor, std::byte* out) {
 }
 
 void read_tensor(const ModelTensor& tensor, float* out) {
+  if (has_tables(tensor.stored.type)) {
+    decode_matrix(stored_matrix(tensor.stored.type, tensor.stored.bytes.data(), rows_of(tensor),
+                                cols_of(tensor)),
+                  out);
+    return;
+  }
   if (tensor.turn == Turn::kNone) {
     decode_row(tensor.stored.type, stored_view(tensor).data(), out, tensor.elements());
     return;

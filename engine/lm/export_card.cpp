@@ -4,7 +4,6 @@
 #include "engine/base/format.h"
 #include "engine/lm/export_files.h"
 #include "engine/lm/language_model.h"
-#include "engine/quant/block_grid.h"
 
 namespace lathe {
 namespace {
@@ -34,7 +33,7 @@ std::string proof_text(const ExportPlan& plan, const ExportReport& report) {
   }
   const auto blocks =
       std::count_if(plan.tensors.begin(), plan.tensors.end(),
-                    [](const ExportTensor& tensor) { return has_grid(tensor.type); });
+                    [](const ExportTensor& tensor) { return is_ours(tensor.type); });
   if (blocks > 0) {
     text += std::to_string(blocks) +
             " matrices are in block types that transformers does not read (`stored_types` of "

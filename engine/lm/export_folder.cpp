@@ -3,7 +3,6 @@
 #include "engine/io/factored_slots.h"
 #include "engine/io/safetensors.h"
 #include "engine/lm/export_files.h"
-#include "engine/quant/block_grid.h"
 
 namespace lathe {
 namespace {
@@ -106,8 +105,10 @@ Json hf_config(const ExportPlan& plan) {
     set_factors(plan, config);
   }
   for (const ExportTensor& tensor : plan.tensors) {
-    if (has_grid(tensor.type)) {
-      config["stored_types"][tensor.stored_name] = std::string(info_of(tensor.type).name);
+    if (is_ours(tensor.type)) {
+      const std::string name(info_of(tensor.type).name);
+      config["stored_types"][tensor.stored_name] =
+          has_tables(tensor.type) ? Json{{"type", name}, {"shape", tensor.shape}} : Json(name);
       config["quantization_config"] = {{"quant_method", "lathe"}};  // no method of others
     }
   }
@@ -119,7 +120,12 @@ Result<void> write_hf_folder(const ExportPlan& plan, const std::filesystem::path
   SafetensorsWriter writer;
   writer.set_metadata("format", "pt");
   for (const ExportTensor& tensor : plan.tensors) {
-    writer.declare(tensor.stored_name, tensor.type, tensor.shape);
+    if (has_tables(tensor.type)) {
+      const ModelTensor* const kept = kept_as_stored(plan.source, tensor);
+      writer.declare(tensor.stored_name, DType::kU8, {kept->stored_bytes()});
+    } else {
+      writer.declare(tensor.stored_name, tensor.type, tensor.shape);
+    }
   }
   Result<void> done = writer.open(folder / "model.safetensors");
   if (done) {

@@ -6,7 +6,6 @@
 
 #include "engine/io/factored_slots.h"
 #include "engine/quant/block_codec.h"
-#include "engine/quant/block_grid.h"
 
 namespace lathe {
 namespace {
@@ -177,9 +176,8 @@ WrittenModel written_model(const ModelConfig& source, const std::vector<LinearPl
 const ModelTensor* kept_as_stored(const ModelFile& source, const ExportTensor& tensor) {
   const ModelTensor* there =
       tensor.parts.size() == 1 ? source.find(tensor.parts.front().name) : nullptr;
-  const bool kept = there != nullptr && has_grid(tensor.type) &&
-                    there->stored.type == tensor.type && tensor.parts.front().turn == Turn::kNone &&
-                    has_stored_rows(*there);
+  const bool kept = there != nullptr && is_ours(tensor.type) && there->stored.type == tensor.type &&
+                    tensor.parts.front().turn == Turn::kNone && has_stored_rows(*there);
   return kept ? there : nullptr;
 }
 
@@ -206,7 +204,7 @@ std::vector<ExportTensor> export_tensors(const ModelFile& source, const WrittenM
   for (ExportTensor& tensor : list) {
     choose_type(scheme, request.type, tensor);
     const ModelTensor* there = source.find(tensor.parts.front().name);
-    if (there != nullptr && has_grid(there->stored.type) && !is_gguf(scheme) &&
+    if (there != nullptr && is_ours(there->stored.type) && !is_gguf(scheme) &&
         request.factors == Factors::kKeep) {
       ExportTensor same = tensor;
       same.type = there->stored.type;

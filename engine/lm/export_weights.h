@@ -34,7 +34,7 @@ WrittenModel written_model(const ModelConfig& source, const std::vector<LinearPl
 Result<NameScheme> export_scheme(const ModelConfig& model, ModelFormat format);
 
 // Every tensor in the order of the file, its stored type decided: the one asked for, but of a
-// matrix that the source has on a grid of few bits (has_grid()) its own, where the format can hold
+// matrix that the source has in a type of ours (is_ours()) its own, where the format can hold
 // it and factors are kept.
 std::vector<ExportTensor> export_tensors(const ModelFile& source, const WrittenModel& model,
                                          NameScheme scheme, const ExportRequest& request);

@@ -6,6 +6,7 @@
 
 #include "engine/base/hash.h"
 #include "engine/lm/adapter_model.h"
+#include "engine/quant/stored_matrix.h"
 
 namespace lathe {
 namespace {
@@ -40,11 +41,14 @@ Tensor stored_tensor(Backend& backend, const ModelFile& file, const ModelTensor&
     return floats;
   }
   const std::span<const std::byte> view = stored_view(tensor);
+  const std::int64_t outliers =
+      outliers_of(tensor.stored.type, shape.rows(), shape.cols(), tensor.stored.bytes.size());
   const bool aligned = reinterpret_cast<std::uintptr_t>(view.data()) % kAlignment == 0;
   if (!view.empty() && aligned && backend.reads_host_memory()) {
-    return {backend.allocator(), tensor.stored.type, shape, tag, view.data(), file.keeper()};
+    return {backend.allocator(), tensor.stored.type, shape,   tag,
+            view.data(),         file.keeper(),      outliers};
   }
-  Tensor copy(backend.allocator(), tensor.stored.type, shape, tag);
+  Tensor copy(backend.allocator(), tensor.stored.type, shape, tag, outliers);
   if (!backend.computes()) {
     return copy;
   }

@@ -6,7 +6,8 @@
 namespace lathe {
 
 void validate(const EmbeddingForwardArgs& args) {
-  CHECK(args.table.defined() && args.table.dtype < DType::kI32, "embedding: a table of weights");
+  CHECK(args.table.defined() && args.table.dtype < DType::kInt8Row,
+        "embedding: a table of weights, of rows that stand alone");
   check_f32(args.out);
   check_i32(args.ids);
   CHECK(args.out.rows() == args.ids.elements() && args.out.cols() == args.table.cols(),

@@ -1,5 +1,5 @@
-// Rows of stored numbers to floats and back. Block layouts: ggml's (ggml-common.h), and
-// block_grid.h.
+// Rows of stored numbers to floats and back; of types with tables stored_matrix.h alone knows.
+// Block layouts: ggml's (ggml-common.h), and block_grid.h.
 #pragma once
 
 #include <cstddef>
@@ -9,8 +9,8 @@
 
 namespace lathe {
 
-// `elements` floats from stored blocks. Precondition: whole blocks; `stored` holds
-// stored_bytes(type, elements) bytes.
+// `elements` floats from stored blocks. Precondition: whole blocks of a type without
+// tables; `stored` holds stored_bytes(type, elements) bytes.
 void decode_row(StoredType type, const std::byte* stored, float* out, std::int64_t elements);
 
 // Whether encode_row() writes this type.

@@ -148,10 +148,14 @@ template <std::int64_t kBytes, std::int64_t kElements, typename Decode>
       return decode_blocks<210, 256>(from, out, count, decode_q6_k);
     case DType::kNf4:
       return decode_blocks<36, 64>(from, out, count, decode_nf4);
+    case DType::kInt8Row:
+    case DType::kNf4Double:
+    case DType::kSpqr3:
+    case DType::kSpqr4:
     case DType::kI32:
     case DType::kF64:
     case DType::kU8:
-      return;  // no stored weight; block_codec.h refuses it
+      return;  // no weight, or one with tables; block_codec.h refuses it
     default:
       return with_group(dtype, [&]<int kBits, int kGroup>() {
         decode_blocks<4 + kGroup / 8 * kBits, kGroup>(from, out, count,

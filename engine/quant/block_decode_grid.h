@@ -68,7 +68,7 @@ template <int kBits, int kGroup>
 template <int kIndex = 0, typename Body>
 [[gnu::always_inline]] inline void with_group(DType dtype, const Body& body) {
   constexpr auto kType = static_cast<DType>(static_cast<int>(DType::kGroups) + kIndex);
-  if constexpr (kType < DType::kI32) {
+  if constexpr (kType < DType::kInt8Row) {
     if (dtype == kType) {
       constexpr GroupForm kForm = group_form(kType);
       return body.template operator()<kForm.bits, kForm.group>();

@@ -32,6 +32,11 @@ constexpr StoredTypeInfo info_of(StoredType type) {
           index < kGgmlIds.size() ? kGgmlIds[index] : kNotOfGgml};
 }
 
+// Whether no other program's formats have a name for the type: nf4, intB_gG and those with tables.
+constexpr bool is_ours(StoredType type) {
+  return type >= StoredType::kNf4 && type < StoredType::kI32;
+}
+
 // None for an id that is not known here.
 constexpr std::optional<StoredType> stored_type_of_ggml(std::uint32_t id) {
   for (int i = 0; i < kStoredTypeCount && id != kNotOfGgml; ++i) {
@@ -53,7 +58,7 @@ constexpr std::optional<StoredType> stored_type_of_name(std::string_view name) {
   return std::nullopt;
 }
 
-// Bytes of `elements` of a row. Precondition: whole blocks.
+// Bytes of `elements` of a row. Precondition: whole blocks, a type without tables.
 constexpr std::int64_t stored_bytes(StoredType type, std::int64_t elements) {
   return size_bytes(type, elements);
 }

@@ -14,6 +14,12 @@ namespace lathe {
 // nf4: 4-bit codes for normal weights (QLoRA, arXiv 2305.14314, section 3), 64 to an f32 scale.
 // intB_gG: levels of B bits, from 2 to 8, G of them, 32, 64 or 128, to an f16 scale and offset; one
 // enumerator stands for all (group_dtype()).
+//
+// The last ones have tables (has_tables()): of a matrix in them, behind the codes of all rows, lie
+// the numbers that several rows share (engine/quant/stored_matrix.h). int8_row: bytes, an f32 scale
+// a row (LLM.int8, arXiv 2208.07339). nf4_dq: codes of nf4, their scales in 8 bits (QLoRA, double
+// quantisation). spqr3, spqr4: levels of that many bits, sixteen to a scale and an offset of three
+// bits, and outliers (SpQR, arXiv 2306.03078).
 enum class DType : std::uint8_t {
   kF32,
   kF16,
@@ -28,7 +34,11 @@ enum class DType : std::uint8_t {
   kQ6_K,
   kNf4,
   kGroups,
-  kI32 = kGroups + 21,
+  kInt8Row = kGroups + 21,
+  kNf4Double,
+  kSpqr3,
+  kSpqr4,
+  kI32,
   kF64,
   kU8
 };
@@ -45,7 +55,7 @@ inline constexpr int kFewestGroupBits = 2, kMostGroupBits = 8;
 constexpr GroupForm group_form(DType dtype) {
   const int index = static_cast<int>(dtype) - static_cast<int>(DType::kGroups);
   constexpr int kSizes = static_cast<int>(kGroupSizes.size());
-  if (index < 0 || dtype >= DType::kI32) {
+  if (index < 0 || dtype >= DType::kInt8Row) {
     return {};
   }
   return {kFewestGroupBits + index / kSizes, kGroupSizes[static_cast<std::size_t>(index % kSizes)]};
@@ -53,7 +63,7 @@ constexpr GroupForm group_form(DType dtype) {
 
 // f32 where there are no such groups.
 constexpr DType group_dtype(int bits, int group) {
-  for (int i = static_cast<int>(DType::kGroups); i < static_cast<int>(DType::kI32); ++i) {
+  for (int i = static_cast<int>(DType::kGroups); i < static_cast<int>(DType::kInt8Row); ++i) {
     const GroupForm form = group_form(static_cast<DType>(i));
     if (form.bits == bits && form.group == group) {
       return static_cast<DType>(i);
@@ -62,7 +72,16 @@ constexpr DType group_dtype(int bits, int group) {
   return DType::kF32;
 }
 
-// How a type lies in memory; an element that stands alone is a block of one.
+constexpr bool has_tables(DType dtype) {
+  return dtype >= DType::kInt8Row && dtype < DType::kI32;
+}
+
+// Bits of a level of spqr3 or spqr4; 0: another type.
+constexpr int spqr_bits(DType dtype) {
+  return dtype == DType::kSpqr3 ? 3 : dtype == DType::kSpqr4 ? 4 : 0;
+}
+
+// How a type lies in memory, without its tables; an element that stands alone is a block of one.
 struct DTypeLayout {
   std::string_view name;
   std::int64_t block_elements = 1;
@@ -87,9 +106,15 @@ constexpr DTypeLayout dtype_layout(DType dtype) {
       "int2_g32",  "int2_g64",  "int2_g128", "int3_g32",  "int3_g64",  "int3_g128", "int4_g32",
       "int4_g64",  "int4_g128", "int5_g32",  "int5_g64",  "int5_g128", "int6_g32",  "int6_g64",
       "int6_g128", "int7_g32",  "int7_g64",  "int7_g128", "int8_g32",  "int8_g64",  "int8_g128"};
-  constexpr std::array<DTypeLayout, 3> kNoWeights{{{"i32", 1, 4}, {"f64", 1, 8}, {"u8", 1, 1}}};
-  if (dtype >= DType::kI32) {
-    return kNoWeights[static_cast<std::size_t>(dtype) - static_cast<std::size_t>(DType::kI32)];
+  constexpr std::array<DTypeLayout, 7> kLast{{{"int8_row", 32, 32},
+                                              {"nf4_dq", 64, 32},
+                                              {"spqr3", 64, 24},
+                                              {"spqr4", 64, 32},
+                                              {"i32", 1, 4},
+                                              {"f64", 1, 8},
+                                              {"u8", 1, 1}}};
+  if (dtype >= DType::kInt8Row) {
+    return kLast[static_cast<std::size_t>(dtype) - static_cast<std::size_t>(DType::kInt8Row)];
   }
   if (const GroupForm form = group_form(dtype); form.bits > 0) {
     const auto index = static_cast<std::size_t>(dtype) - static_cast<std::size_t>(DType::kGroups);
@@ -107,10 +132,44 @@ constexpr bool is_packed(DType dtype) {
   return dtype != DType::kF32 && dtype < DType::kI32;
 }
 
-// Bytes of `elements` neighbours that begin at the start of a block and end at the end of one.
+// Bytes of `elements` neighbours that begin at the start of a block and end at the end of one; of a
+// type with tables, of their codes.
 constexpr std::int64_t size_bytes(DType dtype, std::int64_t elements = 1) {
   const DTypeLayout layout = dtype_layout(dtype);
   return elements / layout.block_elements * layout.block_bytes;
+}
+
+// The tables of a matrix of whole blocks without its outliers; 0 for other types.
+constexpr std::int64_t tables_bytes(DType dtype, std::int64_t rows, std::int64_t cols) {
+  const std::int64_t blocks = rows * cols / dtype_layout(dtype).block_elements;
+  switch (dtype) {
+    case DType::kInt8Row:
+      return 4 * rows;
+    case DType::kNf4Double:
+      return 4 + (blocks + 255) / 256 * 4 + blocks;
+    case DType::kSpqr3:
+    case DType::kSpqr4:
+      return rows / 16 * (cols / 16) * 8 + 4 * (rows + 1) + (3 * blocks + 3) / 4 * 4;
+    default:
+      return 0;
+  }
+}
+
+// An outlier of spqr3 or spqr4: an f16 and the column, 16 bits each.
+inline constexpr std::int64_t kOutlierBytes = 4;
+
+// All of a matrix.
+constexpr std::int64_t matrix_bytes(DType dtype, std::int64_t rows, std::int64_t cols,
+                                    std::int64_t outliers = 0) {
+  return size_bytes(dtype, rows * cols) + tables_bytes(dtype, rows, cols) +
+         outliers * kOutlierBytes;
+}
+
+// Whether a matrix can be of the type: whole blocks in a row, whole tiles of sixteen rows and
+// columns that 16 bits number where there are outliers.
+constexpr bool fits_type(DType dtype, std::int64_t rows, std::int64_t cols) {
+  return cols % dtype_layout(dtype).block_elements == 0 &&
+         (spqr_bits(dtype) == 0 || (rows % 16 == 0 && cols <= 65536));
 }
 
 }  // namespace lathe

@@ -18,6 +18,7 @@ struct TensorRef {
   void* data = nullptr;
   DType dtype = DType::kF32;
   Shape shape;
+  std::int64_t outliers = 0;  // of a type that has them
 
   bool defined() const { return shape.rank() > 0; }
   float* f32() const {
@@ -33,18 +34,20 @@ struct TensorRef {
     return static_cast<double*>(data);
   }
   std::int64_t elements() const { return shape.elements(); }
-  std::int64_t bytes() const { return size_bytes(dtype, shape.elements()); }
+  std::int64_t bytes() const { return matrix_bytes(dtype, rows(), cols(), outliers); }
   std::int64_t rows() const { return shape.rows(); }
   std::int64_t cols() const { return shape.cols(); }
 
   // The same elements under another shape of equal size.
   TensorRef reshaped(Shape other) const {
-    CHECK(other.elements() == shape.elements(), "reshape keeps the number of elements");
+    CHECK(other.elements() == shape.elements() && !has_tables(dtype),
+          "reshape keeps the number of elements, and no tables");
     return {data, dtype, other};
   }
   // Rows [first, first + count) of the tensor seen as a matrix.
   TensorRef row_range(std::int64_t first, std::int64_t count) const {
-    CHECK(first >= 0 && count >= 0 && first + count <= rows(), "row range out of bounds");
+    CHECK(first >= 0 && count >= 0 && first + count <= rows() && !has_tables(dtype),
+          "row range out of bounds, or of a matrix whose rows share tables");
     char* start = static_cast<char*>(data);
     if (start != nullptr) {
       start += size_bytes(dtype, first * cols());
@@ -57,48 +60,43 @@ struct TensorRef {
 class Tensor {
  public:
   Tensor() = default;
-  // Contents are undefined. Throws OutOfMemory.
-  Tensor(Allocator& allocator, DType dtype, Shape shape, const Tag& tag)
-      : buffer_(allocator.allocate(size_bytes(dtype, shape.elements()), tag)),
-        dtype_(dtype),
-        shape_(shape) {
-    CHECK(shape.cols() % dtype_layout(dtype).block_elements == 0, "rows are whole blocks");
-  }
+  // Contents are undefined. Throws OutOfMemory. `outliers`: of a type that has them.
+  Tensor(Allocator& allocator, DType dtype, Shape shape, const Tag& tag, std::int64_t outliers = 0)
+      : view_{nullptr, dtype, shape, outliers},
+        buffer_(allocator.allocate(checked_bytes(view_), tag)) {}
   // A tensor that lies in memory of someone else, a mapped file, and is never written. `keeper`
   // holds the mapping.
   Tensor(Allocator& allocator, DType dtype, Shape shape, const Tag& tag, const void* data,
-         std::shared_ptr<const void> keeper)
-      : buffer_(allocator.adopt(data, size_bytes(dtype, shape.elements()), tag, std::move(keeper))),
-        dtype_(dtype),
-        shape_(shape) {
-    CHECK(shape.cols() % dtype_layout(dtype).block_elements == 0, "rows are whole blocks");
-  }
+         std::shared_ptr<const void> keeper, std::int64_t outliers = 0)
+      : view_{nullptr, dtype, shape, outliers},
+        buffer_(allocator.adopt(data, checked_bytes(view_), tag, std::move(keeper))) {}
   Tensor(Tensor&& other) noexcept
-      : buffer_(std::move(other.buffer_)),
-        dtype_(other.dtype_),
-        shape_(std::exchange(other.shape_, Shape{})) {}
+      : view_(std::exchange(other.view_, {})), buffer_(std::move(other.buffer_)) {}
   Tensor& operator=(Tensor&& other) noexcept {
     buffer_ = std::move(other.buffer_);
-    dtype_ = other.dtype_;
-    shape_ = std::exchange(other.shape_, Shape{});
+    view_ = std::exchange(other.view_, {});
     return *this;
   }
 
-  bool defined() const { return shape_.rank() > 0; }
-  const Shape& shape() const { return shape_; }
-  DType dtype() const { return dtype_; }
-  TensorRef ref() const { return {buffer_.data(), dtype_, shape_}; }
+  bool defined() const { return view_.defined(); }
+  const Shape& shape() const { return view_.shape; }
+  DType dtype() const { return view_.dtype; }
+  TensorRef ref() const { return {buffer_.data(), view_.dtype, view_.shape, view_.outliers}; }
   operator TensorRef() const { return ref(); }
   // Frees the memory now.
   void reset() {
     buffer_.reset();
-    shape_ = {};
+    view_ = {};
   }
 
  private:
+  static std::int64_t checked_bytes(const TensorRef& view) {
+    CHECK(fits_type(view.dtype, view.rows(), view.cols()), "rows are whole blocks");
+    return view.bytes();
+  }
+
+  TensorRef view_;  // without its data
   Buffer buffer_;
-  DType dtype_ = DType::kF32;
-  Shape shape_;
 };
 
 }  // namespace lathe

@@ -7,6 +7,8 @@
 
 #include "engine/base/rng.h"
 #include "engine/quant/block_codec.h"
+#include "engine/quant/half.h"
+#include "engine/quant/stored_matrix.h"
 
 namespace lathe::conformance {
 namespace {
@@ -18,6 +20,53 @@ std::uint64_t stream_of(const std::string& text) {
     hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211u;
   }
   return hash;
+}
+
+// A matrix of spqr3 or spqr4 with anything in its parts, and an outlier in one place of eleven.
+std::vector<std::byte> any_spqr(Shape shape, DType dtype, Rng& rng) {
+  SpqrParts parts{.bits = spqr_bits(dtype), .rows = shape.rows(), .cols = shape.cols()};
+  const auto fill = [&](std::vector<std::uint8_t>& codes, std::int64_t count, int bits) {
+    for (std::int64_t i = 0; i < count; ++i) {
+      codes.push_back(static_cast<std::uint8_t>(rng.next_below(std::uint64_t{1} << bits)));
+    }
+  };
+  fill(parts.codes, shape.elements(), parts.bits);
+  fill(parts.scale_codes, shape.elements() / 16, 3);
+  fill(parts.zero_codes, shape.elements() / 16, 3);
+  for (std::int64_t i = 0; i < shape.elements() / 256; ++i) {
+    const auto half = [&](double low, double high) {
+      return half_of_float(static_cast<float>(low + (high - low) * rng.next_unit()));
+    };
+    parts.tiles.push_back({half(0.001, 0.002), half(-9, -1), half(0.2, 0.8), half(-3, 3)});
+  }
+  parts.outliers.resize(static_cast<std::size_t>(shape.rows()));
+  for (auto& row : parts.outliers) {
+    for (std::int64_t column = 0; column < shape.cols(); ++column) {
+      if (rng.next_below(11) == 0) {
+        row.push_back({static_cast<std::uint16_t>(column),
+                       half_of_float(static_cast<float>(rng.next_unit() - 0.5))});
+      }
+    }
+  }
+  return spqr_matrix(parts);
+}
+
+Operand with_tables(Shape shape, DType dtype, Rng& rng) {
+  Operand made{
+      .role = Role::kInput, .dtype = dtype, .shape = shape, .values = {}, .ids = {}, .stored = {}};
+  made.values.resize(static_cast<std::size_t>(shape.elements()));
+  if (can_encode_matrix(dtype)) {
+    for (float& value : made.values) {
+      value = static_cast<float>(2.0 * rng.next_unit() - 1.0);
+    }
+    made.stored.resize(static_cast<std::size_t>(matrix_bytes(dtype, shape.rows(), shape.cols())));
+    encode_matrix(dtype, made.values.data(), shape.rows(), shape.cols(), made.stored.data());
+  } else {
+    made.stored = any_spqr(shape, dtype, rng);
+  }
+  decode_matrix(stored_matrix(dtype, made.stored.data(), shape.rows(), shape.cols()),
+                made.values.data());
+  return made;
 }
 
 }  // namespace
@@ -74,6 +123,10 @@ void Case::input(const std::string& operand, Shape shape, Fill fill) {
 
 void Case::packed_input(const std::string& operand, Shape shape, DType dtype) {
   Rng rng(13, stream_of(name + operand));
+  if (has_tables(dtype)) {
+    operands[operand] = with_tables(shape, dtype, rng);
+    return;
+  }
   std::vector<std::byte> stored(static_cast<std::size_t>(size_bytes(dtype, shape.elements())));
   const DTypeLayout layout = dtype_layout(dtype);
   for (std::size_t i = 0; i < stored.size(); ++i) {

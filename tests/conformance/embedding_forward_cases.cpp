@@ -51,7 +51,7 @@ std::vector<Case> embedding_forward_cases() {
   }
   for (int type = 0; type < kDTypeCount; ++type) {
     const auto dtype = static_cast<DType>(type);
-    if (is_packed(dtype)) {
+    if (is_packed(dtype) && !has_tables(dtype)) {
       cases.push_back(packed_lookup_case(dtype, 512));
     }
   }

@@ -84,9 +84,14 @@ std::vector<Case> packed_matmul_cases() {
     }
     const std::int64_t block = dtype_layout(dtype).block_elements;
     const std::int64_t in = block == 256 ? 512 : block >= 64 ? 640 : 608;
-    cases.push_back(product_case({dtype, 1, 67, in}));
-    cases.push_back(product_case({dtype, 9, 67, in}));
-    cases.push_back(product_case({dtype, 5, 67, in, false}));
+    const std::int64_t out = spqr_bits(dtype) > 0 ? 80 : 67;
+    cases.push_back(product_case({dtype, 1, out, in}));
+    cases.push_back(product_case({dtype, 9, out, in}));
+    cases.push_back(product_case({dtype, 5, out, in, false}));
+    if (has_tables(dtype)) {
+      cases.push_back(product_case({dtype, 3, 32, in, true, 0.5f}));
+      cases.push_back(product_case({dtype, 9, 304, 1024, false, 1.0f}));  // several panels
+    }
   }
   for (const std::int64_t rows : {2, 3, 4, 5}) {
     cases.push_back(product_case({DType::kQ8_0, rows, 130, 288}));

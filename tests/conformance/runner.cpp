@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include "engine/quant/block_codec.h"
+#include "engine/quant/stored_matrix.h"
 
 namespace lathe::conformance {
 namespace {
@@ -19,9 +20,14 @@ constexpr std::uint32_t kGuardBits = 0x7fc0dead;
 
 using Words = std::vector<std::uint32_t>;
 
+std::size_t bytes_of(const Operand& operand) {
+  return has_tables(operand.dtype)
+             ? operand.stored.size()
+             : static_cast<std::size_t>(size_bytes(operand.dtype, operand.shape.elements()));
+}
+
 Words initial_words(const Operand& operand, std::int64_t guard) {
-  const auto count =
-      static_cast<std::size_t>((size_bytes(operand.dtype, operand.shape.elements()) + 3) / 4);
+  const std::size_t count = (bytes_of(operand) + 3) / 4;
   const auto first = static_cast<std::size_t>(guard);
   Words words(count + 2 * first, kGuardBits);
   if (is_packed(operand.dtype) || operand.dtype == DType::kU8) {
@@ -52,8 +58,7 @@ bool guards_hold(const Words& words, std::int64_t guard) {
 // The last word of a tensor may hold less than its bytes.
 bool padding_holds(const Operand& operand, const Words& before, const Words& after,
                    std::int64_t guard) {
-  const auto begin =
-      static_cast<std::size_t>(4 * guard + size_bytes(operand.dtype, operand.shape.elements()));
+  const std::size_t begin = 4 * static_cast<std::size_t>(guard) + bytes_of(operand);
   const auto* was = reinterpret_cast<const std::byte*>(before.data());
   const auto* is = reinterpret_cast<const std::byte*>(after.data());
   return std::equal(was + begin, was + 4 * before.size(), is + begin);
@@ -105,6 +110,7 @@ Outcome run_case(const Case& test, Backend& backend, std::int64_t guard) {
         tensor.ref().data == nullptr ? nullptr : static_cast<char*>(tensor.ref().data) + 4 * guard;
     inner.shape = operand.shape;
     inner.dtype = operand.dtype;
+    inner.outliers = outliers_of(inner.dtype, inner.rows(), inner.cols(), bytes_of(operand));
     refs[name] = inner;
     tensors[name] = std::move(tensor);
   }

@@ -8,6 +8,8 @@
 #include "engine/backend/device_error.h"
 #include "engine/backend/simt/simt_backend.h"
 #include "engine/quant/block_codec.h"
+#include "engine/quant/half.h"
+#include "engine/quant/stored_matrix.h"
 
 namespace lathe {
 namespace {
@@ -61,7 +63,7 @@ TEST(SimtDecode, HasTheBitsOfDecodeRow) {
   std::iota(ids.begin(), ids.end(), 0);
   for (int type = 0; type < kDTypeCount; ++type) {
     const auto dtype = static_cast<DType>(type);
-    if (!is_packed(dtype)) {
+    if (!is_packed(dtype) || has_tables(dtype)) {
       continue;
     }
     const std::vector<std::byte> stored = any_rows(dtype);
@@ -70,6 +72,67 @@ TEST(SimtDecode, HasTheBitsOfDecodeRow) {
     const std::vector<float> got = looked_up(dtype, stored, ids);
     EXPECT_EQ(std::memcmp(got.data(), want.data(), want.size() * sizeof(float)), 0)
         << dtype_name(dtype);
+  }
+}
+
+// A matrix of a type with tables, its parts at random, outliers in two columns of a row.
+std::vector<std::byte> any_matrix(DType dtype) {
+  std::uint32_t state = 2;
+  const auto next = [&](std::uint32_t below) {
+    state = state * 1664525u + 1013904223u;
+    return (state >> 16) % below;
+  };
+  if (spqr_bits(dtype) == 0) {
+    std::vector<float> values(static_cast<std::size_t>(kRows * kWidth));
+    for (float& value : values) {
+      value = static_cast<float>(next(2001)) / 1000.0f - 1.0f;
+    }
+    std::vector<std::byte> stored(static_cast<std::size_t>(matrix_bytes(dtype, kRows, kWidth)));
+    encode_matrix(dtype, values.data(), kRows, kWidth, stored.data());
+    return stored;
+  }
+  SpqrParts parts{.bits = spqr_bits(dtype), .rows = kRows, .cols = kWidth};
+  for (std::int64_t i = 0; i < kRows * kWidth; ++i) {
+    parts.codes.push_back(static_cast<std::uint8_t>(next(1u << parts.bits)));
+    if (i % 16 == 0) {
+      parts.scale_codes.push_back(static_cast<std::uint8_t>(next(8)));
+      parts.zero_codes.push_back(static_cast<std::uint8_t>(next(8)));
+    }
+    if (i % 256 == 0) {
+      const auto half = [&] { return half_of_float(static_cast<float>(next(1000)) / 777.0f); };
+      parts.tiles.push_back({half(), half(), half(), half()});
+    }
+  }
+  for (std::int64_t row = 0; row < kRows; ++row) {
+    parts.outliers.push_back({{static_cast<std::uint16_t>(row), half_of_float(0.3f)},
+                              {static_cast<std::uint16_t>(1000 - row), half_of_float(-2.7f)}});
+  }
+  return spqr_matrix(parts);
+}
+
+TEST(SimtDecode, HasTheBitsOfDecodePart) {
+  SimtBackend device(simt::Turns::kAscending);
+  std::vector<float> one(static_cast<std::size_t>(kRows * kRows));
+  for (std::int64_t i = 0; i < kRows; ++i) {
+    one[static_cast<std::size_t>(i * kRows + i)] = 1.0f;
+  }
+  const Tensor x = on_device(device, DType::kF32, Shape{kRows, kRows}, one.data());
+  for (const DType dtype : {DType::kInt8Row, DType::kNf4Double, DType::kSpqr3, DType::kSpqr4}) {
+    const std::vector<std::byte> stored = any_matrix(dtype);
+    Tensor w(device.allocator(), dtype, Shape{kRows, kWidth}, {},
+             outliers_of(dtype, kRows, kWidth, stored.size()));
+    ASSERT_EQ(w.ref().bytes(), static_cast<std::int64_t>(stored.size()));
+    device.write(w, stored.data(), w.ref().bytes());
+    const Tensor y(device.allocator(), DType::kF32, Shape{kRows, kWidth}, {});
+    const Tensor room(
+        device.allocator(), DType::kF32,
+        Shape{packed_matmul_workspace_elements(w, kRows, false, device.parallelism())}, {});
+    ops::packed_matmul(device, {.x = x, .w = w, .y = y, .workspace = room, .transpose_w = false});
+    std::vector<float> got(static_cast<std::size_t>(kRows * kWidth));
+    device.read(y, got.data(), y.ref().bytes());
+    std::vector<float> want(got.size());
+    decode_matrix(stored_matrix(dtype, stored.data(), kRows, kWidth), want.data());
+    EXPECT_EQ(got, want) << dtype_name(dtype);
   }
 }
 

@@ -7,9 +7,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   using namespace lathe;
   const auto json = parse_json(fuzz::text_of(data, size), "config.json");
   if (json && json->is_object()) {
-    if (const auto types = block_types_of(*json)) {
-      for (const auto& [name, type] : *types) {
-        CHECK(info_of(type).block_elements > 1, "a block type");
+    if (const auto forms = stored_forms_of(*json)) {
+      for (const auto& [name, form] : *forms) {
+        CHECK(info_of(form.type).block_elements > 1 &&
+                  form.shape.size() == (has_tables(form.type) ? 2 : 0),
+              "a block type, and the shape of one with tables");
       }
     }
     if (const auto config = model_config_of(*json, "config.json")) {

@@ -41,7 +41,7 @@ std::vector<float> normal_values(std::int64_t count) {
 
 std::vector<StoredType> group_types() {
   std::vector<StoredType> types;
-  for (int i = static_cast<int>(DType::kGroups); i < static_cast<int>(DType::kI32); ++i) {
+  for (int i = static_cast<int>(DType::kGroups); i < static_cast<int>(DType::kInt8Row); ++i) {
     types.push_back(static_cast<StoredType>(i));
   }
   return types;

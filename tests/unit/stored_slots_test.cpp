@@ -9,6 +9,7 @@
 #include "engine/compress/decomposition.h"
 #include "engine/compress/heldout.h"
 #include "engine/lm/language_model.h"
+#include "engine/lm/logit_probe.h"
 #include "engine/lm/model_export.h"
 #include "tests/support/block_values.h"
 #include "tests/support/memory_tokens.h"
@@ -52,6 +53,10 @@ class StoredSlotsTest : public testing::Test {
                              std::span<const LayerType> types = kAllTypes) {
     return store_slots(*backend_, model, sequences(model), {.type = type, .rounding = rounding},
                        types, {});
+  }
+  std::vector<float> logits(const ModelFile& file, WeightForm form) {
+    auto model = LanguageModel::open(*backend_, file, form);
+    return probe_logits(*backend_, model->transformer(), file.config());
   }
   // Between what the blocks of two models make of text.
   double distance(const ModelFile& a, const ModelFile& b) {
@@ -149,6 +154,38 @@ TEST_F(StoredSlotsTest, AFolderGivesBackTheVeryBytes) {
   }
 }
 
+// Rows of 64 alone: the small model's down projections.
+TEST_F(StoredSlotsTest, TypesWithTablesComputeAsTheirFloatsDoAndSurviveAFolder) {
+  const std::vector<LayerType> down{LayerType::kDown};
+  const std::string name = "layers.1.mlp.down.weight";
+  for (const StoredType type :
+       {StoredType::kInt8Row, StoredType::kNf4Double, StoredType::kSpqr3, StoredType::kSpqr4}) {
+    const auto rounded = stored(dense(), type, RoundingRule::kNearest, down);
+    ASSERT_TRUE(rounded.ok()) << rounded.error().text();
+    EXPECT_EQ(rounded->file.find(name)->stored.type, type);
+    EXPECT_LT(rounded->layers[1].error_share, 0.02);
+    const std::filesystem::path out = folder_.path() / std::string(info_of(type).name);
+    // Proved by reading back: logits of the folder against those of the values.
+    const auto report = export_model(*backend_, rounded->file, rounded->file.plans(),
+                                     {.format = ModelFormat::kHuggingFace,
+                                      .type = StoredType::kF32,
+                                      .factors = Factors::kKeep,
+                                      .out = out,
+                                      .name = "small"});
+    ASSERT_TRUE(report.ok()) << report.error().text();
+    const auto again = ModelFile::open(out);
+    ASSERT_TRUE(again.ok()) << again.error().text();
+    EXPECT_EQ(again->find(name)->stored.type, type);
+    EXPECT_EQ(again->floats(name), rounded->file.floats(name));
+    EXPECT_EQ(again->stored_bytes(), report->bytes);
+    const std::vector<float> floats = logits(*again, WeightForm::kFloats);
+    const std::vector<float> packed = logits(*again, WeightForm::kAsStored);
+    for (std::size_t i = 0; i < floats.size(); ++i) {
+      ASSERT_NEAR(packed[i], floats[i], 1e-4f) << info_of(type).name;
+    }
+  }
+}
+
 TEST_F(StoredSlotsTest, AGgufFileGetsTypesThatItKnows) {
   const auto rounded = stored(dense(), group_dtype(4, 32), RoundingRule::kNearest);
   ASSERT_TRUE(rounded.ok());
@@ -180,6 +217,15 @@ TEST_F(StoredSlotsTest, FoldersThatLieAreRefused) {
   EXPECT_THAT(refusal({{down, 4}}), HasSubstr("no block type"));
   EXPECT_THAT(refusal({{down, "f16"}}), HasSubstr("no block type"));
   EXPECT_THAT(refusal({{down, "int4_g32"}}), HasSubstr("not rows of U8"));
+  const auto tables = [&](const Json& type, const Json& shape) {
+    return refusal({{down, {{"type", type}, {"shape", shape}}}});
+  };
+  EXPECT_THAT(refusal({{down, "spqr3"}}), HasSubstr("no shape"));
+  EXPECT_THAT(tables("spqr3", {32}), HasSubstr("no shape"));
+  EXPECT_THAT(tables("spqr3", {32, -64}), HasSubstr("no shape"));
+  EXPECT_THAT(tables("spqr3", {1u << 30, 1u << 30}), HasSubstr("no shape"));
+  EXPECT_THAT(tables("nf4", {32, 64}), HasSubstr("no block type"));
+  EXPECT_THAT(tables("spqr3", {32, 64}), HasSubstr("not one row of U8"));
 }
 
 TEST_F(StoredSlotsTest, RefusesWhatDoesNotFit) {
@@ -188,6 +234,8 @@ TEST_F(StoredSlotsTest, RefusesWhatDoesNotFit) {
   ASSERT_FALSE(wide.ok());  // rows of 32
   EXPECT_EQ(wide.error().kind, ErrorKind::kUsage);
   EXPECT_THAT(wide.error().message, HasSubstr("layers.0.attention.q.weight has rows of 32"));
+  EXPECT_THAT(stored(model, StoredType::kSpqr3, RoundingRule::kNearest).error().message,
+              HasSubstr("which are not whole blocks of 64 (spqr3)"));
   const auto stopped = store_slots(*backend_, model, sequences(model), {.type = kInt3}, kAllTypes,
                                    [](double share, const std::string&) { return share < 0.4; });
   ASSERT_FALSE(stopped.ok());

@@ -28,8 +28,7 @@ struct Panel {
 
 void decode_panel(const TensorRef& w, const Panel& panel, float* to) {
   for (std::int64_t i = 0; i < panel.rows; ++i) {
-    kernels().decode(w.dtype, stored_at(w, panel.row + i, panel.column), to + i * panel.columns,
-                     panel.columns);
+    decode_columns(w, panel.row + i, panel.column, to + i * panel.columns, panel.columns);
   }
 }
 

@@ -13,6 +13,20 @@ inline const unsigned char* stored_at(const TensorRef& w, std::int64_t row, std:
   return static_cast<const unsigned char*>(w.data) + size_bytes(w.dtype, row * w.cols() + column);
 }
 
+inline StoredMatrix matrix_of(const TensorRef& w) {
+  return {w.dtype, static_cast<const unsigned char*>(w.data), w.rows(), w.cols()};
+}
+
+// Columns [column, column + count) of a row, whole blocks.
+inline void decode_columns(const TensorRef& w, std::int64_t row, std::int64_t column, float* to,
+                           std::int64_t count) {
+  if (has_tables(w.dtype)) {
+    kernels().decode_with_tables(matrix_of(w), row, column, to, count);
+  } else {
+    kernels().decode(w.dtype, stored_at(w, row, column), to, count);
+  }
+}
+
 // Rows of the weight in one call of the kernel.
 inline constexpr std::int64_t kRowsTogether = 32;
 
@@ -22,6 +36,8 @@ inline void multiply_rows(const PackedMatmulArgs& args, std::int64_t first, std:
   const std::int64_t rows = args.x.rows();
   std::array<float, kRowsTogether * kPackedFewRows> sums{};
   kernels().packed_dots({.dtype = args.w.dtype,
+                         .matrix = matrix_of(args.w),
+                         .first = first,
                          .stored = stored_at(args.w, first, 0),
                          .count = count,
                          .row_bytes = size_bytes(args.w.dtype, args.w.cols()),

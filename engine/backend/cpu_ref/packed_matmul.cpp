@@ -2,7 +2,7 @@
 #include <vector>
 
 #include "engine/backend/cpu_ref/cpu_ref_backend.h"
-#include "engine/quant/block_codec.h"
+#include "engine/quant/stored_matrix.h"
 
 namespace lathe::cpu_ref {
 
@@ -12,10 +12,10 @@ void packed_matmul(Backend&, const PackedMatmulArgs& args) {
   const std::int64_t out = args.w.rows();
   const std::int64_t y_cols = args.y.cols();
   std::vector<double> sums(static_cast<std::size_t>(args.y.elements()), 0.0);
+  const StoredMatrix weight = stored_matrix(args.w.dtype, args.w.data, out, in);
   std::vector<float> row(static_cast<std::size_t>(in));
   for (std::int64_t o = 0; o < out; ++o) {
-    decode_row(args.w.dtype, static_cast<const std::byte*>(args.w.row_range(o, 1).data), row.data(),
-               in);
+    decode_part(weight, o, 0, row.data(), in);
     for (std::int64_t n = 0; n < rows; ++n) {
       for (std::int64_t i = 0; i < in; ++i) {
         const double w = row[static_cast<std::size_t>(i)];

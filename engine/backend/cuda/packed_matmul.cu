@@ -12,8 +12,8 @@
 namespace lathe::LATHE_GPU {
 namespace {
 
-const Byte* stored_at(const TensorRef& w, std::int64_t row, std::int64_t column) {
-  return static_cast<const Byte*>(w.data) + size_bytes(w.dtype, row * w.cols() + column);
+MatrixView view_of(const TensorRef& w) {
+  return {static_cast<const Byte*>(w.data), w.rows(), w.cols()};
 }
 
 template <typename Decoder, int kRows>
@@ -26,8 +26,15 @@ void multiply_rows(Backend& backend, const PackedMatmulArgs& args) {
       .grid = blocks_for(args.w.rows(), kDotRows),
       .block = static_cast<unsigned>(warps) * kWarpThreads,
       .shared_bytes = static_cast<std::size_t>(warps) * kDotRows * kRows * sizeof(float)};
-  launch(backend, call, packed_dots_kernel<Decoder, kRows>, stored_at(args.w, 0, 0), args.x.f32(),
-         args.y.f32(), static_cast<int>(args.x.rows()), args.w.rows(), args.w.cols(), args.beta);
+  launch(backend, call, packed_dots_kernel<Decoder, kRows>, view_of(args.w), args.x.f32(),
+         args.y.f32(), static_cast<int>(args.x.rows()), args.beta);
+  if constexpr (spqr_bits(Decoder::kDType) > 0) {
+    const KernelCall sparse{.op = "packed_matmul",
+                            .grid = blocks_for(args.w.rows(), kBlockThreads / kWarpThreads),
+                            .block = kBlockThreads};
+    launch(backend, sparse, outlier_dots_kernel<Decoder>, view_of(args.w), args.x.f32(),
+           args.y.f32(), static_cast<int>(args.x.rows()));
+  }
 }
 
 void few_rows(Backend& backend, const PackedMatmulArgs& args) {
@@ -61,8 +68,15 @@ void decode_panel(Backend& backend, const PackedMatmulArgs& args, const Panel& p
                             .grid = dim3(blocks_for(parts, kBlockThreads),
                                          static_cast<unsigned>(std::min(panel.rows, kMostRows))),
                             .block = kBlockThreads};
-      launch(backend, call, decode_rows_kernel<Decoder>, stored_at(args.w, panel.row, panel.column),
-             size_bytes(args.w.dtype, args.w.cols()), panel.rows, panel.columns, to);
+      launch(backend, call, decode_rows_kernel<Decoder>, view_of(args.w), panel.row, panel.rows,
+             panel.column, panel.columns, to);
+      if constexpr (spqr_bits(Decoder::kDType) > 0) {
+        const KernelCall sparse{.op = "packed_matmul",
+                                .grid = blocks_for(panel.rows, kBlockThreads / kWarpThreads),
+                                .block = kBlockThreads};
+        launch(backend, sparse, add_outliers_kernel<Decoder>, view_of(args.w), panel.row,
+               panel.rows, panel.column, panel.columns, to);
+      }
     }
   });
 }

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <initializer_list>
 
-#include "engine/backend/cuda/device/decode_grid.cuh"
+#include "engine/backend/cuda/device/decode_tables.cuh"
 #include "engine/backend/cuda/device/decode_k.cuh"
 #include "engine/tensor/tensor.h"
 
@@ -18,7 +18,7 @@ inline bool aligned_to(std::int64_t bytes, const void* at) {
 template <int kIndex = 0, typename Body>
 void with_group(DType dtype, const Body& body) {
   constexpr auto kType = static_cast<DType>(static_cast<int>(DType::kGroups) + kIndex);
-  if constexpr (kType < DType::kI32) {
+  if constexpr (kType < DType::kInt8Row) {
     dtype == kType ? body(Group<kType>{}) : with_group<kIndex + 1>(dtype, body);
   }
 }
@@ -67,6 +67,14 @@ void with_decoder(const TensorRef& stored, std::initializer_list<const float*> f
       return blocks(Q6_K{});
     case DType::kNf4:
       return blocks(Nf4{});
+    case DType::kInt8Row:
+      return blocks(Int8Row{});
+    case DType::kNf4Double:
+      return blocks(Nf4Double{});
+    case DType::kSpqr3:
+      return blocks(Spqr<DType::kSpqr3>{});
+    case DType::kSpqr4:
+      return blocks(Spqr<DType::kSpqr4>{});
     case DType::kI32:
     case DType::kF64:
     case DType::kU8:

@@ -4,77 +4,15 @@
 #include <omp.h>
 
 #include <algorithm>
-#include <cmath>
-#include <numeric>
 
-#include "engine/quant/block_codec.h"
+#include "engine/methods/quant/columns.h"
+#include "engine/methods/quant/rounded_weight.h"
 
 namespace lathe {
 namespace {
 
 // Rows that go through the columns together, so that a row of the factor is read once for all.
 constexpr std::int64_t kTileRows = 16;
-// A moment that is not positive definite is damped ten times as much, so often.
-constexpr int kDampings = 5;
-
-// What all rows share.
-struct Columns {
-  std::vector<std::int64_t> order;  // place -> column
-  std::vector<float> factor;        // U [in, in], upper, places; H^-1 = U^T U
-};
-
-std::vector<std::int64_t> order_of(const Matrix& moment, std::int64_t in, bool by_activity) {
-  std::vector<std::int64_t> order(static_cast<std::size_t>(in));
-  std::iota(order.begin(), order.end(), 0);
-  if (by_activity) {
-    std::stable_sort(order.begin(), order.end(), [&](std::int64_t a, std::int64_t b) {
-      return moment[static_cast<std::size_t>(a * in + a)] >
-             moment[static_cast<std::size_t>(b * in + b)];
-    });
-  }
-  return order;
-}
-
-// The moment in that order, inputs that are always 0 set apart by a 1, with `damp` on its diagonal.
-Matrix damped(const Matrix& moment, const std::vector<std::int64_t>& order, double damp) {
-  const auto n = static_cast<std::int64_t>(order.size());
-  Matrix h(moment.size());
-  double trace = 0;
-  for (std::int64_t i = 0; i < n; ++i) {
-    for (std::int64_t j = 0; j < n; ++j) {
-      h[static_cast<std::size_t>(i * n + j)] = moment[static_cast<std::size_t>(
-          order[static_cast<std::size_t>(i)] * n + order[static_cast<std::size_t>(j)])];
-    }
-    trace += h[static_cast<std::size_t>(i * n + i)];
-  }
-  for (std::int64_t i = 0; i < n; ++i) {
-    double& at = h[static_cast<std::size_t>(i * n + i)];
-    at = at > 0 ? at + damp * trace / static_cast<double>(n) : 1;
-  }
-  return h;
-}
-
-Result<Columns> columns_of(const Matrix& moment, std::int64_t in, const GptqOptions& options) {
-  for (const double value : moment) {
-    if (!std::isfinite(value)) {
-      return Error{ErrorKind::kData, "the inputs' second moment has values that are not finite",
-                   "calibrate on other text"};
-    }
-  }
-  Columns columns{.order = order_of(moment, in, options.by_activity), .factor = {}};
-  double damp = options.damp;
-  for (int attempt = 0; attempt < kDampings; ++attempt, damp = std::max(10 * damp, 1e-6)) {
-    const auto upper = inverse_upper_factor(damped(moment, columns.order, damp), in);
-    if (upper) {
-      columns.factor.assign(upper->begin(), upper->end());
-      return columns;
-    }
-  }
-  return Error{ErrorKind::kData,
-               "the inputs' second moment has no inverse, damped by " + std::to_string(damp) +
-                   " of its mean",
-               "calibrate on more samples, or raise damp"};
-}
 
 // Rows of a weight on their way.
 class Tile {
@@ -169,39 +107,15 @@ class Tile {
   bool as_they_were_ = false;
 };
 
-// E||A x||^2 = tr(A M A^T); of white inputs without a moment.
-double output_energy(const std::vector<double>& a, std::int64_t out, std::int64_t in,
-                     const Matrix& moment) {
-  const Matrix sent = moment.empty() ? a : product(a, moment, out, in, in);
-  return std::inner_product(a.begin(), a.end(), sent.begin(), 0.0);
-}
-
-void measure(StoredType type, std::span<const float> weight, std::int64_t out, std::int64_t in,
-             const Matrix& moment, RoundedWeight& rounded) {
-  std::vector<float> read(weight.size());
-  decode_row(type, rounded.stored.data(), read.data(), out * in);
-  std::vector<double> difference(weight.begin(), weight.end());
-  rounded.energy = output_energy(difference, out, in, moment);
-  for (std::size_t i = 0; i < read.size(); ++i) {
-    difference[i] -= double{read[i]};
-  }
-  rounded.error = output_energy(difference, out, in, moment);
-}
-
-RoundedWeight room_for(StoredType type, std::int64_t out, std::int64_t in) {
-  CHECK(has_grid(type) && in % info_of(type).block_elements == 0, "whole blocks of a grid");
-  RoundedWeight rounded;
-  rounded.stored.resize(static_cast<std::size_t>(stored_bytes(type, out * in)));
-  return rounded;
-}
-
 }  // namespace
 
 Result<RoundedWeight> round_gptq(StoredType type, std::span<const float> weight, std::int64_t out,
                                  std::int64_t in, const Matrix& moment,
                                  const GptqOptions& options) {
-  RoundedWeight rounded = room_for(type, out, in);
-  const auto columns = columns_of(moment, in, options);
+  CHECK(has_grid(type) && in % info_of(type).block_elements == 0, "whole blocks of a grid");
+  RoundedWeight rounded;
+  rounded.stored.resize(static_cast<std::size_t>(matrix_bytes(type, out, in)));
+  const auto columns = columns_of(moment, in, options.damp, options.by_activity);
   if (!columns) {
     return columns.error();
   }
@@ -213,18 +127,6 @@ Result<RoundedWeight> round_gptq(StoredType type, std::span<const float> weight,
               options.by_activity);
     rows.round();
     rows.store(rounded.stored.data() + stored_bytes(type, first * in));
-  }
-  measure(type, weight, out, in, moment, rounded);
-  return rounded;
-}
-
-RoundedWeight round_nearest(StoredType type, std::span<const float> weight, std::int64_t out,
-                            std::int64_t in, const Matrix& moment) {
-  RoundedWeight rounded = room_for(type, out, in);
-  const std::int64_t row_bytes = stored_bytes(type, in);
-#pragma omp parallel for num_threads(omp_get_num_procs())
-  for (std::int64_t row = 0; row < out; ++row) {
-    encode_row(type, weight.data() + row * in, rounded.stored.data() + row * row_bytes, in);
   }
   measure(type, weight, out, in, moment, rounded);
   return rounded;

@@ -4,13 +4,12 @@
 // equations).
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
 #include <span>
-#include <vector>
 
 #include "engine/base/result.h"
 #include "engine/methods/lord/linear_algebra.h"
+#include "engine/methods/quant/rounded_weight.h"
 #include "engine/quant/block_grid.h"
 
 namespace lathe {
@@ -22,23 +21,10 @@ struct GptqOptions {
   bool by_activity = false;
 };
 
-// A weight as it is to be stored, row by row, and what that costs.
-struct RoundedWeight {
-  std::vector<std::byte> stored;  // stored_bytes(type, out * in)
-  // E||(W - W') x||^2 and E||W x||^2 per row of x.
-  double error = 0;
-  double energy = 0;
-};
-
 // weight [out, in]; moment: E x x^T [in, in], symmetric. Precondition: has_grid(type), whole blocks
 // in a row. Inputs that never were anything but 0 are rounded to nearest. kData where a number is
 // not finite, or where no share of damping makes the moment positive definite. Runs on all cores.
 Result<RoundedWeight> round_gptq(StoredType type, std::span<const float> weight, std::int64_t out,
                                  std::int64_t in, const Matrix& moment, const GptqOptions& options);
-
-// Each value to its nearest level. `moment` may be empty: error and energy are then of inputs that
-// are white.
-RoundedWeight round_nearest(StoredType type, std::span<const float> weight, std::int64_t out,
-                            std::int64_t in, const Matrix& moment);
 
 }  // namespace lathe

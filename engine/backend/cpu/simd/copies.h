@@ -34,5 +34,7 @@ void attention_backward(const AttentionBackwardHead& head);
 void attention_row(const AttentionRow& row);
 void packed_dots(const PackedRows& weight);
 void decode(DType dtype, const unsigned char* stored, float* out, std::int64_t count);
+void decode_with_tables(const StoredMatrix& matrix, std::int64_t row, std::int64_t column,
+                        float* out, std::int64_t count);
 
 }  // namespace lathe::cpu::LATHE_ISA

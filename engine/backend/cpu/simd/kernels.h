@@ -7,6 +7,7 @@
 
 #include "engine/ops/activation_kind.h"
 #include "engine/quant/dynamic_map.h"
+#include "engine/quant/table_decode.h"
 #include "engine/tensor/dtype.h"
 
 namespace lathe::cpu {
@@ -142,6 +143,8 @@ struct AttentionRow {
 // of x.
 struct PackedRows {
   DType dtype;
+  StoredMatrix matrix;  // where the type has tables, the weight, of whose rows `first` is the first
+  std::int64_t first;
   const unsigned char* stored;
   std::int64_t count;
   std::int64_t row_bytes;
@@ -191,6 +194,9 @@ struct Kernels {
   void (*packed_dots)(const PackedRows& weight);
   // `count` elements that are whole blocks.
   void (*decode)(DType dtype, const unsigned char* stored, float* out, std::int64_t count);
+  // `count` columns, whole blocks, of a matrix of a type that has tables.
+  void (*decode_with_tables)(const StoredMatrix& matrix, std::int64_t row, std::int64_t column,
+                             float* out, std::int64_t count);
 };
 
 // The best table for this processor.

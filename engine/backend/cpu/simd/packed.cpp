@@ -34,6 +34,14 @@ inline void add_products(const float* weights, const float* x, std::int64_t stri
   });
 }
 
+void decode_chunk(const PackedRows& row, std::int64_t first, float* weights, std::int64_t count) {
+  if (has_tables(row.dtype)) {
+    decode_with_tables(row.matrix, row.first, first, weights, count);
+  } else {
+    decode(row.dtype, row.stored + first / kChunk * row.chunk_bytes, weights, count);
+  }
+}
+
 template <int kRows>
 void dots(const PackedRows& row) {
   alignas(64) float weights[kChunk];
@@ -41,7 +49,7 @@ void dots(const PackedRows& row) {
   for (std::int64_t first = 0; first < row.width; first += kChunk) {
     const std::int64_t left = row.width - first;
     const std::int64_t count = left < kChunk ? left : kChunk;
-    decode(row.dtype, row.stored + first / kChunk * row.chunk_bytes, weights, count);
+    decode_chunk(row, first, weights, count);
     add_products<kRows>(weights, row.x + first, row.width, count, sums);
   }
   for (int i = 0; i < kRows; ++i) {
@@ -55,6 +63,11 @@ void decode(DType dtype, const unsigned char* stored, float* out, std::int64_t c
   block::decode_run(dtype, stored, out, count);
 }
 
+void decode_with_tables(const StoredMatrix& matrix, std::int64_t row, std::int64_t column,
+                        float* out, std::int64_t count) {
+  block::decode_with_tables(matrix, row, column, out, count);
+}
+
 void packed_dots(const PackedRows& weight) {
   if (packed_dot(weight)) {
     return;
@@ -62,6 +75,7 @@ void packed_dots(const PackedRows& weight) {
   for (std::int64_t i = 0; i < weight.count; ++i) {
     PackedRows row = weight;
     row.stored += i * weight.row_bytes;
+    row.first += i;
     row.sums += i * weight.rows;
     switch (weight.rows) {
       case 1:

@@ -5,6 +5,7 @@
 
 #include "engine/backend/cpu/simd/copies.h"
 #include "engine/quant/block_decode.h"
+#include "engine/quant/table_decode.h"
 
 namespace lathe::cpu::LATHE_ISA {
 namespace {
@@ -117,18 +118,21 @@ struct Q4_1 {
   }
 };
 
+// The levels of 32 elements in sixteen bytes.
+[[gnu::always_inline]] inline Eight nf4_products(const Byte* codes, const Block& x) {
+  float levels[kBlock];
+  block::nf4_values(block::load16(codes), 1.0f, levels);
+  const Eight left = eight_at(levels) * x.part[0] + eight_at(levels + 8) * x.part[1];
+  const Eight right = eight_at(levels + 16) * x.part[2] + eight_at(levels + 24) * x.part[3];
+  return left + right;
+}
+
 struct Nf4 {
   static constexpr int kRuns = 2;
   static constexpr std::int64_t kBytes = 36;
   static constexpr bool kOffset = false;
   [[gnu::always_inline]] static void add(const Byte* from, int run, const Block& x, Eight& sum) {
-    float scale = 0;
-    __builtin_memcpy(&scale, from, sizeof scale);
-    float levels[kBlock];
-    block::nf4_values(block::load16(from + 4 + 16 * run), 1.0f, levels);
-    const Eight left = eight_at(levels) * x.part[0] + eight_at(levels + 8) * x.part[1];
-    const Eight right = eight_at(levels + 16) * x.part[2] + eight_at(levels + 24) * x.part[3];
-    sum += (left + right) * scale;
+    sum += nf4_products(from + 4 + 16 * run, x) * block::float_at(from);
   }
 };
 
@@ -161,6 +165,10 @@ struct Rest {
   std::int64_t count = 0;
 };
 
+[[gnu::always_inline]] inline float total_of(Eight sum) {
+  return ((sum[0] + sum[4]) + (sum[2] + sum[6])) + ((sum[1] + sum[5]) + (sum[3] + sum[7]));
+}
+
 template <typename Form>
 float dot(const Byte* stored, const float* values, std::int64_t runs, const Rest& rest) {
   Eight sums[2] = {};
@@ -174,8 +182,7 @@ float dot(const Byte* stored, const float* values, std::int64_t runs, const Rest
                      static_cast<std::size_t>(rest.count * Form::kBytes / kBlock));
     Form::add(last, 0, block_at<Form>(rest.values), sums[runs % 2]);
   }
-  const Eight sum = sums[0] + sums[1];
-  return ((sum[0] + sum[4]) + (sum[2] + sum[6])) + ((sum[1] + sum[5]) + (sum[3] + sum[7]));
+  return total_of(sums[0] + sums[1]);
 }
 
 template <typename Form>
@@ -188,6 +195,71 @@ bool dots(const PackedRows& weight) {
   }
   for (std::int64_t row = 0; row < weight.count; ++row) {
     weight.sums[row] = dot<Form>(weight.stored + row * weight.row_bytes, weight.x, runs, rest);
+  }
+  return true;
+}
+
+// Codes of 32 elements without a scale, which is the row's.
+struct Int8 {
+  static constexpr int kRuns = 1;
+  static constexpr std::int64_t kBytes = 32;
+  static constexpr bool kOffset = false;
+  [[gnu::always_inline]] static void add(const Byte* from, int, const Block& x, Eight& sum) {
+    const Eight left = widened(from) * x.part[0] + widened(from + 8) * x.part[1];
+    const Eight right = widened(from + 16) * x.part[2] + widened(from + 24) * x.part[3];
+    sum += left + right;
+  }
+};
+
+float int8_row_dot(const StoredMatrix& w, std::int64_t row, const float* x) {
+  return dot<Int8>(w.data + row * w.cols, x, w.cols / kBlock, {}) * block::int8_row_scale(w, row);
+}
+
+float nf4_dq_dot(const StoredMatrix& w, std::int64_t row, const float* x) {
+  Eight sums[2] = {};
+  const std::int64_t first = row * w.cols / 64;
+  for (std::int64_t i = 0; i < w.cols / 64; ++i) {
+    const Byte* const codes = w.data + (first + i) * 32;
+    const float scale = block::nf4_dq_scale(w, first + i);
+    sums[0] += nf4_products(codes, block_at<Nf4>(x + 64 * i)) * scale;
+    sums[1] += nf4_products(codes + 16, block_at<Nf4>(x + 64 * i + kBlock)) * scale;
+  }
+  return total_of(sums[0] + sums[1]);
+}
+
+template <int kBits>
+float spqr_dot(const StoredMatrix& w, std::int64_t row, const float* x) {
+  const block::SpqrTables<kBits> tables(w);
+  Eight sums[2] = {};
+  const std::int64_t first = row * w.cols / 64;
+  for (std::int64_t column = 0; column < w.cols; column += kBlock) {
+    const std::int64_t number = first + column / 64;
+    const std::uint32_t steps = tables.block_steps(number);
+    const block::Levels32 codes =
+        block::codes_at<kBits>(w.data + 8 * kBits * number + column % 64 / 8 * kBits);
+    Byte bytes[32];
+    __builtin_memcpy(bytes, &codes, sizeof bytes);
+    for (int half = 0; half < 2; ++half) {
+      const float* const from = x + column + 16 * half;
+      const block::SpqrGroup group = tables.group(w, row, column + 16 * half, steps);
+      sums[half] += ((widened(bytes + 16 * half) - group.zero) * eight_at(from) +
+                     (widened(bytes + 16 * half + 8) - group.zero) * eight_at(from + 8)) *
+                    group.scale;
+    }
+  }
+  float sum = total_of(sums[0] + sums[1]);
+  const std::uint32_t end = tables.first_outlier(row + 1);
+  for (std::uint32_t i = tables.first_outlier(row); i < end; ++i) {
+    const std::uint32_t outlier = block::long_word_at(tables.outliers + 4 * std::int64_t{i});
+    sum += block::outlier_value(outlier) * x[block::outlier_column(outlier)];
+  }
+  return sum;
+}
+
+bool table_dots(const PackedRows& weight,
+                float (*dot_of)(const StoredMatrix&, std::int64_t, const float*)) {
+  for (std::int64_t i = 0; i < weight.count; ++i) {
+    weight.sums[i] = dot_of(weight.matrix, weight.first + i, weight.x);
   }
   return true;
 }
@@ -211,6 +283,14 @@ bool packed_dot(const PackedRows& weight) {
       return dots<Q4_1>(weight);
     case DType::kNf4:
       return dots<Nf4>(weight);
+    case DType::kInt8Row:
+      return table_dots(weight, int8_row_dot);
+    case DType::kNf4Double:
+      return table_dots(weight, nf4_dq_dot);
+    case DType::kSpqr3:
+      return table_dots(weight, spqr_dot<3>);
+    case DType::kSpqr4:
+      return table_dots(weight, spqr_dot<4>);
     default:
       block::with_group(weight.dtype,
                         [&]<int kBits, int kGroup>() { dots<Group<kBits, kGroup>>(weight); });

@@ -32,6 +32,7 @@ const Kernels kKernels{.name = LATHE_ISA_NAME,
                        .attention_backward = attention_backward,
                        .attention_row = attention_row,
                        .packed_dots = packed_dots,
-                       .decode = decode};
+                       .decode = decode,
+                       .decode_with_tables = decode_with_tables};
 
 }  // namespace lathe::cpu::LATHE_ISA

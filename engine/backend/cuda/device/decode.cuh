@@ -11,10 +11,17 @@ namespace lathe::LATHE_GPU {
 
 using Byte = unsigned char;
 
+// A stored matrix, whole: what decoders of types with tables (kTables) load from.
+struct MatrixView {
+  const Byte* data;
+  Index rows, width;
+};
+
 // Every decoder: a part of a block, which kLanes lanes share, is kGroups groups of kWidth
 // neighbours; group g begins at element(lane, g) of the block. An element is
 // level * scale(g) + min(g), without the last where kMin is false. load() needs blocks on
-// addresses that are multiples of kAlignment.
+// addresses that are multiples of kAlignment; with kTables it takes the matrix, the row and the
+// block's place in it.
 
 template <typename T>
 __device__ inline T load_as(const Byte* from) {
@@ -54,6 +61,7 @@ struct Layout {
   static constexpr DType kDType = kType;
   static constexpr int kBlockElements = static_cast<int>(dtype_layout(kType).block_elements);
   static constexpr int kBlockBytes = static_cast<int>(dtype_layout(kType).block_bytes);
+  static constexpr bool kTables = has_tables(kType);
 };
 
 // f32, f16 and bf16, kNumbers at a time: four, or one where rows begin anywhere.
@@ -66,6 +74,7 @@ struct Plain {
   static constexpr int kAlignment = kBlockBytes;
   static constexpr int kLanes = 1, kGroups = 1, kWidth = kNumbers;
   static constexpr bool kMin = false;
+  static constexpr bool kTables = false;
 
   __device__ void load(const Byte* block, int) {
     if constexpr (kBlockBytes == 16) {

@@ -44,24 +44,20 @@ struct Nf4 : Layout<DType::kNf4> {
   unsigned nibbles;
 };
 
-// An intB_gG: scale and offset, then runs of 32 in planes of nibbles, pairs and single bits. Four
-// lanes to a run, as Part32.
-template <DType kType>
-struct Group : Layout<kType> {
-  static constexpr int kBits = group_form(kType).bits;
-  static constexpr int kLanes = group_form(kType).group / 8, kGroups = 2, kWidth = 4;
-  static constexpr int kAlignment = 4;
-  static constexpr bool kMin = true;
+// Eight codes of a run of 32 in planes of nibbles, pairs and single bits; four lanes to a run, as
+// Part32.
+template <int kBits>
+struct PlaneCodes {
   static constexpr int kNibbles = kBits >= 4 ? 4 : 0;
   static constexpr int kUpper = kBits - kNibbles;  // bits above the first nibble
   __device__ static int element(int lane, int group) {
     return 32 * (lane / 4) + 16 * group + 4 * (lane % 4);
   }
 
-  __device__ void load(const Byte* block, int lane) {
-    head = load_as<unsigned>(block);
+  // `plane`: of the first run of the block.
+  __device__ void load(const Byte* plane, int lane) {
     part = lane % 4;
-    const Byte* plane = block + 4 + 4 * kBits * (lane / 4);
+    plane += 4 * kBits * (lane / 4);
     if constexpr (kNibbles > 0) {
       nibbles = load_as<unsigned>(plane + 4 * part);
       plane += 16;
@@ -76,7 +72,8 @@ struct Group : Layout<kType> {
       singles = load_as<unsigned>(plane);
     }
   }
-  __device__ void levels(int group, float* out) const {
+  // A code per byte.
+  __device__ unsigned codes_of(int group) const {
     unsigned codes = 0;
     if constexpr (kNibbles > 0) {
       codes = nibbles >> 4 * group & 0x0f0f0f0fu;
@@ -90,13 +87,36 @@ struct Group : Layout<kType> {
       const unsigned four = singles >> (16 * group + 4 * part) & 15u;
       codes |= (four * 0x00204081u & 0x01010101u) << (kBits - 1);
     }
-    byte_numbers(codes, 0, 255, static_cast<float>(1 << (kBits - 1)), out);
+    return codes;
+  }
+
+  unsigned nibbles, pairs, singles;
+  int part;
+};
+
+// An intB_gG: scale and offset, then runs of 32.
+template <DType kType>
+struct Group : Layout<kType> {
+  static constexpr int kBits = group_form(kType).bits;
+  static constexpr int kLanes = group_form(kType).group / 8, kGroups = 2, kWidth = 4;
+  static constexpr int kAlignment = 4;
+  static constexpr bool kMin = true;
+  __device__ static int element(int lane, int group) {
+    return PlaneCodes<kBits>::element(lane, group);
+  }
+
+  __device__ void load(const Byte* block, int lane) {
+    head = load_as<unsigned>(block);
+    codes.load(block + 4, lane);
+  }
+  __device__ void levels(int group, float* out) const {
+    byte_numbers(codes.codes_of(group), 0, 255, static_cast<float>(1 << (kBits - 1)), out);
   }
   __device__ float scale(int) const { return half_of(head); }
   __device__ float min(int) const { return half_of(head >> 16); }
 
-  unsigned head, nibbles, pairs, singles;
-  int part;
+  unsigned head;
+  PlaneCodes<kBits> codes;
 };
 
 }  // namespace lathe::LATHE_GPU

@@ -1,7 +1,7 @@
 // Rows of stored numbers to rows of floats in memory.
 #pragma once
 
-#include "engine/backend/cuda/device/decode_k.cuh"
+#include "engine/backend/cuda/device/decode_tables.cuh"
 
 namespace lathe::LATHE_GPU {
 
@@ -23,16 +23,27 @@ __device__ void group_values(const Decoder& part, int group, float* values) {
   }
 }
 
-// `width` elements that are whole blocks, parts first, first + stride and so on of them. Where
-// groups are of four, `to` is a multiple of 16 bytes.
+// Part `lane` of block `block` of a row.
 template <typename Decoder>
-__device__ void decode_row(const Byte* from, Index width, Index first, Index stride, float* to) {
+__device__ void load_part(const MatrixView& w, Index row, Index block, int lane, Decoder& decoder) {
+  if constexpr (Decoder::kTables) {
+    decoder.load(w, row, block, lane);
+  } else {
+    decoder.load(w.data + row * row_bytes<Decoder>(w.width) + block * Decoder::kBlockBytes, lane);
+  }
+}
+
+// Columns [column, column + width) of a row that are whole blocks, parts first, first + stride and
+// so on of them. Where groups are of four, `to` is a multiple of 16 bytes.
+template <typename Decoder>
+__device__ void decode_row(const MatrixView& w, Index row, Index column, Index width, Index first,
+                           Index stride, float* to) {
   const Index parts = width / Decoder::kBlockElements * Decoder::kLanes;
   for (Index part = first; part < parts; part += stride) {
     const Index block = part / Decoder::kLanes;
     const int lane = static_cast<int>(part % Decoder::kLanes);
     Decoder decoder;
-    decoder.load(from + block * Decoder::kBlockBytes, lane);
+    load_part(w, row, column / Decoder::kBlockElements + block, lane, decoder);
 #pragma unroll
     for (int group = 0; group < Decoder::kGroups; ++group) {
       float values[Decoder::kWidth];
@@ -47,13 +58,13 @@ __device__ void decode_row(const Byte* from, Index width, Index first, Index str
   }
 }
 
-// Rows of a matrix from `from` on, of which each begins `row_bytes` after the one before, to a
-// dense one. Grid: x over the parts of a row, y over rows.
+// Columns [column, column + width) of rows [first_row, first_row + rows) to a dense matrix. Grid: x
+// over the parts of a row, y over rows.
 template <typename Decoder>
-static __global__ void decode_rows_kernel(const Byte* from, Index row_bytes, Index rows,
+static __global__ void decode_rows_kernel(MatrixView w, Index first_row, Index rows, Index column,
                                           Index width, float* to) {
   for (Index row = blockIdx.y; row < rows; row += gridDim.y) {
-    decode_row<Decoder>(from + row * row_bytes, width, first_item(), item_stride(),
+    decode_row<Decoder>(w, first_row + row, column, width, first_item(), item_stride(),
                         to + row * width);
   }
 }

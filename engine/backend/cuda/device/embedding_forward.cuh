@@ -14,7 +14,7 @@ static __global__ void embedding_forward_kernel(const Byte* table, const int* id
   if (id < 0 || id >= table_rows) {
     __trap();
   }
-  decode_row<Decoder>(table + id * row_bytes<Decoder>(width), width, threadIdx.x, blockDim.x,
+  decode_row<Decoder>({table, table_rows, width}, id, 0, width, threadIdx.x, blockDim.x,
                       out + row * width);
 }
 

@@ -89,14 +89,8 @@ __device__ void write_dots(float (*sums)[kRows], float* room, int rows, Index ou
 // Rows that are not there are the last one again, and not written.
 template <typename Decoder, int kRows>
 static __global__ void __launch_bounds__(kDotThreads)
-    packed_dots_kernel(const Byte* w, const float* x, float* y, int rows, Index out, Index width,
-                       float beta) {
-  const Byte* weights[kDotRows];
-#pragma unroll
-  for (int r = 0; r < kDotRows; ++r) {
-    const Index row = static_cast<Index>(blockIdx.x) * kDotRows + r;
-    weights[r] = w + (row < out ? row : out - 1) * row_bytes<Decoder>(width);
-  }
+    packed_dots_kernel(MatrixView w, const float* x, float* y, int rows, float beta) {
+  const Index out = w.rows, width = w.width;
   Index x_row[kRows];
 #pragma unroll
   for (int n = 0; n < kRows; ++n) {
@@ -110,7 +104,8 @@ static __global__ void __launch_bounds__(kDotThreads)
     Decoder decoders[kDotRows];
 #pragma unroll
     for (int r = 0; r < kDotRows; ++r) {
-      decoders[r].load(weights[r] + block * Decoder::kBlockBytes, lane);
+      const Index row = static_cast<Index>(blockIdx.x) * kDotRows + r;
+      load_part(w, row < out ? row : out - 1, block, lane, decoders[r]);
     }
 #pragma unroll
     for (int group = 0; group < Decoder::kGroups; ++group) {
