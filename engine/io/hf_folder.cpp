@@ -145,30 +145,45 @@ Result<std::map<std::string, StoredForm>> stored_forms_of(const Json& config) {
   return forms;
 }
 
-Result<void> HfFolder::add_shard(const fs::path& path) {
+Result<void> HfFolder::add_shard(const fs::path& path, std::map<std::string, FoundTensor>& found) {
   auto file = SafetensorsFile::open(path);
   if (!file) {
     return file.error();
   }
   for (const SafetensorsEntry& entry : file->entries()) {
-    if (const auto form = stored_forms_.find(entry.name); form != stored_forms_.end()) {
-      auto stored = stored_blocks(entry, form->second, file->bytes(entry));
-      if (!stored) {
-        return unusable(path, stored.error().message);
-      }
-      tensors_[entry.name] = *stored;
-      continue;
-    }
-    // Masks and tables of other types lie beside the weights of some models; they are no weights.
-    const auto type = stored_type_of_safetensors(entry.dtype, entry.name);
-    const StoredTensor stored{.type = type ? *type : StoredType::kF32,
-                              .shape = type ? entry.shape : std::vector<std::int64_t>{},
-                              .bytes = file->bytes(entry)};
-    if (!tensors_.emplace(entry.name, stored).second) {
+    if (!found.emplace(entry.name, FoundTensor{entry, file->bytes(entry)}).second) {
       return unusable(path, "tensor " + entry.name + " is in another shard as well");
     }
   }
   shards_.push_back(std::move(*file));
+  return {};
+}
+
+Result<void> HfFolder::add_tensors(std::map<std::string, FoundTensor>& found) {
+  auto matrices = take_bitsandbytes(found);
+  if (!matrices) {
+    return matrices.error();
+  }
+  made_ = std::move(*matrices);
+  for (const auto& [name, matrix] : made_) {
+    tensors_[name] = {
+        .type = matrix.type, .shape = {matrix.rows, matrix.cols}, .bytes = matrix.bytes};
+  }
+  for (const auto& [name, tensor] : found) {
+    if (const auto form = stored_forms_.find(name); form != stored_forms_.end()) {
+      auto stored = stored_blocks(tensor.entry, form->second, tensor.bytes);
+      if (!stored) {
+        return stored.error();
+      }
+      tensors_[name] = *stored;
+      continue;
+    }
+    // Masks and tables of other types lie beside the weights of some models; they are no weights.
+    const auto type = stored_type_of_safetensors(tensor.entry.dtype, name);
+    tensors_[name] = {.type = type ? *type : StoredType::kF32,
+                      .shape = type ? tensor.entry.shape : std::vector<std::int64_t>{},
+                      .bytes = tensor.bytes};
+  }
   return {};
 }
 
@@ -193,11 +208,14 @@ Result<HfFolder> HfFolder::open(const fs::path& folder) {
     }
     shards = std::move(*listed);
   }
+  std::map<std::string, FoundTensor> found;
   for (const std::string& shard : shards) {
-    const Result<void> added = model.add_shard(folder / shard);
-    if (!added) {
+    if (const Result<void> added = model.add_shard(folder / shard, found); !added) {
       return added.error();
     }
+  }
+  if (const Result<void> added = model.add_tensors(found); !added) {
+    return unusable(folder, added.error().message);
   }
   return model;
 }

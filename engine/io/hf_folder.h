@@ -1,10 +1,12 @@
 // A model folder as Hugging Face's transformers keeps it: config.json, and the weights in one
 // safetensors file or in shards that model.safetensors.index.json lists. Nothing in it is trusted.
-// Beside what transformers knows, config.json may tell of matrices in block types:
+// Matrices of bitsandbytes (bitsandbytes.h) are read as nf4, nf4_dq and int8_row.
+// Beside what transformers knows, config.json may tell of matrices in other block types:
 //   "stored_types": {"model.layers.3.mlp.down_proj.weight": "int4_g64"}
 // which are then tensors of U8, a row of blocks to a row [out, bytes]; those of a type with tables
 // are one row of bytes, whose shape stands beside the type:
-//   "stored_types": {"model.layers.3.mlp.down_proj.weight": {"type": "spqr3", "shape": [576, 1536]}}
+//   "stored_types": {"model.layers.3.mlp.down_proj.weight": {"type": "spqr3", "shape": [576,
+//   1536]}}
 #pragma once
 
 #include <filesystem>
@@ -15,6 +17,7 @@
 
 #include "engine/base/json.h"
 #include "engine/base/result.h"
+#include "engine/io/bitsandbytes.h"
 #include "engine/io/model_tensor.h"
 #include "engine/io/safetensors.h"
 #include "engine/nn/model_config.h"
@@ -36,11 +39,14 @@ class HfFolder {
   const std::map<std::string, StoredTensor>& tensors() const { return tensors_; }
 
  private:
-  Result<void> add_shard(const std::filesystem::path& path);
+  Result<void> add_shard(const std::filesystem::path& path,
+                         std::map<std::string, FoundTensor>& found);
+  Result<void> add_tensors(std::map<std::string, FoundTensor>& found);
 
   Json config_;
   std::map<std::string, StoredForm> stored_forms_;
   std::vector<SafetensorsFile> shards_;
+  std::map<std::string, BitsandbytesMatrix> made_;
   std::map<std::string, StoredTensor> tensors_;
 };
 

@@ -99,12 +99,18 @@ void SafetensorsWriter::declare(const std::string& name, DType dtype,
   if (has_blocks(dtype)) {
     shape.back() = size_bytes(dtype, shape.back());
   }
-  std::size_t bytes = static_cast<std::size_t>(has_blocks(dtype) ? 1 : size_bytes(dtype));
+  declare(name, safetensors_name(dtype), std::move(shape));
+}
+
+void SafetensorsWriter::declare(const std::string& name, const std::string& dtype,
+                                std::vector<std::int64_t> shape) {
+  std::size_t bytes = spelled_bytes(dtype);
+  CHECK(bytes > 0, "a type that the format spells");
   for (const std::int64_t extent : shape) {
     bytes *= static_cast<std::size_t>(extent);
   }
   const std::size_t begin = entries_.empty() ? 0 : entries_.back().end;
-  entries_.push_back({name, safetensors_name(dtype), std::move(shape), begin, begin + bytes});
+  entries_.push_back({name, dtype, std::move(shape), begin, begin + bytes});
 }
 
 Result<void> SafetensorsWriter::open(const std::filesystem::path& path) {

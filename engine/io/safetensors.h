@@ -34,6 +34,8 @@ std::string safetensors_name(DType dtype);
 class SafetensorsWriter {
  public:
   void declare(const std::string& name, DType dtype, std::vector<std::int64_t> shape);
+  // With a type as the format spells it.
+  void declare(const std::string& name, const std::string& dtype, std::vector<std::int64_t> shape);
   void set_metadata(const std::string& key, const std::string& value) { metadata_[key] = value; }
 
   // Ends the declarations. kDisk where the file cannot be created.

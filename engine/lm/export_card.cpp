@@ -34,7 +34,11 @@ std::string proof_text(const ExportPlan& plan, const ExportReport& report) {
   const auto blocks =
       std::count_if(plan.tensors.begin(), plan.tensors.end(),
                     [](const ExportTensor& tensor) { return is_ours(tensor.type); });
-  if (blocks > 0) {
+  if (blocks > 0 && bitsandbytes_form(plan)) {
+    text += std::to_string(blocks) +
+            " matrices are as bitsandbytes keeps them; transformers loads them where that is "
+            "installed.\n\n";
+  } else if (blocks > 0) {
     text += std::to_string(blocks) +
             " matrices are in block types that transformers does not read (`stored_types` of "
             "config.json); Lathe does.\n\n";

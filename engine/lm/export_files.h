@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,10 @@ Result<void> write_hf_folder(const ExportPlan& plan, const std::filesystem::path
 
 // modeling_lathe.py, with which transformers reads a folder of factored slots.
 std::string modeling_source(NameScheme scheme, const ModelConfig& model);
+
+// The type of all matrices in few bits, where the folder can have them as bitsandbytes keeps them:
+// dense slots alone, one type that it knows.
+std::optional<StoredType> bitsandbytes_form(const ExportPlan& plan);
 
 // config.json of transformers.
 Json hf_config(const ExportPlan& plan);

@@ -1,5 +1,9 @@
 // Exports as folders of transformers: safetensors, config.json, tokenizer files.
+#include <optional>
+#include <span>
+
 #include "engine/base/atomic_file.h"
+#include "engine/io/bitsandbytes.h"
 #include "engine/io/factored_slots.h"
 #include "engine/io/safetensors.h"
 #include "engine/lm/export_files.h"
@@ -88,21 +92,107 @@ void set_factors(const ExportPlan& plan, Json& config) {
   config["factored_slots"] = factored_slots_json(plan.model.config, plan.scheme, plan.model.slots);
 }
 
+std::string computes_in(const ExportPlan& plan) {
+  return plan.request.type == StoredType::kF32   ? "float32"
+         : plan.request.type == StoredType::kF16 ? "float16"
+                                                 : "bfloat16";
+}
+
+// Linear layers of the blocks, and the head, that are not stored in few bits.
+std::vector<std::string> skipped(const ExportPlan& plan) {
+  std::vector<std::string> modules{"lm_head"};
+  for (const ExportTensor& tensor : plan.tensors) {
+    const bool slot = tensor.parts.front().name.starts_with("layers.") && tensor.shape.size() == 2;
+    if (slot && !is_ours(tensor.type)) {
+      modules.push_back(tensor.stored_name.substr(0, tensor.stored_name.rfind('.')));
+    }
+  }
+  return modules;
+}
+
+// Declares tensors and takes their bytes as SafetensorsWriter does, of matrices in bitsandbytes'
+// form in parts.
+class FolderWriter {
+ public:
+  explicit FolderWriter(const ExportPlan& plan) : plan_(plan), form_(bitsandbytes_form(plan)) {
+    writer_.set_metadata("format", "pt");
+  }
+
+  Result<void> open(const std::filesystem::path& path) {
+    for (const ExportTensor& tensor : plan_.tensors) {
+      if (in_parts(tensor)) {
+        for (const BitsandbytesPart& part : parts_of(tensor, {})) {
+          writer_.declare(part.name, part.dtype, part.shape);
+        }
+      } else if (has_tables(tensor.type)) {
+        const ModelTensor* const kept = kept_as_stored(plan_.source, tensor);
+        writer_.declare(tensor.stored_name, DType::kU8, {kept->stored_bytes()});
+      } else {
+        writer_.declare(tensor.stored_name, tensor.type, tensor.shape);
+      }
+    }
+    return writer_.open(path);
+  }
+
+  Result<void> write(const std::byte* data, std::size_t bytes) {
+    const ExportTensor& tensor = plan_.tensors[next_++];
+    if (!in_parts(tensor)) {
+      return writer_.write(data, bytes);
+    }
+    for (const BitsandbytesPart& part : parts_of(tensor, {data, bytes})) {
+      if (Result<void> written = writer_.write(part.bytes.data(), part.bytes.size()); !written) {
+        return written;
+      }
+    }
+    return {};
+  }
+
+  Result<void> commit() { return writer_.commit(); }
+
+ private:
+  bool in_parts(const ExportTensor& tensor) const { return form_ && is_ours(tensor.type); }
+  std::vector<BitsandbytesPart> parts_of(const ExportTensor& tensor,
+                                         std::span<const std::byte> matrix) const {
+    return bitsandbytes_parts(tensor.stored_name, tensor.type, tensor.shape[0], tensor.shape[1],
+                              computes_in(plan_), matrix);
+  }
+
+  const ExportPlan& plan_;
+  std::optional<StoredType> form_;
+  SafetensorsWriter writer_;
+  std::size_t next_ = 0;
+};
+
 }  // namespace
+
+std::optional<StoredType> bitsandbytes_form(const ExportPlan& plan) {
+  std::optional<StoredType> form;
+  for (const ExportTensor& tensor : plan.tensors) {
+    if (!is_ours(tensor.type)) {
+      continue;
+    }
+    if (!is_of_bitsandbytes(tensor.type) || (form && *form != tensor.type)) {
+      return std::nullopt;
+    }
+    form = tensor.type;
+  }
+  return any_factored(plan.model.slots) ? std::nullopt : form;
+}
 
 Json hf_config(const ExportPlan& plan) {
   const ModelConfig& model = plan.model.config;
-  const StoredType type = plan.request.type;
   Json config = plan.scheme == NameScheme::kHfLlama
                     ? llama_config(model)
                     : gpt2_config(model, plan.scheme == NameScheme::kHfBigCode);
   config["initializer_range"] = model.init_std;
-  config["torch_dtype"] = type == StoredType::kF32   ? "float32"
-                          : type == StoredType::kF16 ? "float16"
-                                                     : "bfloat16";
+  config["torch_dtype"] = computes_in(plan);
   set_marks(plan.text, config);
   if (any_factored(plan.model.slots)) {
     set_factors(plan, config);
+  }
+  if (const auto form = bitsandbytes_form(plan)) {
+    config["quantization_config"] = bitsandbytes_config(*form, computes_in(plan), skipped(plan));
+    return config;
   }
   for (const ExportTensor& tensor : plan.tensors) {
     if (is_ours(tensor.type)) {
@@ -117,16 +207,7 @@ Json hf_config(const ExportPlan& plan) {
 
 Result<void> write_hf_folder(const ExportPlan& plan, const std::filesystem::path& folder,
                              ExportReport& report) {
-  SafetensorsWriter writer;
-  writer.set_metadata("format", "pt");
-  for (const ExportTensor& tensor : plan.tensors) {
-    if (has_tables(tensor.type)) {
-      const ModelTensor* const kept = kept_as_stored(plan.source, tensor);
-      writer.declare(tensor.stored_name, DType::kU8, {kept->stored_bytes()});
-    } else {
-      writer.declare(tensor.stored_name, tensor.type, tensor.shape);
-    }
-  }
+  FolderWriter writer(plan);
   Result<void> done = writer.open(folder / "model.safetensors");
   if (done) {
     done = write_tensors(plan, writer, report);

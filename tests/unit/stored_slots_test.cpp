@@ -155,7 +155,7 @@ TEST_F(StoredSlotsTest, AFolderGivesBackTheVeryBytes) {
 }
 
 // Rows of 64 alone: the small model's down projections.
-TEST_F(StoredSlotsTest, TypesWithTablesComputeAsTheirFloatsDoAndSurviveAFolder) {
+TEST_F(StoredSlotsTest, TypesComputeAsTheirFloatsDoAndSurviveAFolder) {
   const std::vector<LayerType> down{LayerType::kDown};
   const std::string name = "layers.1.mlp.down.weight";
   for (const StoredType type :
@@ -178,6 +178,9 @@ TEST_F(StoredSlotsTest, TypesWithTablesComputeAsTheirFloatsDoAndSurviveAFolder) 
     EXPECT_EQ(again->find(name)->stored.type, type);
     EXPECT_EQ(again->floats(name), rounded->file.floats(name));
     EXPECT_EQ(again->stored_bytes(), report->bytes);
+    const Json config = read_json_file((out / "config.json").string()).value();
+    EXPECT_EQ(config["quantization_config"]["quant_method"],
+              spqr_bits(type) > 0 ? "lathe" : "bitsandbytes");
     const std::vector<float> floats = logits(*again, WeightForm::kFloats);
     const std::vector<float> packed = logits(*again, WeightForm::kAsStored);
     for (std::size_t i = 0; i < floats.size(); ++i) {
