@@ -3,12 +3,15 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "engine/base/json.h"
 #include "engine/lm/adapter_model.h"
 #include "engine/lm/chat.h"
 #include "engine/lm/language_model.h"
+#include "engine/lm/loftq_start.h"
+#include "engine/train/model_plan.h"
 #include "experiments/known_models.h"
 
 namespace lathe::experiments {
@@ -30,6 +33,34 @@ std::string contradictions(const ModelConfig& wanted, const ModelConfig& file) {
     }
   }
   return text;
+}
+
+// The adapters that the base brings, where the run is to begin with them.
+Result<void> take_loftq(TrainSpec& spec, const ModelFile& file) {
+  std::vector<std::string> warnings;
+  const auto slots = plan_slots(spec, warnings);
+  const auto adapted = [](const LinearPlan& slot) {
+    return slot.adapter.rank > 0 && slot.adapter.init == AdapterInit::kLoftq;
+  };
+  const auto first = slots ? std::find_if(slots->begin(), slots->end(), adapted) : slots->end();
+  if (!slots || first == slots->end()) {
+    return {};  // what is wrong with the slots is told where they are made
+  }
+  auto adapters = read_loftq_start(file);
+  if (!adapters) {
+    return adapters.error();
+  }
+  if (const std::string wrong = loftq_mismatch(*adapters, *slots); !wrong.empty()) {
+    return Error{ErrorKind::kUsage, wrong,
+                 "set method.lora.rank and targets to those that the adapters were made with"};
+  }
+  GivenModel with = *spec.base;
+  with.adapters = [adapters = std::move(*adapters), scale = first->adapter.scale](
+                      Backend& to, Transformer& transformer) {
+    set_adapters(to, transformer, adapters, scale);
+  };
+  spec.base = std::make_shared<const GivenModel>(std::move(with));
+  return {};
 }
 
 }  // namespace
@@ -60,7 +91,7 @@ Result<void> take_base(TrainSpec& spec) {
   }
   spec.base_slots = known->factored;
   spec.base = given_model(known->file);
-  return {};
+  return take_loftq(spec, *known->file);
 }
 
 Result<BaseModel> open_base_model(const ModelConfig& model) {

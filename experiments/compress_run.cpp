@@ -9,7 +9,9 @@
 
 #include "engine/backend/failure.h"
 #include "engine/lm/language_model.h"
+#include "engine/lm/loftq_start.h"
 #include "experiments/clock.h"
+#include "experiments/compress_check.h"
 #include "experiments/compress_search.h"
 #include "experiments/ids.h"
 
@@ -21,68 +23,6 @@ namespace fs = std::filesystem;
 constexpr std::int64_t kStep = 1;  // they have one moment
 constexpr const char* kMemoryRemedy =
     "take fewer or shorter calibration samples, fewer layers (target), or a smaller model";
-
-// "affine budget=0.8 int4_g64 gptq".
-std::string title(const CompressSpec& spec, const std::string& model) {
-  std::string text = model;
-  if (spec.decompose) {
-    const auto options = rank_options(spec);
-    text +=
-        fmt::format(" {}{} {}={:g}", enum_name(spec.solver), spec.sequential ? " sequential" : "",
-                    enum_name(options->rule), options->value);
-  }
-  if (spec.quant.type != QuantType::kNone) {
-    text += " " + stored_text(spec.quant);
-  }
-  return text;
-}
-
-Result<void> check(const CompressSpec& spec) {
-  if (spec.quant.type != QuantType::kNone) {
-    if (const auto options = store_options(spec); !options) {
-      return options.error();
-    }
-  } else if (!spec.decompose) {
-    return Error{ErrorKind::kUsage, "decompose=false and quant.type=none leave the model as it is",
-                 "choose a quant.type, or leave decompose out"};
-  }
-  if (!spec.decompose && spec.max_rise > 0) {
-    return Error{ErrorKind::kUsage, "max_rise looks for ranks, and decompose=false wants none",
-                 "leave one of them out"};
-  }
-  if (!spec.decompose) {
-    return {};
-  }
-  if (const auto options = rank_options(spec); !options) {
-    return options.error();
-  }
-  if (spec.sequential && spec.solver != LordSolver::kAffine) {
-    return Error{ErrorKind::kUsage,
-                 fmt::format("sequential fits are affine, and solver={} is asked for",
-                             enum_name(spec.solver)),
-                 "leave one of them out"};
-  }
-  return {};
-}
-
-// What makes no sense, before anything is read.
-Result<void> check(const CompressRequest& request) {
-  for (const CompressSpec& spec : request.points) {
-    if (const Result<void> sensible = check(spec); !sensible) {
-      return sensible;
-    }
-  }
-  std::error_code failed;
-  if (!request.out.empty() && request.points.size() > 1) {
-    return Error{ErrorKind::kUsage,
-                 fmt::format("{} models are asked for, and one place", request.points.size()),
-                 "give each list one value, or leave --out"};
-  }
-  if (!request.out.empty() && fs::exists(request.out, failed)) {
-    return Error{ErrorKind::kUsage, request.out + " exists already", "name a folder that does not"};
-  }
-  return {};
-}
 
 class Compression {
  public:
@@ -161,7 +101,7 @@ class Compression {
     const ModelFile& file = session_.file();
     RunCreated created;
     created.run = run_;
-    created.name = title(spec, session_.name());
+    created.name = compress_title(spec, session_.name());
     created.kind = "compress";
     created.spec = {{"name", created.name},
                     {"compress", to_json(spec)},
@@ -216,8 +156,9 @@ class Compression {
     if (!model) {
       return model.error();
     }
+    std::vector<StoredAdapter> adapters;
     if (spec.quant.type != QuantType::kNone) {
-      auto stored = session_.stored(*model, spec, progress(0.65, 0.8));
+      auto stored = in_few_bits(*model, spec, adapters);
       if (!stored) {
         return stored.error();
       }
@@ -225,14 +166,28 @@ class Compression {
       outcome.stored = std::move(stored->layers);
       outcome.summary.bytes_after = written_bytes(*model);
     }
-    if (const Result<void> told = measure(*model, outcome); !told) {
+    if (const Result<void> told = measure(*model, adapters, outcome); !told) {
       return told.error();
     }
-    if (const Result<void> written = write(*model, out, outcome); !written) {
+    if (const Result<void> written = write(*model, adapters, out, outcome); !written) {
       return written.error();
     }
     log(outcome);
     return outcome;
+  }
+
+  // `adapters` gets LoftQ's, where they are asked for.
+  Result<StoredModel> in_few_bits(const ModelFile& model, const CompressSpec& spec,
+                                  std::vector<StoredAdapter>& adapters) {
+    if (spec.quant.loftq_rank == 0) {
+      return session_.stored(model, spec, progress(0.65, 0.8));
+    }
+    auto made = session_.with_adapters(model, spec, progress(0.65, 0.8));
+    if (!made) {
+      return made.error();
+    }
+    adapters = std::move(made->adapters);
+    return std::move(made->stored);
   }
 
   // Of a file of it: what is on a grid as it is, the rest in the type asked for.
@@ -266,7 +221,19 @@ class Compression {
     }
   }
 
-  Result<void> measure(const ModelFile& model, CompressOutcome& outcome) {
+  // Of what fine-tuning begins with: the model and, where there are any, its adapters.
+  Result<HeldoutLoss> loss_of(const ModelFile& model, const std::vector<StoredAdapter>& adapters,
+                              const CompressSpec& spec) {
+    if (adapters.empty()) {
+      return session_.loss(model, spec, progress(0.8, 0.95));
+    }
+    const auto together = ModelFile::with_adapters(model, adapters);
+    return together ? session_.loss(*together, spec, progress(0.8, 0.95))
+                    : Result<HeldoutLoss>(together.error());
+  }
+
+  Result<void> measure(const ModelFile& model, const std::vector<StoredAdapter>& adapters,
+                       CompressOutcome& outcome) {
     MetricBatch batch{.run = run_, .points = {}};
     const auto add = [&](const std::string& metric, double value) {
       batch.points.push_back({metric, kStep, value, unix_ms()});
@@ -288,7 +255,7 @@ class Compression {
       if (!dense) {
         return dense.error();
       }
-      const auto loss = session_.loss(model, outcome.spec, progress(0.8, 0.95));
+      const auto loss = loss_of(model, adapters, outcome.spec);
       if (!loss) {
         return loss.error();
       }
@@ -301,7 +268,8 @@ class Compression {
     return {};
   }
 
-  Result<void> write(const ModelFile& model, const std::string& out, CompressOutcome& outcome) {
+  Result<void> write(const ModelFile& model, const std::vector<StoredAdapter>& adapters,
+                     const std::string& out, CompressOutcome& outcome) {
     if (out.empty()) {
       return {};
     }
@@ -312,13 +280,18 @@ class Compression {
                          .name = session_.name()};
     wanted.text_of = &session_.file();
     wanted.record = {{"run", run_},
-                     {"name", title(outcome.spec, wanted.name)},
+                     {"name", compress_title(outcome.spec, wanted.name)},
                      {"metrics", outcome.metrics},
                      {"spec", to_json(outcome.spec)}};
     wanted.progress = progress(0.95, 1);
     const auto report = export_model(session_.backend(), model, model.plans(), wanted);
     if (!report) {
       return report.error();
+    }
+    if (const Result<void> beside = write_loftq_start(out, adapters); !beside) {
+      std::error_code failed;
+      fs::remove_all(out, failed);
+      return beside;
     }
     outcome.exported = {{"out", out},
                         {"bytes", report->bytes},

@@ -143,6 +143,17 @@ Result<StoredModel> CompressSession::stored(const ModelFile& model, const Compre
                  : Result<StoredModel>(options.error());
 }
 
+Result<LoftqModel> CompressSession::with_adapters(const ModelFile& model, const CompressSpec& spec,
+                                                  const CompressProgress& progress) const {
+  const auto options = store_options(spec);
+  if (!options) {
+    return options.error();
+  }
+  return loftq_slots(model, options->type,
+                     {.rank = spec.quant.loftq_rank, .rounds = spec.quant.loftq_rounds},
+                     target_types(spec.target), progress);
+}
+
 Result<HeldoutLoss> CompressSession::loss(const ModelFile& model, const CompressSpec& spec,
                                           const CompressProgress& progress) const {
   return heldout_loss(*backend_, model, *text_,

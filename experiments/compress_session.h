@@ -12,6 +12,7 @@
 #include "engine/compress/compress_spec.h"
 #include "engine/compress/decomposition.h"
 #include "engine/compress/heldout.h"
+#include "engine/compress/loftq_slots.h"
 #include "engine/compress/stored_slots.h"
 #include "engine/data/token_source.h"
 #include "experiments/base_model.h"
@@ -47,6 +48,10 @@ class CompressSession {
   // store_slots(); throws.
   Result<StoredModel> stored(const ModelFile& model, const CompressSpec& spec,
                              const CompressProgress& progress) const;
+  // The same with LoftQ's adapters beside its slots. Precondition: quant.loftq_rank > 0 as well.
+  // Errors as loftq_slots().
+  Result<LoftqModel> with_adapters(const ModelFile& model, const CompressSpec& spec,
+                                   const CompressProgress& progress) const;
   // On the held-out part of the look's text, heldout_windows of the spec; errors as heldout_loss().
   Result<HeldoutLoss> loss(const ModelFile& model, const CompressSpec& spec,
                            const CompressProgress& progress) const;

@@ -138,10 +138,38 @@ std::string stored_text(const QuantConfig& config) {
   return spqr_bits(type) > 0 ? text : text.append(" ").append(enum_name(config.rounding));
 }
 
+Result<void> check_loftq(const CompressSpec& spec) {
+  const QuantConfig& quant = spec.quant;
+  if (quant.loftq_rank == 0) {
+    return {};
+  }
+  const std::string what = "quant.loftq_rank=" + std::to_string(quant.loftq_rank);
+  if (quant.type == QuantType::kNone) {
+    return Error{ErrorKind::kUsage,
+                 what + " makes up for rounding, and quant.type=none rounds none",
+                 "choose a quant.type, or leave it out"};
+  }
+  if (quant.type == QuantType::kSpqr || quant.rounding == RoundingRule::kGptq) {
+    return Error{ErrorKind::kUsage,
+                 what +
+                     " makes up for weights rounded to nearest; gptq and spqr round for the "
+                     "inputs instead",
+                 "choose quant.rounding=nearest and another type than spqr, or leave it out"};
+  }
+  if (spec.decompose) {
+    return Error{ErrorKind::kUsage, what + " has its place beside dense layers",
+                 "set decompose=false, or leave it out"};
+  }
+  return {};
+}
+
 Result<StoreOptions> store_options(const CompressSpec& spec) {
   const auto type = stored_type_of(spec.quant);
   if (!type) {
     return type.error();
+  }
+  if (const Result<void> sensible = check_loftq(spec); !sensible) {
+    return sensible.error();
   }
   return StoreOptions{.type = *type,
                       .rounding = spec.quant.rounding,

@@ -140,6 +140,8 @@ LordSolverOptions solver_options(const CompressSpec& spec);
 
 // "int4_g64 gptq", "spqr3". Precondition: quant.type is not kNone, check passed (store_options()).
 std::string stored_text(const QuantConfig& config);
+// kUsage where quant.loftq_rank is set beside what LoftQ cannot be combined with.
+Result<void> check_loftq(const CompressSpec& spec);
 // How slots are stored. Precondition: quant.type is not kNone. kUsage as stored_type_of().
 Result<StoreOptions> store_options(const CompressSpec& spec);
 

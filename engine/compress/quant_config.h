@@ -33,6 +33,8 @@ struct QuantConfig {
   double damp = 0.01;
   bool by_activity = false;
   double threshold = 0.2;
+  std::int64_t loftq_rank = 0;
+  std::int64_t loftq_rounds = 5;
 
   static constexpr auto fields() {
     using C = QuantConfig;
@@ -77,7 +79,19 @@ struct QuantConfig {
                .sweep = true,
                .help = "spqr: the squared error, as a share of a column's variance, beyond which a "
                        "weight is kept as an outlier; the higher, the fewer",
-               .qualified = true})};
+               .qualified = true}),
+        field("loftq_rank", &C::loftq_rank,
+              {.lo = 0,
+               .hi = 16384,
+               .log = true,
+               .sweep = true,
+               .help = "rank of adapters that make up for the rounding and are written beside the "
+                       "model, to begin fine-tuning with (lora.init=loftq); 0: none"}),
+        field("loftq_rounds", &C::loftq_rounds,
+              {.lo = 1,
+               .hi = 100,
+               .sweep = true,
+               .help = "loftq: how often matrix and adapter are found anew, at most"})};
   }
 };
 static_assert(complete<QuantConfig>());

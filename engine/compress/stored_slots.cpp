@@ -31,23 +31,31 @@ bool reads_inputs(const StoreOptions& options) {
   return options.rounding == RoundingRule::kGptq || spqr_bits(options.type) > 0;
 }
 
-Error misfit(const std::string& name, const std::vector<std::int64_t>& shape, StoredType type) {
+}  // namespace
+
+Result<void> check_fits(const std::string& name, const std::vector<std::int64_t>& shape,
+                        StoredType type) {
+  if (fits_type(type, shape[0], shape[1])) {
+    return {};
+  }
   const StoredTypeInfo info = info_of(type);
   if (shape[1] % info.block_elements == 0) {
-    return {ErrorKind::kUsage,
-            name + " has " + std::to_string(shape[0]) + " rows of " + std::to_string(shape[1]) +
-                " elements; " + std::string(info.name) +
-                " takes rows in whole sixteens, of at most 65536",
-            "leave that layer out (target), make ranks multiples of 64 (multiple), or choose "
-            "another type"};
+    return Error{ErrorKind::kUsage,
+                 name + " has " + std::to_string(shape[0]) + " rows of " +
+                     std::to_string(shape[1]) + " elements; " + std::string(info.name) +
+                     " takes rows in whole sixteens, of at most 65536",
+                 "leave that layer out (target), make ranks multiples of 64 (multiple), or choose "
+                 "another type"};
   }
-  return {ErrorKind::kUsage,
-          name + " has rows of " + std::to_string(shape[1]) +
-              " elements, which are not whole blocks of " + std::to_string(info.block_elements) +
-              " (" + std::string(info.name) + ")",
-          "choose a group size that divides it, leave that layer out (target), or make "
-          "ranks multiples of the group (multiple)"};
+  return Error{ErrorKind::kUsage,
+               name + " has rows of " + std::to_string(shape[1]) +
+                   " elements, which are not whole blocks of " +
+                   std::to_string(info.block_elements) + " (" + std::string(info.name) + ")",
+               "choose a group size that divides it, leave that layer out (target), or make "
+               "ranks multiples of the group (multiple)"};
 }
+
+namespace {
 
 Result<void> check_blocks(const ModelFile& model, const StoreOptions& options,
                           std::span<const LayerType> types) {
@@ -56,9 +64,9 @@ Result<void> check_blocks(const ModelFile& model, const StoreOptions& options,
       continue;
     }
     for (const std::string& name : matrices_of(plan)) {
-      const std::vector<std::int64_t>& shape = model.find(name)->shape;
-      if (!fits_type(options.type, shape[0], shape[1])) {
-        return misfit(name, shape, options.type);
+      if (const Result<void> fits = check_fits(name, model.find(name)->shape, options.type);
+          !fits) {
+        return fits;
       }
     }
     if (reads_inputs(options) && plan.between != Activation::kNone) {

@@ -42,6 +42,10 @@ struct StoredModel {
   std::vector<StoredLayer> layers;
 };
 
+// kUsage, naming the matrix, where it cannot be of the type.
+Result<void> check_fits(const std::string& name, const std::vector<std::int64_t>& shape,
+                        StoredType type);
+
 // `types`: whose matrices; the others stay as they are. kUsage, naming the matrix, where its rows
 // are not whole blocks of the type or (GPTQ, SpQR) its factors have a nonlinearity between them;
 // kData as round_gptq() and for inputs that are not finite; kInterrupted. `sequences` are read by

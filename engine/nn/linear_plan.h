@@ -17,7 +17,8 @@ enum class LinearStorage : std::uint8_t { kDense, kLowRank };
 enum class FactorInit : std::uint8_t { kSpectral, kScaledNormal, kCola };
 
 // How an adapter starts (engine/methods/lora/README.md).
-enum class AdapterInit : std::uint8_t { kDefault, kPissa };
+// kLoftq: as kDefault, and then as the model that it stands beside brings it.
+enum class AdapterInit : std::uint8_t { kDefault, kPissa, kLoftq };
 
 // Factors beside a slot's weight, y += scale B A x; the weight, its factors and bias are then
 // frozen.

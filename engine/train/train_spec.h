@@ -26,6 +26,7 @@ struct GivenModel {
   ModelConfig config;
   std::vector<LinearPlan> slots;
   InitialWeights weights;
+  InitialWeights adapters = {};  // of a run that begins with those that it brings
 };
 
 struct TrainSpec {

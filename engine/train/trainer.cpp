@@ -122,6 +122,9 @@ class TransformerTrainer final : public Trainer {
       model_.initialise(static_cast<std::uint64_t>(spec.seed));
     }
     model_.start_adapters(static_cast<std::uint64_t>(spec.seed), 0);
+    if (spec.base != nullptr && spec.base->adapters) {
+      spec.base->adapters(backend, model_);
+    }
   }
 
   Result<void> advance(std::vector<StepReport>& reports) override;

@@ -147,6 +147,26 @@ TEST(Spqr, GroupsOfEqualWeightsAreKept) {
   }
 }
 
+// Far from zero and close together: what would take a zero that no f16 holds.
+TEST(Spqr, GroupsThatAreNarrowAreNumbers) {
+  Rng rng(3, 3);
+  std::vector<float> weight;
+  for (std::int64_t i = 0; i < kOut * kIn; ++i) {
+    weight.push_back(static_cast<float>(1.0 + 1e-6 * rng.next_unit()));
+  }
+  weight[5] = 1e-30f;
+  for (const double threshold : {0.2, kNever}) {
+    const auto rounded =
+        round_spqr(StoredType::kSpqr3, weight, kOut, kIn, identity(), {.threshold = threshold});
+    ASSERT_TRUE(rounded.ok());
+    const std::vector<float> values = read(StoredType::kSpqr3, *rounded);
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      EXPECT_NEAR(values[i], weight[i], 0.2f) << i;
+    }
+    EXPECT_LT(rounded->error, 1e-4 * rounded->energy);
+  }
+}
+
 TEST(Spqr, MomentsThatAreNoneAreRefused) {
   Matrix moment = identity();
   moment[5] = std::nan("");

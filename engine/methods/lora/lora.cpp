@@ -51,13 +51,18 @@ void check_weight(const LoraParams& params, const LinearPlan& slot,
   }
 }
 
-void plan_lora(const Json& canonical, const ModelConfig&, std::vector<LinearPlan>& slots,
+void plan_lora(const Json& canonical, const ModelConfig& model, std::vector<LinearPlan>& slots,
                std::vector<std::string>& errors, std::vector<std::string>&) {
   const auto params = accepted_params<LoraParams>(canonical);
   if (params.rank == 0) {
     return;
   }
   check_targets(params, errors);
+  if (params.init == AdapterInit::kLoftq && model.from.empty()) {
+    errors.push_back(
+        "method.lora.init=loftq begins with adapters that a model brings: name it as model.from, "
+        "or choose init=default");
+  }
   bool any = false;
   for (LinearPlan& slot : slots) {
     if (!wants(params, leaf(slot)) || !errors.empty()) {

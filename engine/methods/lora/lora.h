@@ -16,7 +16,7 @@ namespace lathe {
 
 template <>
 struct EnumNames<AdapterInit> {
-  static constexpr std::array<std::string_view, 2> names{"default", "pissa"};
+  static constexpr std::array<std::string_view, 3> names{"default", "pissa", "loftq"};
 };
 
 struct LoraParams {
@@ -56,7 +56,8 @@ struct LoraParams {
             {.sweep = true,
              .structural = true,
              .help = "default: A random, B zero; pissa: the weight's leading singular directions, "
-                     "which the frozen weight then lacks",
+                     "which the frozen weight then lacks; loftq: as the model brings it "
+                     "(quant.loftq_rank)",
              .qualified = true}),
         field(
             "dropout", &P::dropout,

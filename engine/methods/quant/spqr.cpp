@@ -15,9 +15,10 @@
 namespace lathe {
 namespace {
 
-constexpr std::size_t kTile = 16;       // rows and columns that share second-level numbers
-constexpr float kMostStepCode = 7;      // of three bits
-constexpr float kLeastScale = 1e-8f;    // of a group of equal weights
+constexpr std::size_t kTile = 16;   // rows and columns that share second-level numbers
+constexpr float kMostStepCode = 7;  // of three bits
+constexpr float kLeastScale = 1e-8f;
+constexpr float kMostZero = 64;
 constexpr std::size_t kFewestKept = 2;  // weights of a group that are no outliers
 
 using Sixteen = std::array<float, kTile>;
@@ -34,10 +35,11 @@ struct Levels {
   float rounded(float x) const { return value(code(x)); }
 };
 
-// From the least to the greatest of the values that are wanted.
+// From the least to the greatest of the values that are wanted, and no finer than leaves the zero
+// within what an f16 holds well.
 Levels levels_between(float least, float greatest, float most) {
-  const float scale =
-      greatest > least ? (greatest - least) / most : std::max(std::abs(least) / most, kLeastScale);
+  const float finest = std::max(std::abs(least), std::abs(greatest)) / kMostZero;
+  const float scale = std::max({(greatest - least) / most, finest, kLeastScale});
   return {scale, -least / scale, most};
 }
 
