@@ -20,13 +20,6 @@ bool wanted(const LinearPlan& plan, std::span<const LayerType> types) {
   return type && std::find(types.begin(), types.end(), *type) != types.end();
 }
 
-// The matrices of a slot, the one that reads its input first.
-std::vector<std::string> matrices_of(const LinearPlan& plan) {
-  return plan.storage == LinearStorage::kLowRank
-             ? std::vector<std::string>{plan.name + ".a", plan.name + ".b"}
-             : std::vector<std::string>{plan.name + ".weight"};
-}
-
 bool reads_inputs(const StoreOptions& options) {
   return options.rounding == RoundingRule::kGptq || spqr_bits(options.type) > 0;
 }
@@ -246,6 +239,12 @@ class Storing {
 };
 
 }  // namespace
+
+std::vector<std::string> matrices_of(const LinearPlan& plan) {
+  return plan.storage == LinearStorage::kLowRank
+             ? std::vector<std::string>{plan.name + ".a", plan.name + ".b"}
+             : std::vector<std::string>{plan.name + ".weight"};
+}
 
 Result<StoredModel> store_slots(Backend& backend, const ModelFile& model,
                                 const CalibrationSequences& sequences, const StoreOptions& options,

@@ -187,9 +187,7 @@ void encode_f32(const float* x, Bytes out) {
 void encode_on_grid(StoredType type, std::span<const float> x, std::byte* out) {
   std::array<std::uint8_t, 128> codes;
   const BlockGrid grid = grid_of(type, x);
-  for (std::size_t i = 0; i < x.size(); ++i) {
-    codes[i] = nearest_code(type, grid, x[i]);
-  }
+  nearest_codes(type, grid, x, codes.data());
   put_block(type, grid, std::span(codes).first(x.size()), out);
 }
 

@@ -22,6 +22,18 @@ float middle_code(int bits) {
   return static_cast<float>(1 << (bits - 1));
 }
 
+float inverse_scale(const BlockGrid& grid) {
+  return grid.scale == 0.0f ? 0.0f : 1.0f / grid.scale;
+}
+
+// 1.5 * 2^23: adding it rounds to whole numbers, as std::nearbyint() does, without a call.
+constexpr float kRounder = 12582912.0f;
+
+std::uint8_t code_on_steps(float steps, float middle, float highest) {
+  const float code = (steps + kRounder) - kRounder + middle;
+  return static_cast<std::uint8_t>(std::min(std::max(0.0f, code), highest));
+}
+
 void put_half(float value, std::byte* at) {
   const std::uint16_t bits = half_of_float(value);
   std::memcpy(at, &bits, sizeof bits);
@@ -92,21 +104,46 @@ BlockGrid grid_of(StoredType type, std::span<const float> values) {
 }
 
 std::uint8_t nearest_code(StoredType type, const BlockGrid& grid, float value) {
-  const float inverse = grid.scale == 0.0f ? 0.0f : 1.0f / grid.scale;
-  if (type == StoredType::kNf4) {
-    return nf4_code(value * inverse);
-  }
-  const int bits = group_form(type).bits;
-  const float code = std::nearbyint((value - grid.offset) * inverse) + middle_code(bits);
-  return static_cast<std::uint8_t>(
-      std::min(std::max(0.0f, code), static_cast<float>((1 << bits) - 1)));
+  std::uint8_t code = 0;
+  nearest_codes(type, grid, {&value, 1}, &code);
+  return code;
 }
 
 float value_of(StoredType type, const BlockGrid& grid, std::uint8_t code) {
+  float value = 0;
+  values_of(type, grid, {&code, 1}, &value);
+  return value;
+}
+
+void nearest_codes(StoredType type, const BlockGrid& grid, std::span<const float> values,
+                   std::uint8_t* codes) {
+  const float inverse = inverse_scale(grid);
   if (type == StoredType::kNf4) {
-    return kNf4Levels[code] * grid.scale;
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      codes[i] = nf4_code(values[i] * inverse);
+    }
+    return;
   }
-  return (static_cast<float>(code) - middle_code(group_form(type).bits)) * grid.scale + grid.offset;
+  const int bits = group_form(type).bits;
+  const float middle = middle_code(bits);
+  const auto highest = static_cast<float>((1 << bits) - 1);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    codes[i] = code_on_steps((values[i] - grid.offset) * inverse, middle, highest);
+  }
+}
+
+void values_of(StoredType type, const BlockGrid& grid, std::span<const std::uint8_t> codes,
+               float* values) {
+  if (type == StoredType::kNf4) {
+    for (std::size_t i = 0; i < codes.size(); ++i) {
+      values[i] = kNf4Levels[codes[i]] * grid.scale;
+    }
+    return;
+  }
+  const float middle = middle_code(group_form(type).bits);
+  for (std::size_t i = 0; i < codes.size(); ++i) {
+    values[i] = (static_cast<float>(codes[i]) - middle) * grid.scale + grid.offset;
+  }
 }
 
 void put_block(StoredType type, const BlockGrid& grid, std::span<const std::uint8_t> codes,

@@ -29,6 +29,11 @@ BlockGrid grid_of(StoredType type, std::span<const float> values);
 // 0 for a value that is not a number.
 std::uint8_t nearest_code(StoredType type, const BlockGrid& grid, float value);
 float value_of(StoredType type, const BlockGrid& grid, std::uint8_t code);
+// The same of a whole block, one code to a value.
+void nearest_codes(StoredType type, const BlockGrid& grid, std::span<const float> values,
+                   std::uint8_t* codes);
+void values_of(StoredType type, const BlockGrid& grid, std::span<const std::uint8_t> codes,
+               float* values);
 // Writes the block's bytes; one code per element.
 void put_block(StoredType type, const BlockGrid& grid, std::span<const std::uint8_t> codes,
                std::byte* out);
