@@ -1,5 +1,5 @@
-// Decompositions for the window: what `lathe compress` does, in a session that is kept, so that the
-// look at a model is taken once.
+// Decompositions and roundings for the window: what `lathe compress` does, in a session that is
+// kept, so that the look at a model is taken once.
 #pragma once
 
 #include <memory>
@@ -22,6 +22,8 @@ class CompressDesk {
 
   Result<std::shared_ptr<const experiments::ModelSpectrum>> decompose(
       const experiments::DecomposeModel& job, const experiments::JobWatch& watch);
+  Result<std::shared_ptr<const experiments::QuantProbe>> probe_quant(
+      const experiments::ProbeQuant& job, const experiments::JobWatch& watch);
   Result<Json> compress(const experiments::CompressModel& job, const experiments::JobWatch& watch);
 
  private:

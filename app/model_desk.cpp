@@ -63,6 +63,8 @@ ModelWork ModelDesk::work() {
       .write = [this](const ExportModel& job, const JobWatch& watch) { return write(job, watch); },
       .decompose = [this](const DecomposeModel& job,
                           const JobWatch& watch) { return compress_.decompose(job, watch); },
+      .probe_quant = [this](const ProbeQuant& job,
+                            const JobWatch& watch) { return compress_.probe_quant(job, watch); },
       .compress = [this](const CompressModel& job,
                          const JobWatch& watch) { return compress_.compress(job, watch); }};
 }

@@ -145,6 +145,8 @@ class CommandRouter final : public CommandSink {
       lane_.send(std::move(*wanted));
     } else if (auto* decompose = std::get_if<DecomposeModel>(&command)) {
       lane_.send(std::move(*decompose));
+    } else if (auto* probe = std::get_if<ProbeQuant>(&command)) {
+      lane_.send(std::move(*probe));
     } else if (auto* compress = std::get_if<CompressModel>(&command)) {
       lane_.send(std::move(*compress));
     } else if (const auto* cancel = std::get_if<CancelJob>(&command)) {

@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "app/cli.h"
+#include "app/quant_report.h"
 #include "app/render.h"
 #include "app/table.h"
 #include "app/verb_list.h"
@@ -128,11 +129,17 @@ bool is_store(const fs::path& path) {
   return in.good() && start == kMagic;
 }
 
-int inspect(const GlobalOptions& options, const std::string& name) {
+int inspect(const GlobalOptions& options, const std::string& name, const std::string& quant) {
   fs::path path = name;
   if (fs::exists(path / "config.json") || path.extension() == ".gguf") {
-    const Result<void> shown = inspect_model(path, options.json);
+    const Result<void> shown =
+        quant.empty() ? inspect_model(path, options.json) : report_quant(path, quant, options.json);
     return shown ? 0 : report_error(shown.error(), options);
+  }
+  if (!quant.empty()) {
+    return report_error({ErrorKind::kUsage, name + " is no model that could be rounded (--quant)",
+                         "name a .gguf file or the folder of a model"},
+                        options);
   }
   if (fs::is_directory(path) && fs::exists(path / "weights.safetensors")) {
     path /= "weights.safetensors";
@@ -152,11 +159,15 @@ int inspect(const GlobalOptions& options, const std::string& name) {
 
 void add_inspect(CLI::App& root, Cli& cli) {
   const auto file = std::make_shared<std::string>();
+  const auto quant = std::make_shared<std::string>();
   CLI::App* verb = add_verb(root, cli, "inspect", "What is in a model, a checkpoint or a store",
-                            [&cli, file] { return inspect(cli.options, *file); });
+                            [&cli, file, quant] { return inspect(cli.options, *file, *quant); });
   verb->add_option("file", *file,
                    "a .gguf or .safetensors file, the folder of a model or a checkpoint, a store")
       ->required();
+  verb->add_option("--quant", *quant,
+                   "of a model: what rounding its layers to this type would lose (nf4, int4_g64 "
+                   "...; all: a line to each)");
 }
 
 }  // namespace lathe::app

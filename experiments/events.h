@@ -178,8 +178,8 @@ using Event =
     std::variant<SweepCreated, RunCreated, RunStarted, MetricBatch, MemorySample, MemoryProfile,
                  CheckpointSaved, CheckpointRemoved, DigestTaken, LiveChanged, RunPaused,
                  RunResumed, RunFinished, RunFailed, SweepFinished, ReplayVerdict, LogLine,
-                 Preparing, ModelOpened, ModelDecomposed, JobStarted, JobProgress, TextPiece,
-                 JobFinished, JobFailed>;
+                 Preparing, ModelOpened, ModelDecomposed, QuantProbed, JobStarted, JobProgress,
+                 TextPiece, JobFinished, JobFailed>;
 
 // What a watcher may ask for. Answers come as events.
 struct StartRun {
@@ -210,7 +210,7 @@ struct SetLive {
 using Command =
     std::variant<StartRun, StartSweep, PauseRun, ResumeRun, StopRun, StopAll, ContinueStored,
                  RetryFailed, ReplayStored, SetLive, OpenModel, EvaluateModel, Generate,
-                 ExportModel, DecomposeModel, CompressModel, CancelJob>;
+                 ExportModel, DecomposeModel, ProbeQuant, CompressModel, CancelJob>;
 
 // Consumer of events. on_event is called from the engine's threads; an implementation either blocks
 // until the event is safe (the store) or drops what it cannot take (the live view), and says which.

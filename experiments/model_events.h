@@ -9,6 +9,7 @@
 
 #include "engine/base/json.h"
 #include "engine/base/result.h"
+#include "experiments/quant_probe.h"
 #include "experiments/spectrum.h"
 
 namespace lathe::experiments {
@@ -16,7 +17,15 @@ namespace lathe::experiments {
 // Made by whoever asks, as a run's is (ids.h).
 using JobId = std::string;
 
-enum class JobKind : std::uint8_t { kOpen, kEvaluate, kGenerate, kExport, kDecompose, kCompress };
+enum class JobKind : std::uint8_t {
+  kOpen,
+  kEvaluate,
+  kGenerate,
+  kExport,
+  kDecompose,
+  kProbeQuant,
+  kCompress
+};
 
 // What a file says of the model in it.
 struct ModelFacts {
@@ -43,6 +52,11 @@ struct ModelOpened {
 struct ModelDecomposed {
   JobId job;
   std::shared_ptr<const ModelSpectrum> spectrum;  // never null
+};
+// Ends a ProbeQuant.
+struct QuantProbed {
+  JobId job;
+  std::shared_ptr<const QuantProbe> probe;  // never null
 };
 struct JobStarted {
   JobId job;
@@ -103,13 +117,19 @@ struct DecomposeModel {
   std::string model;
   Json spec;
 };
+// Rounds each layer to every type of few bits, so that one can be chosen.
+struct ProbeQuant {
+  JobId job;
+  std::string model;
+};
 // As `lathe compress MODEL ... -o OUT`, in the decomposition of the last DecomposeModel where it
-// serves this spec too: a run of kind "compress". Its result holds the run's id and metrics.
+// serves these specs too: a run of kind "compress" for each. Its result is that of the last, with
+// the run's id and metrics.
 struct CompressModel {
   JobId job;
   std::string model;
-  Json spec;
-  std::string out;  // empty: nothing is written
+  std::vector<Json> specs;  // at least one; one where it is written
+  std::string out;          // empty: nothing is written
 };
 struct CancelJob {
   JobId job;

@@ -37,9 +37,15 @@ JobStarted started(const ExportModel& job) {
 JobStarted started(const DecomposeModel& job) {
   return {job.job, JobKind::kDecompose, job.model, "decomposing " + file_name(job.model)};
 }
+JobStarted started(const ProbeQuant& job) {
+  return {job.job, JobKind::kProbeQuant, job.model, "rounding " + file_name(job.model)};
+}
 JobStarted started(const CompressModel& job) {
+  const bool several = job.specs.size() > 1;
   return {job.job, JobKind::kCompress, job.model,
-          job.out.empty() ? "measuring the chosen ranks" : "writing " + file_name(job.out)};
+          !job.out.empty() ? "writing " + file_name(job.out)
+          : several        ? fmt::format("measuring {} choices", job.specs.size())
+                           : "measuring the choice"};
 }
 
 }  // namespace
@@ -134,6 +140,9 @@ void ModelLane::carry_out(const ModelJob& job) {
     } else if (const auto* decompose = std::get_if<DecomposeModel>(&job)) {
       const auto spectrum = work_.decompose(*decompose, watch);
       spectrum ? sink_.on_event(ModelDecomposed{id, *spectrum}) : fail(spectrum.error());
+    } else if (const auto* quant = std::get_if<ProbeQuant>(&job)) {
+      const auto probe = work_.probe_quant(*quant, watch);
+      probe ? sink_.on_event(QuantProbed{id, *probe}) : fail(probe.error());
     } else if (const auto* compress = std::get_if<CompressModel>(&job)) {
       finish(work_.compress(*compress, watch));
     }

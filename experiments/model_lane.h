@@ -1,6 +1,6 @@
-// The thread for models that exist: open, evaluate, generate, export, decompose, one job after
-// another, beside the session that trains. What the jobs do is given as functions; here are their
-// order, their events, and that any of them can be cancelled.
+// The thread for models that exist: open, evaluate, generate, export, decompose, round, one job
+// after another, beside the session that trains. What the jobs do is given as functions; here are
+// their order, their events, and that any of them can be cancelled.
 #pragma once
 
 #include <condition_variable>
@@ -16,8 +16,8 @@
 
 namespace lathe::experiments {
 
-using ModelJob =
-    std::variant<OpenModel, EvaluateModel, Generate, ExportModel, DecomposeModel, CompressModel>;
+using ModelJob = std::variant<OpenModel, EvaluateModel, Generate, ExportModel, DecomposeModel,
+                              ProbeQuant, CompressModel>;
 
 // How a job tells where it is. Each answers false once the job was cancelled: end soon, with any
 // error.
@@ -36,6 +36,9 @@ struct ModelWork {
   std::function<Result<std::shared_ptr<const ModelSpectrum>>(const DecomposeModel&,
                                                              const JobWatch&)>
       decompose;
+  // Never null where it succeeds.
+  std::function<Result<std::shared_ptr<const QuantProbe>>(const ProbeQuant&, const JobWatch&)>
+      probe_quant;
   std::function<Result<Json>(const CompressModel&, const JobWatch&)> compress;
 };
 
@@ -45,7 +48,8 @@ class ModelLane {
   // Cancels what runs and drops what waits.
   ~ModelLane();
 
-  // Returns at once. Every job ends in one ModelOpened, ModelDecomposed, JobFinished or JobFailed.
+  // Returns at once. Every job ends in one ModelOpened, ModelDecomposed, QuantProbed, JobFinished
+  // or JobFailed.
   void send(ModelJob job);
   // Running or waiting; unknown ids are ignored.
   void cancel(const JobId& job);

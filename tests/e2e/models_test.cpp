@@ -214,6 +214,24 @@ TEST_F(ModelsTest, AModelIsMadeAsSmallAsItsPerplexityAllows) {
   EXPECT_THAT(both.err, HasSubstr("budget is given, and max_rise"));
 }
 
+TEST_F(ModelsTest, WhatRoundingWouldLoseIsWhatItLoses) {
+  const Json all = json({"inspect", base_, "--quant", "all"});
+  EXPECT_GT(all["types"].size(), 20u);
+  const Json told = json({"inspect", base_, "--quant", "int4_g32"});
+  const Json made = json({"compress", base_, "decompose=false", "quant.type=int", "quant.group=32",
+                          "heldout_windows=0"})["compress"]["metrics"];
+  EXPECT_EQ(told["plan"]["refused"], 0);
+  EXPECT_EQ(told["plan"]["bits"], made["compress/bits"]);
+  EXPECT_EQ(told["plan"]["bytes_after"], made["model/stored_bytes"]);
+  EXPECT_NEAR(told["plan"]["error_share"].get<double>(), made["compress/round_error"].get<double>(),
+              1e-6);
+  EXPECT_EQ(told["layers"][0]["positions"].size(), 64u);
+  EXPECT_EQ(lathe({"inspect", base_, "--quant", "int4_g64"}).code, 0);
+  const Finished none = lathe({"inspect", base_, "--quant", "int9"});
+  EXPECT_EQ(none.code, 2);
+  EXPECT_THAT(none.err, HasSubstr("int4_g64"));
+}
+
 TEST_F(ModelsTest, InstalledModelsAreListedBeforeTheFirstRun) {
   const std::filesystem::path models = folder() / "data" / "lathe" / "models";
   std::filesystem::create_directories(models);

@@ -87,7 +87,17 @@ Result<std::shared_ptr<const ModelSpectrum>> decompose(const DecomposeModel& job
 }
 
 Result<Json> compress(const CompressModel& job, const JobWatch&) {
-  return Json{{"spec", job.spec}, {"out", job.out}};
+  return Json{{"spec", job.specs.back()}, {"out", job.out}};
+}
+
+Result<std::shared_ptr<const QuantProbe>> probe_quant(const ProbeQuant& job,
+                                                      const JobWatch& watch) {
+  if (!watch.progress(0.5, "rounding layers.1.mlp.up.weight")) {
+    return Error{ErrorKind::kInterrupted, "stopped", ""};
+  }
+  QuantProbe probe;
+  probe.model = job.model;
+  return std::make_shared<const QuantProbe>(probe);
 }
 
 ModelWork work() {
@@ -96,6 +106,7 @@ ModelWork work() {
           .generate = generate,
           .write = write,
           .decompose = decompose,
+          .probe_quant = probe_quant,
           .compress = compress};
 }
 
@@ -152,16 +163,28 @@ TEST(ModelLane, ADecompositionEndsInASpectrumAndRanksAreTriedInIt) {
   Events events;
   ModelLane lane(work(), events);
   lane.send(DecomposeModel{"1", "tiny", {{"solver", "lord"}}});
-  lane.send(CompressModel{"2", "tiny", {{"budget", 0.8}}, ""});
-  lane.send(CompressModel{"3", "tiny", {{"budget", 0.8}}, "/d/tiny-factored"});
+  lane.send(CompressModel{"2", "tiny", {Json{{"budget", 0.8}}}, ""});
+  lane.send(CompressModel{"3", "tiny", {Json{{"budget", 0.8}}}, "/d/tiny-factored"});
   EXPECT_EQ(events.await<JobStarted>("1").title, "decomposing tiny");
   EXPECT_EQ(events.await<JobProgress>("1").what, "calibrating layers.1");
   const auto spectrum = events.await<ModelDecomposed>("1").spectrum;
   ASSERT_NE(spectrum, nullptr);
   EXPECT_EQ(spectrum->spec["solver"], "lord");
-  EXPECT_EQ(events.await<JobStarted>("2").title, "measuring the chosen ranks");
+  EXPECT_EQ(events.await<JobStarted>("2").title, "measuring the choice");
   EXPECT_EQ(events.await<JobFinished>("2").result["spec"]["budget"], 0.8);
   EXPECT_EQ(events.await<JobStarted>("3").title, "writing tiny-factored");
+}
+
+TEST(ModelLane, ARoundingEndsInWhatEachTypeLosesAndSeveralAreMeasured) {
+  Events events;
+  ModelLane lane(work(), events);
+  lane.send(ProbeQuant{"1", "tiny"});
+  lane.send(CompressModel{"2", "tiny", {Json{{"bits", 2}}, Json{{"bits", 3}}}, ""});
+  EXPECT_EQ(events.await<JobStarted>("1").title, "rounding tiny");
+  EXPECT_EQ(events.await<JobProgress>("1").what, "rounding layers.1.mlp.up.weight");
+  EXPECT_EQ(events.await<QuantProbed>("1").probe->model, "tiny");
+  EXPECT_EQ(events.await<JobStarted>("2").title, "measuring 2 choices");
+  EXPECT_EQ(events.await<JobFinished>("2").result["spec"]["bits"], 3);
 }
 
 TEST(ModelLane, LeavingEndsWhatRuns) {

@@ -79,14 +79,14 @@ TEST(Spectrum, RanksAreChosenMeasuredAndShown) {
   }));
   const auto asked = sent<ex::CompressModel>(stage);
   ASSERT_EQ(asked.size(), 1U);
-  EXPECT_EQ(asked[0].spec["budget"], 0.7);
-  EXPECT_EQ(asked[0].spec["multiple"], 8);
+  EXPECT_EQ(asked[0].specs.at(0)["budget"], 0.7);
+  EXPECT_EQ(asked[0].specs.at(0)["multiple"], 8);
   EXPECT_EQ(asked[0].out, "");
   ex::RunCreated created;
   created.run = "measured";
   created.name = some_model("tiny").name + " affine budget=0.7";
   created.kind = "compress";
-  created.spec = {{"compress", asked[0].spec}};
+  created.spec = {{"compress", asked[0].specs.at(0)}};
   stage.live().on_event(created);
   stage.live().on_event(ex::MetricBatch{
       "measured",
@@ -94,7 +94,8 @@ TEST(Spectrum, RanksAreChosenMeasuredAndShown) {
   stage.live().on_event(ex::RunFinished{"measured", ex::RunState::kDone, 1});
   stage.live().on_event(ex::JobFinished{asked[0].job, {{"run", "measured"}}});
   stage.frames(3);
-  const RunRow* run = measurement_of(stage.bench().rows(), some_model("tiny").name, asked[0].spec);
+  const RunRow* run =
+      measurement_of(stage.bench().rows(), some_model("tiny").name, asked[0].specs.at(0));
   ASSERT_NE(run, nullptr);
   EXPECT_EQ(run->id, "measured");
   EXPECT_EQ(measured_points(stage.bench().rows(), some_model("tiny").name).points.size(), 1U);
@@ -104,10 +105,10 @@ TEST(Spectrum, RanksAreChosenMeasuredAndShown) {
   }));
   const auto searched = sent<ex::CompressModel>(stage);
   ASSERT_EQ(searched.size(), 1U);
-  EXPECT_EQ(searched[0].spec["max_rise"], 0.01);
-  EXPECT_EQ(searched[0].spec["along"], "budget");
-  EXPECT_EQ(searched[0].spec["budget"], 0);
-  Json found = asked[0].spec;
+  EXPECT_EQ(searched[0].specs.at(0)["max_rise"], 0.01);
+  EXPECT_EQ(searched[0].specs.at(0)["along"], "budget");
+  EXPECT_EQ(searched[0].specs.at(0)["budget"], 0);
+  Json found = asked[0].specs.at(0);
   found["budget"] = 0.93;
   stage.live().on_event(ex::JobFinished{searched[0].job, {{"run", "found"}, {"spec", found}}});
   stage.frames(3);
@@ -117,8 +118,8 @@ TEST(Spectrum, RanksAreChosenMeasuredAndShown) {
   }));
   const auto again = sent<ex::CompressModel>(stage);
   ASSERT_EQ(again.size(), 1U);
-  EXPECT_EQ(again[0].spec["budget"], 0.93);
-  EXPECT_FALSE(again[0].spec.contains("max_rise"));
+  EXPECT_EQ(again[0].specs.at(0)["budget"], 0.93);
+  EXPECT_FALSE(again[0].specs.at(0).contains("max_rise"));
   stage.live().on_event(ex::JobFinished{again[0].job, {{"run", "found"}}});
   stage.frames(3);
   EXPECT_TRUE(stage.act("export", [](ImGuiTestContext* ctx) {
@@ -129,7 +130,7 @@ TEST(Spectrum, RanksAreChosenMeasuredAndShown) {
   const auto exported = sent<ex::CompressModel>(stage);
   ASSERT_EQ(exported.size(), 1U);
   EXPECT_EQ(exported[0].out, "/tmp/tiny-factored");
-  EXPECT_EQ(exported[0].spec, again[0].spec);
+  EXPECT_EQ(exported[0].specs.at(0), again[0].specs.at(0));
 }
 
 TEST(Spectrum, ACellChoosesItsLayer) {

@@ -61,6 +61,7 @@ void ModelsView::expect(const ex::Command& command) {
   expected(std::get_if<ex::Generate>(&command), JobKind::kGenerate);
   expected(std::get_if<ex::ExportModel>(&command), JobKind::kExport);
   expected(std::get_if<ex::DecomposeModel>(&command), JobKind::kDecompose);
+  expected(std::get_if<ex::ProbeQuant>(&command), JobKind::kProbeQuant);
   expected(std::get_if<ex::CompressModel>(&command), JobKind::kCompress);
 }
 
@@ -78,6 +79,11 @@ void ModelsView::apply(const ex::ModelOpened& event) {
 void ModelsView::apply(const ex::ModelDecomposed& event) {
   job_of(event.job).state = JobState::kDone;
   state_.spectra[event.spectrum->model] = event.spectrum;
+}
+
+void ModelsView::apply(const ex::QuantProbed& event) {
+  job_of(event.job).state = JobState::kDone;
+  state_.quant_probes[event.probe->model] = event.probe;
 }
 
 void ModelsView::apply(const ex::JobStarted& event) {

@@ -16,6 +16,7 @@ using experiments::JobId;
 using experiments::JobKind;
 using experiments::ModelFacts;
 using experiments::ModelSpectrum;
+using experiments::QuantProbe;
 
 enum class JobState : std::uint8_t { kWaiting, kRunning, kDone, kFailed, kCancelled };
 
@@ -39,6 +40,8 @@ struct ModelsState {
   std::vector<LiveJob> jobs;       // oldest first, at most kKeptJobs
   // Of models that were decomposed, the latest of each.
   std::map<std::string, std::shared_ptr<const ModelSpectrum>> spectra;
+  // Of models that were rounded to look at it, the latest of each.
+  std::map<std::string, std::shared_ptr<const QuantProbe>> quant_probes;
 
   const ModelFacts* find_model(const std::string& model) const;
   const LiveJob* find_job(const JobId& job) const;
@@ -54,6 +57,7 @@ class ModelsView {
   void expect(const experiments::Command& command);
   void apply(const experiments::ModelOpened& event);
   void apply(const experiments::ModelDecomposed& event);
+  void apply(const experiments::QuantProbed& event);
   void apply(const experiments::JobStarted& event);
   void apply(const experiments::JobProgress& event);
   void apply(const experiments::TextPiece& event);

@@ -153,7 +153,7 @@ void draw_figures(PanelContext& context, const SpectrumScene& scene) {
 
 void compress(PanelContext& context, const SpectrumScene& scene, const std::string& out) {
   context.wishes.commands.emplace_back(
-      ex::CompressModel{ex::new_id(), scene.facts.model, scene.choice, out});
+      ex::CompressModel{ex::new_id(), scene.facts.model, {scene.choice}, out});
 }
 
 // LoRD's own statistic: how far a model shrinks before its perplexity has risen by one per cent.
@@ -164,7 +164,7 @@ void draw_search(PanelContext& context, const SpectrumScene& scene) {
   if (ImGui::Button("Find +1 %###find_share")) {
     form.search = ex::new_id();
     context.wishes.commands.emplace_back(ex::CompressModel{
-        form.search, scene.facts.model, search_of(form, scene.spectrum, kSearchedRise), ""});
+        form.search, scene.facts.model, {search_of(form, scene.spectrum, kSearchedRise)}, ""});
   }
   hint(
       "The smallest model along this rule whose perplexity rises by no more than 1 %, found by "
@@ -252,14 +252,8 @@ void draw_spectrum(PanelContext& context) {
     facts = &context.live.models->models.front();
   }
   if (facts == nullptr) {
-    empty_state(context, "No model is open",
-                "Open one in Models, then see here what each rank of its layers would lose.");
-    const float width = 150 * context.scale;
-    ImGui::SetCursorPosX(ImGui::GetCursorPosX() +
-                         std::max(0.0f, (ImGui::GetContentRegionAvail().x - width) / 2));
-    if (primary_button(context.theme, "Open a model###to_models", {width, 0})) {
-      context.wishes.show_panel = "Models";
-    }
+    no_model_state(context,
+                   "Open one in Models, then see here what each rank of its layers would lose.");
     return;
   }
   const auto found = context.live.models->spectra.find(facts->model);

@@ -143,6 +143,16 @@ void empty_state(const PanelContext& context, const std::string& headline,
   centered(what_to_do, context.theme.muted, 1.0f);
 }
 
+void no_model_state(PanelContext& context, const std::string& what_to_do) {
+  empty_state(context, "No model is open", what_to_do);
+  const float width = 150 * context.scale;
+  ImGui::SetCursorPosX(ImGui::GetCursorPosX() +
+                       std::max(0.0f, (ImGui::GetContentRegionAvail().x - width) / 2));
+  if (primary_button(context.theme, "Open a model###to_models", {width, 0})) {
+    context.wishes.show_panel = "Models";
+  }
+}
+
 void start_card(PanelContext& context) {
   const float line = ImGui::GetTextLineHeight();
   move_to_middle(line * 11);

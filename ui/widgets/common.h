@@ -31,6 +31,9 @@ void error_card(const PanelContext& context, const std::string& what, const std:
 // Text in the middle of the free space: a headline and a sentence that says what to do.
 void empty_state(const PanelContext& context, const std::string& headline,
                  const std::string& what_to_do);
+// The empty state of a panel that shows an opened model, with a button "###to_models" to the panel
+// that opens one.
+void no_model_state(PanelContext& context, const std::string& what_to_do);
 // The empty state of a window without runs, with its default button. Test id "##start/Run the
 // sample sweep".
 void start_card(PanelContext& context);
