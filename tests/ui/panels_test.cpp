@@ -104,6 +104,26 @@ TEST(Panels, DrawAnInvalidDraft) {
   visit_all(stage);
 }
 
+TEST(Panels, TheEndsOfARangeAreSlidersWithinTheParametersOwn) {
+  Stage stage({});
+  stage.bench().set_sample(sample_offer());
+  AxisDraft axis = stage.bench().draft().axes().front();
+  axis.kind = ex::AxisKind::kRange;
+  axis.lo = 4;
+  axis.hi = 32;
+  stage.bench().draft().set_axis(axis);
+  EXPECT_TRUE(stage.act("drag and type", [](ImGuiTestContext* ctx) {
+    ctx->KeyPress(ImGuiKey_3);
+    ctx->Yield(3);
+    ctx->ItemInputValue("**/##lo", 8);
+    ctx->ItemInputValue("**/##hi", 1'000'000'000);
+  }));
+  axis = stage.bench().draft().axes().front();
+  EXPECT_EQ(axis.lo, 8);
+  EXPECT_GT(axis.hi, 32);
+  EXPECT_LT(axis.hi, 1e6) << "a range may stop one above the largest value, not beyond";
+}
+
 TEST(Panels, DrawAPointThatIsRefused) {
   Stage stage({});
   stage.bench().set_sample(sample_offer());

@@ -111,15 +111,28 @@ void edit_value(SweepDraft& draft, const ParamInfo& param) {
   }
 }
 
+// A slider within the parameter's range where that is one, else a number to be typed. `beyond`: how
+// far above the range it may go.
+bool edit_bound(const ParamInfo& param, const char* label, double& value, double beyond) {
+  const char* format = param.type == ParamType::kInt ? "%.0f" : "%.4g";
+  const double highest = param.hi + beyond;
+  const bool narrow = param.log || param.hi - param.lo <= kWidestSlider;
+  return std::isfinite(param.lo) && std::isfinite(highest) && narrow
+             ? ImGui::SliderScalar(label, ImGuiDataType_Double, &value, &param.lo, &highest, format,
+                                   slider_flags(param))
+             : ImGui::InputDouble(label, &value, 0, 0, format);
+}
+
 bool edit_bounds(const ParamInfo& param, AxisDraft& axis, const char* lo, const char* hi,
                  float width) {
-  const char* format = param.type == ParamType::kInt ? "%.0f" : "%.4g";
+  // What a range stops at is no value of it.
+  const bool range = axis.kind == ex::AxisKind::kRange;
   ImGui::SetNextItemWidth(width);
-  bool changed = ImGui::InputDouble("##lo", &axis.lo, 0, 0, format);
+  bool changed = edit_bound(param, "##lo", axis.lo, 0);
   hint(lo);
   ImGui::SameLine();
   ImGui::SetNextItemWidth(width);
-  changed |= ImGui::InputDouble("##hi", &axis.hi, 0, 0, format);
+  changed |= edit_bound(param, "##hi", axis.hi, range && param.type == ParamType::kInt ? 1 : 0);
   hint(hi);
   return changed;
 }
