@@ -281,65 +281,6 @@ void ScriptedSweep::play(ex::EventSink& sink) {
   finish(sink);
 }
 
-ex::ModelFacts some_model(const std::string& model) {
-  return {.model = model,
-          .path = "/models/" + model + ".gguf",
-          .name = model,
-          .format = "gguf q4_1",
-          .architecture = "llama, 30 layers, width 576, 9 heads (3 kv)",
-          .tokenizer = "byte-level BPE, 49152 tokens",
-          .parameters = 134515008,
-          .stored_bytes = 98'000'000,
-          .context = 8192,
-          .bits_per_weight = 5.83,
-          .open_secs = 0.12,
-          .has_chat_template = true};
-}
-
-std::shared_ptr<const ex::ModelSpectrum> some_spectrum(const std::string& model,
-                                                       std::int64_t blocks) {
-  constexpr std::int64_t kWidth = 64;
-  constexpr std::int64_t kInner = 160;
-  auto spectrum = std::make_shared<ex::ModelSpectrum>();
-  spectrum->model = model;
-  spectrum->spec = {{"solver", "affine"},
-                    {"target", "all"},
-                    {"calibration", {{"samples", 16}, {"seq_len", 64}}},
-                    {"data", {{"path", "python-stdlib"}}}};
-  spectrum->blocks = blocks;
-  spectrum->look_secs = 12;
-  const auto add = [&](std::int64_t block, const std::string& name, std::int64_t out,
-                       std::int64_t in) {
-    ex::SpectrumLayer layer;
-    layer.slot.name = "layers." + std::to_string(block) + "." + name;
-    layer.slot.out = out;
-    layer.slot.in = in;
-    const double decay = 0.9 - 0.3 * static_cast<double>(block) / static_cast<double>(blocks);
-    double value = 100;
-    for (std::int64_t i = 0; i < std::min(out, in); ++i, value *= decay) {
-      layer.spectrum.values.push_back(value);
-    }
-    layer.spectrum.errors.assign(layer.spectrum.values.size() + 1, 0);
-    for (std::size_t i = layer.spectrum.values.size(); i-- > 0;) {
-      layer.spectrum.errors[i] = layer.spectrum.errors[i + 1] + layer.spectrum.values[i];
-    }
-    spectrum->params += out * in;
-    spectrum->layers.push_back(std::move(layer));
-  };
-  for (std::int64_t block = 0; block < blocks; ++block) {
-    add(block, "attention.q", kWidth, kWidth);
-    add(block, "attention.k", kWidth / 4, kWidth);
-    add(block, "attention.v", kWidth / 4, kWidth);
-    add(block, "attention.o", kWidth, kWidth);
-    add(block, "mlp.gate", kInner, kWidth);
-    add(block, "mlp.up", kInner, kWidth);
-    add(block, "mlp.down", kWidth, kInner);
-  }
-  spectrum->params += 1000;
-  spectrum->other_ops = 2000;
-  return spectrum;
-}
-
 void record_into(FakeStore& store) {
   const ScriptedSweep script;
   const std::lock_guard lock(store.mutex);

@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "experiments/run_spec.h"
-#include "experiments/spectrum.h"
 #include "experiments/sweep.h"
 #include "storage/run_catalog.h"
 #include "ui/model/live_view.h"
@@ -66,13 +65,6 @@ class ScriptedSweep {
   bool device_;
   std::vector<experiments::PlannedPoint> points_;
 };
-
-// What a file says of a small model.
-experiments::ModelFacts some_model(const std::string& model);
-
-// A decomposition of it: `blocks` blocks of 7 layers, whose spectra fall faster in later blocks.
-std::shared_ptr<const experiments::ModelSpectrum> some_spectrum(const std::string& model,
-                                                                std::int64_t blocks);
 
 // The scripted sweep as the store would hold it.
 void record_into(FakeStore& store);

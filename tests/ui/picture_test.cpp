@@ -87,6 +87,19 @@ TEST_F(Pictures, Spectrum) {
   expect_drawn("spectrum");
 }
 
+TEST_F(Pictures, Quantization) {
+  UiState state;
+  state.model = "SmolLM2-135M-Instruct";
+  open({.state = state});
+  LiveView& live = stage_->live();
+  live.on_event(experiments::ModelOpened{"open", some_model(state.model)});
+  show(*stage_, ImGuiKey_8);
+  expect_drawn("quantization-look");
+  live.on_event(experiments::QuantProbed{"look", some_probe(state.model, 30)});
+  stage_->frames(3);
+  expect_drawn("quantization");
+}
+
 TEST_F(Pictures, FirstStart) {
   open({});
   stage_->bench().set_sample(sample_offer());

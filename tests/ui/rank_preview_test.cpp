@@ -7,7 +7,7 @@
 #include <chrono>
 #include <thread>
 
-#include "tests/ui/fake_world.h"
+#include "tests/ui/fake_models.h"
 
 namespace lathe::ui::testing {
 namespace {

@@ -5,7 +5,7 @@
 
 #include <cmath>
 
-#include "tests/ui/fake_world.h"
+#include "tests/ui/fake_models.h"
 
 namespace lathe::ui::testing {
 namespace {
@@ -55,7 +55,7 @@ TEST(SpectrumView, TheMapHasARowPerTypeAndAColumnPerBlock) {
   ASSERT_EQ(kept.layers[down], 20);
   EXPECT_EQ(spectrum->layers[20].slot.name, "layers.2.mlp.down");
   EXPECT_DOUBLE_EQ(kept.values[down], 1 - plan.layers[20].error_share.value());
-  EXPECT_EQ(kept.dense[down], plan.layers[20].rank == 0);
+  EXPECT_EQ(kept.struck[down], plan.layers[20].rank == 0);
   EXPECT_LE(kept.lowest, *std::min_element(kept.values.begin(), kept.values.end()));
   // Later blocks decay faster, and so need fewer directions.
   const HeatMap decay = heat_map(*spectrum, nullptr, HeatKind::kDecay);

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "tests/ui/fake_models.h"
 #include "tests/ui/fake_world.h"
 #include "ui/native_window.h"
 #include "ui/workbench.h"

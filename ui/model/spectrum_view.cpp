@@ -20,25 +20,6 @@ constexpr double kDecayShare = 0.99;
 // Perplexities of the dense model that differ by less are of the same text.
 constexpr double kSameText = 1e-6;
 
-constexpr std::array<const char*, 7> kRows{"q", "k", "v", "o", "gate", "up", "down"};
-
-struct Place {
-  std::size_t row = 0;
-  std::int64_t block = 0;
-};
-
-// "layers.3.attention.v": row v, block 3.
-std::optional<Place> place_of(const std::string& slot) {
-  const std::string leaf = slot.substr(slot.rfind('.') + 1);
-  const auto row = std::find(kRows.begin(), kRows.end(), leaf);
-  const std::size_t number = slot.find('.') + 1;
-  if (row == kRows.end() || number == 0) {
-    return std::nullopt;
-  }
-  return Place{static_cast<std::size_t>(row - kRows.begin()),
-               std::strtoll(slot.c_str() + number, nullptr, 10)};
-}
-
 double value_of(const ex::SpectrumLayer& layer, const RankVerdict* verdict, HeatKind kind) {
   const auto side = static_cast<double>(std::min(layer.slot.in, layer.slot.out));
   if (kind == HeatKind::kDecay) {
@@ -66,11 +47,16 @@ double lowest_color(const std::vector<double>& values) {
   return 0;
 }
 
+// Whether a run chose no ranks, but fewer bits alone.
+bool only_rounds(const RunRow& row) {
+  return row.last.contains("compress/bits") && !row.last.contains("compress/rank_cut");
+}
+
 // Whether a run measured ranks of that model.
 bool measured_ranks(const RunRow& row, const std::string& model) {
   return row.kind == "compress" && row.state == RunState::kDone && !row.trashed &&
          row.name.starts_with(model + " ") && row.last.contains("eval/ppl") &&
-         row.last.contains("compress/ppl_rise");
+         row.last.contains("compress/ppl_rise") && !only_rounds(row);
 }
 
 // The number that a person sees beside the slider, not the float that is nearest.
@@ -141,35 +127,19 @@ std::int64_t directions_keeping(const LayerSpectrum& spectrum, double share) {
 }
 
 HeatMap heat_map(const ModelSpectrum& spectrum, const ex::RankPlan* plan, HeatKind kind) {
-  std::array<bool, kRows.size()> seen{};
+  std::vector<std::string> names;
   for (const ex::SpectrumLayer& layer : spectrum.layers) {
-    if (const auto place = place_of(layer.slot.name)) {
-      seen[place->row] = true;
-    }
+    names.push_back(layer.slot.name);
   }
-  HeatMap map;
-  map.columns = spectrum.blocks;
-  std::array<std::size_t, kRows.size()> row_of{};
-  for (std::size_t row = 0; row < kRows.size(); ++row) {
-    row_of[row] = map.rows.size();
-    if (seen[row]) {
-      map.rows.emplace_back(kRows[row]);
-    }
-  }
-  const std::size_t cells = map.rows.size() * static_cast<std::size_t>(map.columns);
-  map.layers.assign(cells, -1);
-  map.values.assign(cells, kNone);
-  map.dense.assign(cells, false);
-  for (std::size_t i = 0; i < spectrum.layers.size(); ++i) {
-    const auto place = place_of(spectrum.layers[i].slot.name);
-    if (!place || place->block >= map.columns) {
+  HeatMap map = empty_map(names, spectrum.blocks);
+  for (std::size_t cell = 0; cell < map.layers.size(); ++cell) {
+    if (map.layers[cell] < 0) {
       continue;
     }
-    const std::size_t cell = map.at(row_of[place->row], place->block);
-    const RankVerdict* verdict = plan == nullptr ? nullptr : &plan->layers[i];
-    map.layers[cell] = static_cast<int>(i);
-    map.values[cell] = value_of(spectrum.layers[i], verdict, kind);
-    map.dense[cell] = verdict != nullptr && verdict->rank == 0;
+    const auto layer = static_cast<std::size_t>(map.layers[cell]);
+    const RankVerdict* verdict = plan == nullptr ? nullptr : &plan->layers[layer];
+    map.values[cell] = value_of(spectrum.layers[layer], verdict, kind);
+    map.struck[cell] = kind != HeatKind::kDecay && verdict != nullptr && verdict->rank == 0;
   }
   map.lowest = kind == HeatKind::kKept ? lowest_color(map.values) : 0;
   return map;

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "ui/model/heat_map.h"
 #include "ui/model/models_state.h"
 #include "ui/model/run_list.h"
 
@@ -69,20 +70,8 @@ void take_found(SpectrumForm& form, const Json& spec);
 // "affine on 128 x 512 tokens of python-stdlib, all layers, 42 s".
 std::string look_text(const ModelSpectrum& spectrum);
 
-// Rows: q k v o gate up down as far as the model has them; columns: blocks.
-struct HeatMap {
-  std::vector<std::string> rows;
-  std::int64_t columns = 0;
-  std::vector<int> layers;     // [rows, columns]: place in the spectrum's list, -1: none
-  std::vector<double> values;  // [rows, columns]: a share; NaN where there is none
-  std::vector<bool> dense;     // [rows, columns]: keeps its matrix
-  double lowest = 0;           // of the colours; changes in few steps, so that they do not flicker
-
-  std::size_t at(std::size_t row, std::int64_t column) const {
-    return row * static_cast<std::size_t>(columns) + static_cast<std::size_t>(column);
-  }
-};
-// `plan`: null while none is known; then only kDecay has values.
+// Shares by layer; struck is what keeps its matrix. The lowest colour changes in few steps, so that
+// colours do not flicker. `plan`: null while none is known; then only kDecay has values.
 HeatMap heat_map(const ModelSpectrum& spectrum, const experiments::RankPlan* plan, HeatKind kind);
 
 // Directions that keep this share of the layer's output energy; all of them if that takes all.

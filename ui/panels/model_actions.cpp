@@ -157,6 +157,11 @@ void draw_model_actions(PanelContext& context, const ModelFacts& facts) {
     context.wishes.show_panel = "Spectrum";
   }
   hint("Decomposes its layers, and shows what each rank would lose");
+  ImGui::SameLine();
+  if (ImGui::Button("In fewer bits")) {
+    context.wishes.show_panel = "Quantization";
+  }
+  hint("Rounds its layers, and shows what each type would lose");
   if (ImGui::CollapsingHeader("Evaluate", ImGuiTreeNodeFlags_DefaultOpen)) {
     draw_evaluate(context, facts.model);
   }

@@ -14,6 +14,7 @@
 #include "experiments/events.h"
 #include "ui/model/live_state.h"
 #include "ui/model/model_forms.h"
+#include "ui/model/quant_view.h"
 #include "ui/model/rank_preview.h"
 #include "ui/model/run_list.h"
 #include "ui/model/sample_offer.h"
@@ -67,6 +68,7 @@ struct ViewMemory {
   ExportForm export_form;
   PlaygroundForm playground;
   SpectrumForm spectrum;
+  QuantForm quant;
   std::string table_key;             // what `table` was made for
   std::vector<const RunRow*> table;  // filtered and sorted rows
 };
@@ -100,7 +102,7 @@ struct PanelContext {
 
 struct Panel {
   const char* title;  // also its name in the layout
-  const char* key;    // "1" .. "7" bring it to the front; "" none
+  const char* key;    // "1" .. "8" bring it to the front; "" none
   void (*draw)(PanelContext&);
 };
 
@@ -116,6 +118,7 @@ void draw_model_actions(PanelContext& context, const ModelFacts& facts);
 void draw_models(PanelContext& context);
 void draw_playground(PanelContext& context);
 void draw_problems(PanelContext& context);
+void draw_quantization(PanelContext& context);
 void draw_run_table(PanelContext& context);
 void draw_setup(PanelContext& context);
 void draw_spectrum(PanelContext& context);

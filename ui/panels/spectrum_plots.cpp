@@ -9,6 +9,7 @@
 #include "ui/model/value_text.h"
 #include "ui/panels/spectrum_parts.h"
 #include "ui/widgets/common.h"
+#include "ui/widgets/heat_grid.h"
 
 namespace lathe::ui {
 
@@ -25,27 +26,9 @@ constexpr std::array<const char*, 3> kHeatHelp{
 constexpr ImPlotFlags kPlotFlags =
     ImPlotFlags_NoTitle | ImPlotFlags_NoFrame | ImPlotFlags_NoMouseText | ImPlotFlags_NoLegend;
 
-ImU32 color_of(double value, double lowest) {
-  const double share = lowest < 1 ? (value - lowest) / (1 - lowest) : 1;
-  return ImGui::GetColorU32(ImPlot::SampleColormap(static_cast<float>(std::clamp(share, 0.0, 1.0)),
-                                                   ImPlotColormap_Viridis));
-}
-
 int axis_text(double value, char* out, int size, void*) {
   return std::snprintf(out, static_cast<std::size_t>(size), "%s", value_text(value).c_str());
 }
-
-// Where the cells are on the screen.
-struct Grid {
-  ImVec2 origin;
-  float width = 0;  // of a cell
-  float height = 0;
-
-  ImVec2 corner(std::size_t row, std::int64_t column) const {
-    return {origin.x + static_cast<float>(column) * width,
-            origin.y + static_cast<float>(row) * height};
-  }
-};
 
 // The layer whose singular values are drawn: the one that was clicked, or the first.
 std::size_t chosen_layer(const PanelContext& context, const ModelSpectrum& spectrum) {
@@ -54,138 +37,6 @@ std::size_t chosen_layer(const PanelContext& context, const ModelSpectrum& spect
       [&](const auto& layer) { return layer.slot.name == context.view.spectrum.layer; });
   return found == spectrum.layers.end() ? 0
                                         : static_cast<std::size_t>(found - spectrum.layers.begin());
-}
-
-// A dense layer keeps its matrix: no colour of the scale, but a stroke across the cell.
-void draw_dense_cell(PanelContext& context, ImVec2 from, ImVec2 to) {
-  ImDrawList& list = *ImGui::GetWindowDrawList();
-  list.AddRectFilled(from, to, ImGui::GetColorU32(context.theme.raised));
-  list.AddLine({from.x, to.y}, {to.x, from.y}, ImGui::GetColorU32(context.theme.muted),
-               context.scale);
-}
-
-void draw_scale(PanelContext& context, const HeatMap& map) {
-  const float line = ImGui::GetTextLineHeight();
-  const float width = 120 * context.scale;
-  const std::string low = fmt::format("{:.0f} %", 100 * map.lowest);
-  ImGui::AlignTextToFramePadding();
-  muted_text(context.theme, low);
-  ImGui::SameLine();
-  const ImVec2 at = ImGui::GetCursorScreenPos();
-  const float top = at.y + ImGui::GetStyle().FramePadding.y;
-  constexpr int kSteps = 32;
-  for (int i = 0; i < kSteps; ++i) {
-    const float step = width / kSteps;
-    const double share = (i + 0.5) / kSteps;
-    ImGui::GetWindowDrawList()->AddRectFilled(
-        {at.x + static_cast<float>(i) * step, top}, {at.x + width, top + line},
-        color_of(map.lowest + (1 - map.lowest) * share, map.lowest));
-  }
-  ImGui::Dummy({width, line});
-  ImGui::SameLine();
-  muted_text(context.theme, "100 %");
-  ImGui::SameLine(0, 20 * context.scale);
-  const ImVec2 dense = ImGui::GetCursorScreenPos();
-  const float dense_top = dense.y + ImGui::GetStyle().FramePadding.y;
-  draw_dense_cell(context, {dense.x, dense_top}, {dense.x + line * 1.4f, dense_top + line});
-  ImGui::Dummy({line * 1.4f, line});
-  ImGui::SameLine();
-  muted_text(context.theme, "stays dense");
-}
-
-void draw_cells(PanelContext& context, const HeatMap& map, const Grid& grid, HeatKind kind) {
-  ImDrawList& list = *ImGui::GetWindowDrawList();
-  const float gap = std::min(1.0f * context.scale, 0.15f * grid.width);
-  for (std::size_t row = 0; row < map.rows.size(); ++row) {
-    for (std::int64_t column = 0; column < map.columns; ++column) {
-      const std::size_t cell = map.at(row, column);
-      const ImVec2 from = grid.corner(row, column);
-      const ImVec2 to{from.x + grid.width - gap, from.y + grid.height - gap};
-      if (map.dense[cell] && kind != HeatKind::kDecay) {
-        draw_dense_cell(context, from, to);
-      } else if (!std::isnan(map.values[cell])) {
-        list.AddRectFilled(from, to, color_of(map.values[cell], map.lowest));
-      } else if (map.layers[cell] >= 0) {
-        list.AddRectFilled(from, to, ImGui::GetColorU32(context.theme.raised));
-      }
-    }
-  }
-}
-
-// Names of the rows on the left, numbers of blocks below, as many as there is room for.
-void draw_labels(PanelContext& context, const HeatMap& map, const Grid& grid) {
-  ImDrawList& list = *ImGui::GetWindowDrawList();
-  const ImU32 muted = ImGui::GetColorU32(context.theme.muted);
-  const float line = ImGui::GetTextLineHeight();
-  for (std::size_t row = 0; row < map.rows.size(); ++row) {
-    const float width = ImGui::CalcTextSize(map.rows[row].c_str()).x;
-    const ImVec2 at = grid.corner(row, 0);
-    list.AddText({at.x - width - 8 * context.scale, at.y + (grid.height - line) / 2}, muted,
-                 map.rows[row].c_str());
-  }
-  std::int64_t every = 1;
-  for (const std::int64_t step : {1, 2, 5, 10, 20, 50}) {
-    every = step;
-    if (static_cast<float>(step) * grid.width > 28 * context.scale) {
-      break;
-    }
-  }
-  for (std::int64_t column = 0; column < map.columns; column += every) {
-    const std::string text = std::to_string(column);
-    const float width = ImGui::CalcTextSize(text.c_str()).x;
-    const ImVec2 at = grid.corner(map.rows.size(), column);
-    list.AddText({at.x + (grid.width - width) / 2, at.y + 2 * context.scale}, muted, text.c_str());
-  }
-}
-
-void frame_cell(const ImVec4& color, const Grid& grid, std::size_t row, std::int64_t column,
-                float weight) {
-  const ImVec2 from = grid.corner(row, column);
-  ImGui::GetWindowDrawList()->AddRect({from.x - 1, from.y - 1},
-                                      {from.x + grid.width, from.y + grid.height},
-                                      ImGui::GetColorU32(color), 0, 0, weight);
-}
-
-void tell_of_layer(PanelContext& context, const SpectrumScene& scene, std::size_t layer) {
-  ImGui::BeginTooltip();
-  ImGui::PushTextWrapPos(ImGui::GetFontSize() * 26);
-  bool first = true;
-  for (const std::string& line : layer_lines(scene.spectrum, scene.plan, layer)) {
-    colored_text(first ? context.theme.text : context.theme.muted, line);
-    first = false;
-  }
-  ImGui::PopTextWrapPos();
-  ImGui::EndTooltip();
-}
-
-void react(PanelContext& context, const SpectrumScene& scene, const HeatMap& map,
-           const Grid& grid) {
-  const std::string& chosen =
-      scene.spectrum.layers[chosen_layer(context, scene.spectrum)].slot.name;
-  const ImVec2 mouse = ImGui::GetMousePos();
-  const bool hovered = ImGui::IsItemHovered();
-  for (std::size_t row = 0; row < map.rows.size(); ++row) {
-    for (std::int64_t column = 0; column < map.columns; ++column) {
-      const int layer = map.layers[map.at(row, column)];
-      if (layer < 0) {
-        continue;
-      }
-      const auto place = static_cast<std::size_t>(layer);
-      const std::string& name = scene.spectrum.layers[place].slot.name;
-      if (name == chosen) {
-        frame_cell(context.theme.text, grid, row, column, 2 * context.scale);
-      }
-      const ImVec2 from = grid.corner(row, column);
-      if (hovered && mouse.x >= from.x && mouse.x < from.x + grid.width && mouse.y >= from.y &&
-          mouse.y < from.y + grid.height) {
-        frame_cell(context.theme.accent, grid, row, column, 1 * context.scale);
-        tell_of_layer(context, scene, place);
-        if (ImGui::IsMouseClicked(0)) {
-          context.view.spectrum.layer = name;
-        }
-      }
-    }
-  }
 }
 
 // A line across a plot; `flags` say in which direction, and whether the axes shall show it.
@@ -256,22 +107,16 @@ void draw_heat_map(PanelContext& context, const SpectrumScene& scene) {
   hint(kHeatHelp[static_cast<std::size_t>(kind)]);
   const HeatMap map = heat_map(scene.spectrum, scene.plan, form.heat);
   ImGui::SameLine(0, 20 * context.scale);
-  draw_scale(context, map);
-  const float left = 46 * context.scale;
-  const float line = ImGui::GetTextLineHeightWithSpacing();
-  const ImVec2 at = ImGui::GetCursorScreenPos();
-  Grid grid;
-  grid.origin = {at.x + left, at.y};
-  grid.width = std::max(2.0f, (ImGui::GetContentRegionAvail().x - left) /
-                                  static_cast<float>(std::max<std::int64_t>(1, map.columns)));
-  grid.height = 22 * context.scale;
-  const auto rows = static_cast<float>(map.rows.size());
-  ImGui::InvisibleButton("##heat", {left + grid.width * static_cast<float>(map.columns),
-                                    std::max(1.0f, rows * grid.height)});
-  draw_cells(context, map, grid, form.heat);
-  draw_labels(context, map, grid);
-  react(context, scene, map, grid);
-  ImGui::Dummy({0, line});
+  heat_scale(context, fmt::format("{:.0f} %", 100 * map.lowest), "100 %", "stays dense");
+  const HeatGridPick pick =
+      heat_grid(context, map, static_cast<int>(chosen_layer(context, scene.spectrum)));
+  if (pick.hovered >= 0) {
+    lines_tooltip(context.theme,
+                  layer_lines(scene.spectrum, scene.plan, static_cast<std::size_t>(pick.hovered)));
+  }
+  if (pick.clicked >= 0) {
+    form.layer = scene.spectrum.layers[static_cast<std::size_t>(pick.clicked)].slot.name;
+  }
 }
 
 void draw_singular_values(PanelContext& context, const SpectrumScene& scene, ImVec2 size) {
