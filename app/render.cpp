@@ -30,17 +30,17 @@ bool is_measurement(const RunSummary& run) {
   return run.kind == "eval" || run.kind == "compress";
 }
 
-// The first of a measurement's results, "acc_norm 0.5313".
+// The first of a measurement's results, "acc_norm 0.5313"; of a training those of its task.
 std::string headline(const RunSummary& run) {
   for (const char* metric : {"task/ppl", "task/word_ppl", "task/weighted_f1", "task/acc_norm",
                              "task/acc", "task/pass_at_1", "eval/ppl", "compress/energy_kept"}) {
     const auto found = run.last.find(metric);
-    if (found != run.last.end()) {
-      const std::string_view name = metric;
+    const std::string_view name = metric;
+    if (found != run.last.end() && (is_measurement(run) || name.starts_with("task/"))) {
       return fmt::format("{} {:.4g}", name.substr(name.find('/') + 1), found->second);
     }
   }
-  return "-";
+  return "";
 }
 
 Json attempts_json(const storage::RunDetail& detail) {
@@ -115,11 +115,12 @@ Json to_json(const storage::RunDetail& detail) {
 }
 
 std::string runs_table(const std::vector<RunSummary>& runs) {
-  const bool evaluations = std::any_of(runs.begin(), runs.end(), is_measurement);
+  const bool measured = std::any_of(runs.begin(), runs.end(),
+                                    [](const RunSummary& run) { return !headline(run).empty(); });
   std::vector<Column> columns{{"id"},         {"name"},           {"state"},     {"step", true},
                               {"loss", true}, {"held-out", true}, {"ppl", true}, {"params", true},
                               {"peak", true}, {"tok/s", true},    {"started"}};
-  if (evaluations) {
+  if (measured) {
     columns.push_back({"measured"});
   }
   std::vector<std::vector<std::string>> rows;
@@ -133,8 +134,8 @@ std::string runs_table(const std::vector<RunSummary>& runs) {
                     bytes_or_dash(run.peak_bytes),
                     speed == run.last.end() ? "-" : count_text(speed->second),
                     run.started_ms > 0 ? time_text(run.started_ms) : "-"});
-    if (evaluations) {
-      rows.back().push_back(is_measurement(run) ? headline(run) : "");
+    if (measured) {
+      rows.back().push_back(headline(run));
     }
   }
   return table_text(columns, rows);

@@ -15,6 +15,7 @@
 #include "experiments/device.h"
 #include "experiments/predict.h"
 #include "experiments/run_spec.h"
+#include "experiments/run_task.h"
 
 namespace lathe::app {
 namespace {
@@ -26,7 +27,6 @@ struct RunModel {
   std::unique_ptr<Backend> backend;
   std::unique_ptr<Transformer> transformer;
   TextCoder coder;
-  std::int32_t prefix_id = kEndMark;  // what a text begins behind
 };
 
 // Fills the parameters from a checkpoint's weights; the value is the digest of the file.
@@ -72,31 +72,8 @@ Result<void> open_coder(const TrainSpec& spec, RunModel& model) {
   if (!base) {
     return base.error();
   }
-  const SpecialTokens& marks = base->encoding.tokenizer->special();
   model.coder = make_coder(base->encoding.tokenizer);
-  model.prefix_id = marks.bos >= 0 ? marks.bos : std::max(0, marks.eos);
   return {};
-}
-
-EvalModel eval_model(const std::shared_ptr<RunModel>& model, const TrainSpec& spec) {
-  const TextCoder* coder = &model->coder;
-  return {.backend = model->backend.get(),
-          .transformer = model->transformer.get(),
-          .config = spec.model,
-          .vocab_size = spec.model.vocab_size,
-          .context = spec.train.seq_len,
-          .prefix_id = model->prefix_id,
-          .encode =
-              [coder](std::string_view text, bool special) {
-                std::vector<std::int32_t> ids;
-                if (special && coder->begin >= 0) {
-                  ids.push_back(coder->begin);
-                }
-                coder->encode(text, false, ids);
-                return ids;
-              },
-          .decode = coder->decode,
-          .end_ids = {coder->end}};
 }
 
 }  // namespace
@@ -161,7 +138,8 @@ Result<experiments::OpenedModel> open_run_model(storage::RunCatalog& catalog, st
     return hash.error();
   }
   experiments::OpenedModel opened;
-  opened.model = eval_model(model, spec);
+  opened.model =
+      experiments::trained_model(*model->backend, *model->transformer, spec, model->coder);
   opened.facts = {
       {"name", detail->summary.name.empty() ? detail->summary.id : detail->summary.name},
       {"format", "checkpoint " + std::string(dtype_name(kept))},

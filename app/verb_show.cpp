@@ -12,7 +12,26 @@
 namespace lathe::app {
 namespace {
 
-void print_run(const storage::RunDetail& detail) {
+// What was measured before the first step, of the metrics that are measured now and then.
+Result<std::map<std::string, double>> measured_first(storage::RunCatalog& catalog,
+                                                     const storage::RunDetail& detail) {
+  std::map<std::string, double> first;
+  for (const auto& [metric, unused] : detail.summary.last) {
+    if (!metric.starts_with("task/") && !metric.starts_with("eval/")) {
+      continue;
+    }
+    const auto points = catalog.points(detail.summary.id, metric);
+    if (!points) {
+      return points.error();
+    }
+    if (!points->empty() && points->front().step == 0) {
+      first[metric] = points->front().value;
+    }
+  }
+  return first;
+}
+
+void print_run(const storage::RunDetail& detail, const std::map<std::string, double>& first) {
   fmt::print("{}", runs_table({detail.summary}));
   if (!detail.summary.error.empty()) {
     fmt::print("\nfailed: {}\n", detail.summary.error);
@@ -26,9 +45,11 @@ void print_run(const storage::RunDetail& detail) {
   }
   std::vector<std::vector<std::string>> rows;
   for (const auto& [metric, last] : detail.summary.last) {
-    rows.push_back({metric, fmt::format("{:.6g}", last), metric_text(detail.summary.best, metric)});
+    rows.push_back({metric, metric_text(first, metric), fmt::format("{:.6g}", last),
+                    metric_text(detail.summary.best, metric)});
   }
-  fmt::print("\n{}", table_text({{"metric"}, {"last", true}, {"best", true}}, rows));
+  fmt::print("\n{}",
+             table_text({{"metric"}, {"before", true}, {"last", true}, {"best", true}}, rows));
   for (const storage::CheckpointRow& row : detail.checkpoints) {
     fmt::print("checkpoint of step {}: {} ({})\n", row.step, row.path, bytes_text(row.bytes));
   }
@@ -57,7 +78,17 @@ std::vector<storage::RunSummary> runs_of(const storage::SweepSummary& sweep,
 Result<void> show(storage::RunCatalog& catalog, const std::string& id, bool json) {
   const auto detail = catalog.run(id);
   if (detail) {
-    json ? print_json(to_json(*detail), 2) : print_run(*detail);
+    const auto first = measured_first(catalog, *detail);
+    if (!first) {
+      return first.error();
+    }
+    if (!json) {
+      print_run(*detail, *first);
+      return {};
+    }
+    Json out = to_json(*detail);
+    out["before"] = *first;
+    print_json(out, 2);
     return {};
   }
   const auto sweep = catalog.sweep(id);

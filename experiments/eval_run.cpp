@@ -8,9 +8,8 @@
 
 #include "engine/backend/backend.h"
 #include "engine/backend/failure.h"
-#include "engine/base/hash.h"
-#include "engine/base/mapped_file.h"
 #include "experiments/clock.h"
+#include "experiments/file_hash.h"
 #include "experiments/host_memory.h"
 
 namespace lathe::experiments {
@@ -20,16 +19,6 @@ constexpr const char* kMemoryRemedy = "choose a smaller window, or a smaller mod
 
 // Evaluations have one moment.
 constexpr std::int64_t kStep = 1;
-
-Result<std::string> hash_of(const std::string& path) {
-  const auto file = MappedFile::open(path);
-  if (!file) {
-    return file.error();
-  }
-  Sha256 digest;
-  digest.update(file->bytes().data(), file->bytes().size());
-  return digest.hex();
-}
 
 std::string title(const EvalRequest& request, const Json& facts) {
   const std::string model =
@@ -62,13 +51,13 @@ class Evaluation {
     if (auto checked = check_spec(request_.spec, request_.allow_code_execution); !checked) {
       return checked.error();
     }
-    const auto hash = hash_of(request_.spec.data);
+    const auto hash = file_hash(request_.spec.data);
     if (!hash) {
       return hash.error();
     }
     data_ = {{"path", request_.spec.data}, {"sha256", *hash}};
     if (!needs_model()) {
-      const auto samples = hash_of(request_.spec.completions);
+      const auto samples = file_hash(request_.spec.completions);
       if (!samples) {
         return samples.error();
       }

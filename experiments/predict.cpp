@@ -4,6 +4,7 @@
 #include <fmt/core.h>
 
 #include "engine/base/format.h"
+#include "engine/train/planned_base.h"
 #include "experiments/base_model.h"
 #include "experiments/device.h"
 #include "experiments/teacher.h"
@@ -43,6 +44,7 @@ Result<TrainSpec> resolve_model(const TrainSpec& spec) {
                              resolved.model.vocab_size, tokens),
                  "set model.vocab_size=0 to take the tokenizer's"};
   }
+  resolved.base = planned_base(resolved);
   return resolved;
 }
 

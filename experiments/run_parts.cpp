@@ -20,6 +20,15 @@ Result<std::shared_ptr<const TokenSource>> read_data(const RunRequest& request,
                          : open_corpus(train.data, train.train.seq_len, encoding, progress);
 }
 
+TextCoder coder_of(const std::optional<BaseModel>& base,
+                   const std::shared_ptr<const TokenSource>& data) {
+  if (base) {
+    return make_coder(base->encoding.tokenizer);
+  }
+  const Tokenizer* own = data->tokenizer();
+  return own == nullptr ? TextCoder{} : make_coder(std::shared_ptr<const Tokenizer>(data, own));
+}
+
 }  // namespace
 
 RunCreated created_event(const RunRequest& request, const PlanReport& plan) {
@@ -50,7 +59,7 @@ Result<RunParts> make_run_parts(const RunRequest& request, const RunnerPorts& po
   if (!backend) {
     return backend.error();
   }
-  RunParts parts{.backend = std::move(*backend), .data = nullptr, .trainer = nullptr};
+  RunParts parts{.backend = std::move(*backend), .data = nullptr, .trainer = nullptr, .coder = {}};
   std::optional<BaseModel> base;
   if (!train.model.from.empty()) {
     auto opened = open_base_model(train.model);
@@ -69,6 +78,7 @@ Result<RunParts> make_run_parts(const RunRequest& request, const RunnerPorts& po
     return data.error();
   }
   parts.data = std::move(*data);
+  parts.coder = coder_of(base, parts.data);
   std::vector<std::string> warnings;  // those of the plan, told already
   auto trainer = make_trainer(*parts.backend, train, parts.data, warnings);
   if (!trainer) {

@@ -16,6 +16,7 @@ struct RunParts {
   std::unique_ptr<Backend> backend;
   std::shared_ptr<const TokenSource> data;
   std::unique_ptr<Trainer> trainer;
+  TextCoder coder;  // reads text as the run does; empty where its corpus has none
 };
 
 // `train`: request.spec.train with its vocabulary settled; `plan`: of the same spec. A checkpoint

@@ -67,6 +67,7 @@ void for_each_section(Spec& spec, Visit&& visit) {
   visit("train", spec.train.train);
   visit("optim", spec.train.optim);
   visit("distill", spec.train.distill);
+  visit("eval", spec.eval);
 }
 
 std::vector<ParamInfo> collect_params() {

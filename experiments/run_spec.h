@@ -12,6 +12,7 @@
 #include "engine/base/params.h"
 #include "engine/base/result.h"
 #include "engine/train/train_spec.h"
+#include "experiments/task_config.h"
 
 namespace lathe::experiments {
 
@@ -21,6 +22,7 @@ struct RunSpec {
   std::int64_t threads = 0;     // 0: all
   ProductPrecision products = ProductPrecision::kF32;
   TrainSpec train;
+  TaskConfig eval;
 };
 
 // Every parameter of a spec with its dotted path, the registered methods' under "method.<id>.".

@@ -12,8 +12,10 @@
 #include "experiments/checkpoint_folders.h"
 #include "experiments/clock.h"
 #include "experiments/device.h"
+#include "experiments/live_knobs.h"
 #include "experiments/predict.h"
 #include "experiments/run_parts.h"
+#include "experiments/run_task.h"
 #include "experiments/step_events.h"
 #include "experiments/teacher.h"
 
@@ -35,6 +37,7 @@ class Run {
   Result<void> prepare();
   Result<void> begin();
   Result<void> measure_base();
+  Result<void> measure();
   Result<RunState> loop();
   Result<void> one_step();
   Result<void> catch_up();
@@ -69,14 +72,16 @@ class Run {
   std::shared_ptr<const TokenSource> data_;
   std::unique_ptr<Trainer> trainer_;
   std::unique_ptr<StepEvents> events_;
+  TextCoder coder_;
   std::size_t next_change_ = 0;
   std::int64_t saved_step_ = -1;
 };
 
 // What is known before anything is built: is the spec legal, does it fit?
 Result<void> Run::announce() {
-  if (const Result<void> settled = settle_models(request_.spec.train); !settled) {
-    return settled;
+  const Result<void> settled = settle_models(request_.spec.train);
+  if (const Result<void> known = settled ? settle_task(request_.spec) : settled; !known) {
+    return known;
   }
   auto plan = plan_run(request_.spec, 0);
   if (!plan) {
@@ -106,6 +111,7 @@ Result<void> Run::prepare() {
   backend_ = std::move(parts->backend);
   data_ = std::move(parts->data);
   trainer_ = std::move(parts->trainer);
+  coder_ = std::move(parts->coder);
   if (const std::string note = left_out_note(data_->info()); !note.empty()) {
     log(LogLevel::kWarning, note);
   }
@@ -136,7 +142,8 @@ Result<void> Run::begin() {
       request_.run, train.batch_size * train.seq_len * train.grad_accum, *ports_.sink);
   if (started.from_step == 0) {
     events_->model(*trainer_, plan_.dense_parameters);
-    if (const Result<void> measured = measure_base(); !measured) {
+    const Result<void> looked = measure_base();
+    if (const Result<void> measured = looked ? measure() : looked; !measured) {
       return measured;
     }
   }
@@ -162,27 +169,15 @@ Result<void> Run::measure_base() {
   return {};
 }
 
+Result<void> Run::measure() {
+  return measure_task({request_, ports_, train_, *trainer_, coder_, *events_});
+}
+
 Result<void> Run::change_live(const SetLive& change) {
-  LiveKnobs knobs = trainer_->live();
-  const auto path = resolve_param(change.param);
+  const auto path = set_live(change, *trainer_);
   if (!path) {
     return path.error();
   }
-  if (*path == "optim.lr") {
-    knobs.lr = change.value;
-  } else if (*path == "optim.weight_decay") {
-    knobs.weight_decay = change.value;
-  } else if (*path == "optim.clip_norm") {
-    knobs.clip_norm = change.value;
-  } else {
-    return Error{ErrorKind::kUsage, *path + " cannot be changed while a run trains",
-                 "optim.lr, optim.weight_decay and optim.clip_norm can"};
-  }
-  const auto checked = parse_param_value(*find_param(*path), fmt::format("{}", change.value));
-  if (!checked) {
-    return checked.error();
-  }
-  trainer_->set_live(knobs);
   emit(LiveChanged{request_.run, trainer_->steps_done(), *path, change.value});
   return {};
 }
@@ -354,7 +349,9 @@ Result<RunState> Run::loop() {
       return saved ? *trouble : saved.error();
     }
   }
-  return RunState::kDone;
+  const bool whole = trainer_->steps_done() == request_.spec.train.train.steps;
+  const Result<void> measured = whole ? measure() : Result<void>();
+  return measured ? Result<RunState>(RunState::kDone) : measured.error();
 }
 
 RunOutcome Run::run() {

@@ -74,6 +74,15 @@ void StepEvents::first_evaluation(const EvalReport& eval) {
   sink_.on_event(batch.take());
 }
 
+void StepEvents::task(std::int64_t step, const EvalOutcome& outcome, double secs) {
+  Batch batch(run_, step);
+  for (const EvalMetric& metric : outcome.metrics) {
+    batch.add(metric.metric, metric.value);
+  }
+  batch.add("task/secs", secs);
+  sink_.on_event(batch.take());
+}
+
 void StepEvents::step(const StepReport& report, const EvalReport* eval, Backend& backend) {
   const Stopwatch watch;
   Batch batch(run_, report.step);

@@ -2,6 +2,7 @@
 // telling costs.
 #pragma once
 
+#include "engine/eval/evaluate.h"
 #include "engine/train/trainer.h"
 #include "experiments/events.h"
 
@@ -16,6 +17,8 @@ class StepEvents {
   void model(const Trainer& trainer, std::int64_t dense_parameters);
   // How the model does before its first step.
   void first_evaluation(const EvalReport& eval);
+  // What a task came to after step `step`.
+  void task(std::int64_t step, const EvalOutcome& outcome, double secs);
   // After a step and, where `eval` is given, the evaluation that followed it.
   void step(const StepReport& report, const EvalReport* eval, Backend& backend);
   // The time line that the ledger has just recorded of step `step`.

@@ -18,10 +18,10 @@ struct EnumNames<TokenizerKind> {
 };
 
 // What a corpus is made of.
-enum class DataKind : std::uint8_t { kText, kInstruct, kChat };
+enum class DataKind : std::uint8_t { kText, kInstruct, kChat, kSentiment };
 template <>
 struct EnumNames<DataKind> {
-  static constexpr std::array<std::string_view, 3> names{"text", "instruct", "chat"};
+  static constexpr std::array<std::string_view, 4> names{"text", "instruct", "chat", "sentiment"};
 };
 
 // How a sample is put before the model.
@@ -29,6 +29,17 @@ enum class PromptKind : std::uint8_t { kAuto, kAlpaca, kChatml };
 template <>
 struct EnumNames<PromptKind> {
   static constexpr std::array<std::string_view, 3> names{"auto", "alpaca", "chatml"};
+};
+
+// What numbers in a set of sentiment mean; labels that are words need no rule.
+//   fpb   Financial PhraseBank: 0 negative, 1 neutral, 2 positive
+//   tfns  Twitter financial news: 0 negative, 1 positive, 2 neutral
+//   fiqa  a score: below -0.1 negative, from 0.1 on positive, else neutral
+//   auto  by the first row: a "sentiment_score" is fiqa's, a "sentence" fpb's, a "text" tfns'
+enum class SentimentLabels : std::uint8_t { kAuto, kFpb, kTfns, kFiqa };
+template <>
+struct EnumNames<SentimentLabels> {
+  static constexpr std::array<std::string_view, 4> names{"auto", "fpb", "tfns", "fiqa"};
 };
 
 struct DataConfig {
@@ -40,19 +51,25 @@ struct DataConfig {
   double heldout = 0.1;
   std::int64_t max_bytes = 0;
   PromptKind prompt = PromptKind::kAuto;
+  SentimentLabels labels = SentimentLabels::kAuto;
+  std::vector<std::string> without = {};
 
   static constexpr auto fields() {
     using C = DataConfig;
     return std::tuple{
         field("kind", &C::kind,
               {.structural = true,
-               .help = "text: running text; instruct: JSON or JSON lines of instruction, input and "
-                       "output (or prompt and response); chat: JSON lines of messages. Of the last "
-                       "two the answers alone are learnt, and several samples share a row"}),
-        field("path", &C::path,
-              {.structural = true,
-               .help = "a folder or a file of text; python-stdlib means the sources of the "
-                       "installed Python standard library"}),
+               .help =
+                   "text: running text; instruct: JSON or JSON lines of instruction, input and "
+                   "output (or prompt and response); chat: JSON lines of messages; sentiment: the "
+                   "finance sets with FinGPT's prompt, of which the label is the answer. Of the "
+                   "last three the answers alone are learnt, and several samples share a row"}),
+        field(
+            "path", &C::path,
+            {.structural = true,
+             .help = "a folder or a file of text; python-stdlib means the sources of the "
+                     "installed Python standard library. Of kind sentiment: several, separated by "
+                     "commas, each as often as *N behind it says"}),
         field("extensions", &C::extensions,
               {.structural = true, .help = "file name endings taken from a folder"}),
         field("tokenizer", &C::tokenizer,
@@ -86,7 +103,15 @@ struct DataConfig {
               {.structural = true,
                .help = "how samples are put before the model: alpaca's prompts, chatml, or auto: "
                        "the model's own chat template where it has one, else alpaca for instruct "
-                       "and chatml for chat"})};
+                       "and chatml for chat"}),
+        field("labels", &C::labels,
+              {.structural = true,
+               .help = "what the numbers of a sentiment set mean; auto goes by its fields' names"}),
+        field("without", &C::without,
+              {.structural = true,
+               .help = "sentiment: sets whose texts are left out wherever they occur, compared by "
+                       "letters and digits without links; empty: that of eval.data, where it is a "
+                       "set of sentiment"})};
   }
 };
 static_assert(complete<DataConfig>());

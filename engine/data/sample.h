@@ -28,6 +28,7 @@ using Conversation = std::vector<ChatMessage>;
 struct PromptAnswer {
   std::string prompt;
   std::string response;
+  bool joint = false;  // encoded as one text, as evaluations score an answer (joint_encoding.h)
 };
 
 using Sample = std::variant<Instruction, Conversation, PromptAnswer>;

@@ -18,7 +18,7 @@ struct CodedSample {
 };
 
 // Each part is encoded by itself, as a prompt is when the model is asked: no token spans the edge
-// between question and answer.
+// between question and answer. Those of a joint sample are encoded together.
 CodedSample code_sample(const RenderedSample& sample, const TextCoder& coder);
 
 // Leaves out what is beyond `length` tokens; whether there was any.

@@ -22,7 +22,7 @@ RenderedSample render_alpaca(const Instruction& sample) {
     prompt += "\n\n### Input:\n" + sample.input;
   }
   prompt += "\n\n### Response:";
-  return {.parts = {{std::move(prompt), false}, {sample.output, true}}, .has_marks = false};
+  return {.parts = {{std::move(prompt), false}, {sample.output, true}}};
 }
 
 Conversation as_conversation(const Instruction& sample) {
@@ -41,7 +41,7 @@ Error not_by_turns() {
 // The answers are what each assistant message adds to the text that asks for it. What a template
 // writes behind an answer (its end mark) belongs to it: the model must learn to stop.
 Result<RenderedSample> render_chat(const Conversation& messages, const ChatRenderer& chat) {
-  RenderedSample rendered{.parts = {}, .has_marks = true};
+  RenderedSample rendered{.parts = {}, .has_marks = true, .joint = false};
   const std::span<const ChatMessage> all(messages);
   std::string done;
   const auto add = [&](const std::string& text, bool is_answer) {
@@ -103,7 +103,8 @@ Result<SampleRenderer> SampleRenderer::make(const DataConfig& config, ChatRender
 Result<RenderedSample> SampleRenderer::render(const Sample& sample) const {
   if (const auto* ready = std::get_if<PromptAnswer>(&sample)) {
     return RenderedSample{.parts = {{ready->prompt, false}, {ready->response, true}},
-                          .has_marks = false};
+                          .has_marks = false,
+                          .joint = ready->joint};
   }
   if (const auto* messages = std::get_if<Conversation>(&sample)) {
     return render_chat(*messages, chat_);

@@ -25,6 +25,8 @@ struct RenderedSample {
   std::vector<PromptPart> parts;
   // The text writes out the marks of a chat template, which begin and end it; else it is plain.
   bool has_marks = false;
+  // One question and one answer, which are encoded together (joint_encoding.h).
+  bool joint = false;
 };
 
 // What data.prompt means for this kind: auto is `own`, the model's template, where there is one,

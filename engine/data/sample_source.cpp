@@ -1,4 +1,4 @@
-// Reads all samples, settles their order and parts, and lays their tokens one after the other.
+// Settles the parts of all samples and lays their tokens one after the other.
 #include "engine/data/sample_source.h"
 
 #include <algorithm>
@@ -8,30 +8,18 @@
 #include <vector>
 
 #include "engine/base/hash.h"
-#include "engine/data/batch_source.h"
 #include "engine/data/corpus_builder.h"
-#include "engine/data/corpus_files.h"
-#include "engine/data/row_file.h"
 #include "engine/data/sample_coder.h"
+#include "engine/data/sample_reader.h"
 #include "engine/tokenizer/bpe_trainer.h"
 
 namespace lathe {
 namespace {
 
-// Independent of each other, so that max_bytes takes from both parts.
-constexpr std::uint64_t kOrderSeed = 0;
-constexpr std::uint64_t kSplitSeed = 0x5917;
-
 // Shares of the progress bar.
 constexpr double kTrainFrom = 0.3;
 constexpr double kEncodeFrom = 0.5;
 constexpr std::size_t kReportEvery = 256;  // samples
-
-struct PlacedSample {
-  Sample sample;
-  std::uint64_t order = 0;
-  double place = 0;  // in [0, 1): held out below data.heldout
-};
 
 // The tokens of one part.
 struct Part {
@@ -68,49 +56,6 @@ class SampleTokens final : public TokenSource {
   TextCoder coder_;
   std::shared_ptr<const Tokenizer> own_;  // null where a model brought one
 };
-
-Result<FileList> list_sample_files(const DataConfig& config) {
-  DataConfig files = config;
-  files.extensions = {".json", ".jsonl"};
-  files.max_bytes = 0;  // counts samples, not files
-  if (config.path == DataConfig{}.path) {
-    return Error{ErrorKind::kUsage,
-                 "data.path=" + config.path + " holds running text, and data.kind is " +
-                     std::string(enum_name(config.kind)),
-                 "name a file or folder of samples as data.path"};
-  }
-  return list_corpus_files(files);
-}
-
-Result<std::vector<PlacedSample>> read_samples(const DataConfig& config, const FileList& list) {
-  std::vector<PlacedSample> samples;
-  for (const CorpusFile& file : list.files) {
-    auto rows = read_rows(file.path.string());
-    if (!rows) {
-      return rows.error();
-    }
-    for (const DataRow& row : *rows) {
-      auto sample = read_sample(row, config.kind);
-      if (!sample) {
-        return sample.error();
-      }
-      const std::uint64_t hash = hash_of(*sample, kSplitSeed);
-      const std::uint64_t order = hash_of(*sample, kOrderSeed);
-      samples.push_back({std::move(*sample), order, static_cast<double>(hash >> 11) * 0x1.0p-53});
-    }
-  }
-  std::stable_sort(samples.begin(), samples.end(),
-                   [](const PlacedSample& a, const PlacedSample& b) { return a.order < b.order; });
-  if (config.max_bytes > 0) {
-    std::int64_t total = 0;
-    std::erase_if(samples, [&](const PlacedSample& placed) {
-      const bool fits = text_bytes(placed.sample) <= config.max_bytes - total;
-      total += fits ? text_bytes(placed.sample) : 0;
-      return !fits;
-    });
-  }
-  return samples;
-}
 
 // The share that holds out at least one sample, and not all: of very few, that nearest the edge.
 double heldout_share(double share, const std::vector<PlacedSample>& samples) {
@@ -211,10 +156,15 @@ std::string digest_of(const std::array<Part, 2>& parts, std::int64_t vocab_size)
 }  // namespace
 
 std::string left_out_note(const CorpusInfo& info) {
-  if (info.cut_samples + info.dropped_samples == 0) {
-    return "";
+  std::string note;
+  if (info.without_samples > 0) {
+    note =
+        std::to_string(info.without_samples) + " samples are left out, whose text data.without has";
   }
-  return std::to_string(info.cut_samples) + " of " +
+  if (info.cut_samples + info.dropped_samples == 0) {
+    return note;
+  }
+  return note + (note.empty() ? "" : "; ") + std::to_string(info.cut_samples) + " of " +
          std::to_string(info.train_samples + info.heldout_samples) +
          " samples are longer than train.seq_len and lose their end; " +
          std::to_string(info.dropped_samples) +
@@ -229,29 +179,31 @@ Result<std::shared_ptr<const TokenSource>> open_samples(const DataConfig& config
   if (!renderer) {
     return renderer.error();
   }
-  const auto list = list_sample_files(config);
-  if (!list) {
-    return list.error();
+  auto read = read_samples(config);
+  if (!read) {
+    return read.error();
   }
-  auto samples = read_samples(config, *list);
-  if (!samples) {
-    return samples.error();
-  }
+  std::vector<PlacedSample>& samples = read->samples;
   CorpusInfo info;
-  info.files = static_cast<std::int64_t>(list->files.size());
+  info.files = read->files;
+  info.without_samples = read->without;
   Rendered rendered;
   std::vector<bool> held_out;
-  const double share = heldout_share(config.heldout, *samples);
-  for (const PlacedSample& placed : *samples) {
+  const double share = heldout_share(config.heldout, samples);
+  for (const PlacedSample& placed : samples) {
+    const bool out = placed.place < share;
+    if (out && placed.copy > 0) {
+      continue;  // repeats weigh what is learnt, not what is measured
+    }
     auto one = renderer->render(placed.sample);
     if (!one) {
       return one.error();
     }
     rendered.push_back(std::move(*one));
-    held_out.push_back(placed.place < share);
+    held_out.push_back(out);
     info.text_bytes += text_bytes(placed.sample);
   }
-  samples->clear();
+  samples.clear();
   std::shared_ptr<const Tokenizer> own;
   if (model.tokenizer == nullptr) {
     auto trained = train_tokenizer(config, rendered, held_out, progress);

@@ -1,6 +1,8 @@
 // The two kinds of tokenizers under one face.
 #include "engine/data/text_coder.h"
 
+#include <algorithm>
+
 namespace lathe {
 
 TextCoder make_coder(std::shared_ptr<const TextTokenizer> tokenizer) {
@@ -13,6 +15,7 @@ TextCoder make_coder(std::shared_ptr<const TextTokenizer> tokenizer) {
                         std::span<const std::int32_t> ids) { return tokenizer->decode(ids, true); },
           .begin = special.add_bos ? special.bos : -1,
           .end = special.eos,
+          .prefix = special.bos >= 0 ? special.bos : std::max(0, special.eos),
           .knows_marks = true,
           .vocab_size = tokenizer->vocab_size()};
 }
@@ -26,6 +29,7 @@ TextCoder make_coder(std::shared_ptr<const Tokenizer> tokenizer) {
       .decode = [tokenizer](std::span<const std::int32_t> ids) { return tokenizer->decode(ids); },
       .begin = -1,
       .end = kEndMark,
+      .prefix = kEndMark,
       .knows_marks = false,
       .vocab_size = tokenizer->vocab_size()};
 }

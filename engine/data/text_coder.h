@@ -30,6 +30,7 @@ struct TextCoder {
   std::function<std::string(std::span<const std::int32_t>)> decode;
   std::int32_t begin = -1;   // before a text; -1: nothing
   std::int32_t end = -1;     // behind a text or an answer; -1: nothing
+  std::int32_t prefix = 0;   // what a text is predicted from that nothing precedes
   bool knows_marks = false;  // a template's marks are ids, not text
   std::int64_t vocab_size = 0;
 };

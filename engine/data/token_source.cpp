@@ -167,6 +167,12 @@ Result<std::shared_ptr<const TokenSource>> open_corpus(const DataConfig& config,
                                                        std::int64_t seq_len,
                                                        const ModelEncoding& model,
                                                        const CorpusProgress& progress) {
+  if (!config.without.empty() && config.kind != DataKind::kSentiment) {
+    return Error{.kind = ErrorKind::kUsage,
+                 .message = "data.without compares sets of sentiment, and data.kind is " +
+                            std::string(enum_name(config.kind)),
+                 .remedy = "leave data.without empty, or set data.kind=sentiment"};
+  }
   if (config.kind != DataKind::kText) {
     return open_samples(config, seq_len, model, progress);
   }

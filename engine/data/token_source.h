@@ -31,9 +31,10 @@ struct CorpusInfo {
   std::int64_t heldout_samples = 0;
   std::int64_t cut_samples = 0;      // longer than a row: their end is left out
   std::int64_t dropped_samples = 0;  // of whose answers a row holds nothing: not among the above
+  std::int64_t without_samples = 0;  // whose text data.without has: not among them either
 };
 
-// What was cut or dropped of the samples, in a sentence; empty if nothing was.
+// What was cut, dropped or left out of the samples, in a sentence; empty if nothing was.
 std::string left_out_note(const CorpusInfo& info);
 
 // The samples of a part that is made of them, one after the other in its tokens; empty of running

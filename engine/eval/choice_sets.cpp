@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <functional>
 
+#include "engine/data/plain_text.h"
 #include "engine/data/row_file.h"
 #include "engine/eval/text_rules.h"
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "engine/data/plain_text.h"
 #include "engine/data/row_file.h"
 #include "engine/eval/choice_sets.h"
 #include "engine/eval/classification.h"

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "engine/data/joint_encoding.h"
 #include "engine/eval/scorer.h"
 #include "engine/eval/text_rules.h"
 
@@ -11,19 +12,18 @@ namespace lathe {
 namespace {
 
 ScoreRequest encode_pair(const EvalModel& model, const Choice& choice, bool special) {
-  const std::string_view context = strip_right(choice.context);
-  const std::string moved = choice.context.substr(context.size()) + choice.continuation;
-  ScoreRequest request;
-  if (!context.empty()) {
-    request.ids = model.encode(std::string(context) + moved, special);
-    request.first_scored = static_cast<std::int64_t>(model.encode(context, special).size());
+  JointIds joint = encode_jointly(choice.context, choice.continuation, [&](std::string_view text) {
+    return model.encode(text, special);
+  });
+  if (joint.first > 0) {
+    return {.ids = std::move(joint.ids),
+            .first_scored = static_cast<std::int64_t>(joint.first),
+            .place = {}};
   }
-  if (context.empty() || request.first_scored == 0) {
-    request.ids = {model.prefix_id};
-    const std::vector<std::int32_t> scored = model.encode(moved, false);
-    request.ids.insert(request.ids.end(), scored.begin(), scored.end());
-    request.first_scored = 1;
-  }
+  ScoreRequest request{.ids = {model.prefix_id}, .first_scored = 1, .place = {}};
+  const std::vector<std::int32_t> scored =
+      model.encode(choice.context + choice.continuation, false);
+  request.ids.insert(request.ids.end(), scored.begin(), scored.end());
   return request;
 }
 

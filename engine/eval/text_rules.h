@@ -1,6 +1,6 @@
 // Text as the evaluation rules want it: what counts as a character, a word, a page; the clean-ups
 // that lm-evaluation-harness applies before it scores. Texts are valid UTF-8 (data/row_file.h
-// checks).
+// checks); white space is that of data/plain_text.h.
 #pragma once
 
 #include <cstdint>
@@ -16,13 +16,6 @@ std::int64_t character_count(std::string_view text);
 // Pieces between runs of white space, empty ones at either end counted: len(re.split(r"\s+", text))
 // in Python, by which word perplexity divides.
 std::int64_t word_count(std::string_view text);
-
-// Bytes of ISO 8859-1 as UTF-8.
-std::string latin1_as_utf8(std::string_view bytes);
-
-// Without white space at its end, or at both ends.
-std::string_view strip_right(std::string_view text);
-std::string_view strip(std::string_view text);
 
 // HellaSwag: artefacts of its WikiHow part go ("[header] ...", " [title]" becomes ". ").
 std::string clean_hellaswag(std::string_view text);

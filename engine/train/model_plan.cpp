@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "engine/methods/method.h"
+#include "engine/train/planned_base.h"
 
 namespace lathe {
 namespace {
@@ -125,6 +126,9 @@ Result<std::vector<LinearPlan>> plan_slots(const TrainSpec& spec,
                      "leave model.from empty, or begin with what `lathe compress` made of it");
   }
   check_adapters(spec, slots, errors);
+  if (!slots.empty()) {
+    check_frozen(spec, slots, errors);
+  }
   if (table_memory(spec, slots) == TableMemory::kGiven) {
     for (std::size_t i = 0; i < slots.size(); ++i) {
       slots[i].given = spec.base->slots[i].given;

@@ -31,6 +31,7 @@ struct TrainConfig {
   bool graph = false;
   ActivationStore activations = ActivationStore::kF32;
   TrainedParts parts = TrainedParts::kAll;
+  FrozenStore frozen = FrozenStore::kFile;
 
   static constexpr auto fields() {
     using C = TrainConfig;
@@ -118,7 +119,13 @@ struct TrainConfig {
               {.sweep = true,
                .structural = true,
                .help = "what is trained: all; or of slots that are two factors B A (low rank, "
-                       "decomposed) factors, factor_a or factor_b alone, the rest frozen"})};
+                       "decomposed) factors, factor_a or factor_b alone, the rest frozen"}),
+        field("frozen", &C::frozen,
+              {.sweep = true,
+               .structural = true,
+               .help = "to be planned, not run: without a model.from, the type that a file would "
+                       "have the matrices in which adapters leave as they are; embedding and head "
+                       "are f16 then"})};
   }
 };
 static_assert(complete<TrainConfig>());

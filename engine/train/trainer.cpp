@@ -34,6 +34,16 @@ std::string spec_digest(const TrainSpec& spec) {
   if (spec.train.parts == TrainedParts::kAll) {
     train.erase("parts");
   }
+  if (spec.train.frozen == FrozenStore::kFile) {
+    train.erase("frozen");
+  }
+  Json data = to_json(spec.data);
+  if (spec.data.labels == SentimentLabels::kAuto) {
+    data.erase("labels");
+  }
+  if (spec.data.without.empty()) {
+    data.erase("without");
+  }
   Json optim = to_json(spec.optim);
   if (spec.optim.state == MomentStore::kF32) {
     optim.erase("state");
@@ -43,12 +53,9 @@ std::string spec_digest(const TrainSpec& spec) {
       lora != method.end() && lora->value("dropout", 0.0) == 0.0) {
     lora->erase("dropout");
   }
-  Json decided{{"seed", spec.seed},
-               {"model", to_json(spec.model)},
-               {"data", to_json(spec.data)},
-               {"train", train},
-               {"optim", optim},
-               {"method", method}};
+  Json decided{{"seed", spec.seed}, {"model", to_json(spec.model)},
+               {"data", data},      {"train", train},
+               {"optim", optim},    {"method", method}};
   if (!spec.distill.from.empty()) {
     decided["distill"] = to_json(spec.distill);
   }
@@ -145,6 +152,10 @@ class TransformerTrainer final : public Trainer {
   Result<void> load(const std::string& folder) override;
   std::string parameter_digest() override;
   Backend& backend() override { return backend_; }
+  Transformer& transformer() override {
+    check_idle();
+    return model_;
+  }
 
  private:
   void check_idle() const { CHECK(records_.on_their_way() == 0, "steps are on their way"); }
@@ -350,6 +361,13 @@ Result<std::unique_ptr<Trainer>> make_trainer(Backend& backend, const TrainSpec&
     return Error{ErrorKind::kUsage,
                  "train.graph=true needs a CUDA device, and the run is on " + backend.info().name,
                  "set train.graph=false, or choose a CUDA device"};
+  }
+  if (spec.train.frozen != FrozenStore::kFile && backend.computes()) {
+    return Error{ErrorKind::kUsage,
+                 "train.frozen=" + std::string(enum_name(spec.train.frozen)) +
+                     " plans for a model that is not here: it has no weights to begin with",
+                 "plan with `lathe plan`; to run, name such a model as model.from and set "
+                 "train.frozen=file"};
   }
   const auto slots = plan_slots(resolved, warnings);
   if (!slots) {

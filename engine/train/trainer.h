@@ -76,6 +76,8 @@ class Trainer {
   // A digest of all parameters but those that are used as a file stores them, for replay.
   virtual std::string parameter_digest() = 0;
   virtual Backend& backend() = 0;
+  // The model as it is now, to be measured.
+  virtual Transformer& transformer() = 0;
 };
 
 // Builds the model on the back end and initialises it from the seed, or from spec.base. On meta

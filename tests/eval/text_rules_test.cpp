@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "engine/data/plain_text.h"
+
 namespace lathe {
 namespace {
 

@@ -66,11 +66,13 @@ Comparison compare(const std::vector<RunRow>& rows, const std::vector<std::strin
       out.spec.push_back(std::move(line));
     }
   }
-  static const std::array<std::tuple<const char*, const char*, ex::Better>, 8> kResults{
+  static const std::array<std::tuple<const char*, const char*, ex::Better>, 10> kResults{
       {{"eval/loss", "held-out loss", ex::Better::kLower},
        {"eval/ppl", "perplexity", ex::Better::kLower},
        {"eval/acc", "next-token accuracy", ex::Better::kHigher},
        {"train/loss", "training loss", ex::Better::kLower},
+       {"task/weighted_f1", "weighted F1", ex::Better::kHigher},
+       {"task/acc", "task's accuracy", ex::Better::kHigher},
        {"model/params", "parameters", ex::Better::kLower},
        {"peak", "peak bytes", ex::Better::kLower},
        {"perf/tokens_per_s", "tokens per second", ex::Better::kHigher},
