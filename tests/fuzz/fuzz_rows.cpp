@@ -3,6 +3,7 @@
 
 #include "engine/data/row_file.h"
 #include "engine/data/sample.h"
+#include "engine/data/sentiment_set.h"
 #include "tests/fuzz/input_file.h"
 #include "tests/fuzz/use_model.h"
 
@@ -13,7 +14,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (size == 0) {
     return 0;
   }
-  const auto rows = read_rows(inputs[data[0] % inputs.size()].fill(data + 1, size - 1).string());
+  const std::string path = inputs[data[0] % inputs.size()].fill(data + 1, size - 1).string();
+  if (const auto set = read_sentiment_set(path, SentimentLabels::kAuto)) {
+    for (const SentimentRow& row : set->rows) {
+      CHECK(row.label < set->labels.size(), "a row's label is one of its set's");
+      bare_text(row.text);
+    }
+  }
+  const auto rows = read_rows(path);
   if (!rows) {
     return 0;
   }

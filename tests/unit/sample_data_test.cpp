@@ -108,5 +108,35 @@ TEST_F(SampleData, PackingLeavesLittleOfARowEmpty) {
   EXPECT_GT(filled, 0.85);
 }
 
+// Training and test parts as they lie: FPB has no text in both; of FiQA 2 and of TFNS 44 for
+// training differ from one of the test by links or marks alone.
+TEST_F(SampleData, SetsOfSentimentKeepTheirTestTextsOut) {
+  struct Parts {
+    const char* train;
+    const char* test;
+    std::int64_t rows;
+    std::int64_t without;
+  };
+  for (const Parts& parts :
+       {Parts{"fpb/fpb_train.jsonl", "finlora/fpb_test_dev606.jsonl", 3628, 0},
+        Parts{"fiqa/fiqa_train.json", "finlora/fiqa_test_dev118.jsonl", 765, 2},
+        Parts{"tfns/tfns_train.csv", "tfns/tfns_test_even.csv", 9528, 44}}) {
+    DataConfig config;
+    config.kind = DataKind::kSentiment;
+    config.path = (data_ / parts.train).string();
+    config.without = {(data_ / parts.test).string()};
+    const auto source =
+        open_samples(config, 512, {.tokenizer = tokenizer_, .digest = {}, .chat = {}}, {});
+    ASSERT_TRUE(source.ok()) << source.error().text();
+    const CorpusInfo& info = (*source)->info();
+    EXPECT_EQ(info.without_samples, parts.without) << parts.train;
+    EXPECT_EQ(info.train_samples + info.heldout_samples, parts.rows - parts.without);
+    EXPECT_EQ(info.cut_samples + info.dropped_samples, 0) << parts.train;
+    for (const std::string& answer : answers(**source, Split::kTrain)) {
+      EXPECT_TRUE(answer == "negative" || answer == "neutral" || answer == "positive") << answer;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace lathe
