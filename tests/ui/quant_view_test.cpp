@@ -50,14 +50,17 @@ TEST(QuantView, AChoiceIsWhatTheVerbTakes) {
 TEST(QuantView, AListHoldsEveryBitsOfEveryGroup) {
   const auto probe = some_probe("tiny", 2);
   QuantForm form;
-  form.list = {.from = 3, .to = 5, .groups = {32, 128}, .fixed_types = true};
+  form.target = 1;  // attention: rows of 64
+  form.list = {.from = 3, .to = 5, .groups = {32, 64}, .fixed_types = true};
   const std::vector<Json> choices = quant_choices_of(form, *probe);
   ASSERT_EQ(choices.size(), 7U);
   EXPECT_EQ(choices[0]["quant"]["type"], "nf4");
   EXPECT_EQ(choices[1]["quant"]["bits"], 3);
   EXPECT_EQ(choices[1]["quant"]["group"], 32);
   EXPECT_EQ(choices[6]["quant"]["bits"], 5);
-  EXPECT_EQ(choices[6]["quant"]["group"], 128);
+  EXPECT_EQ(choices[6]["quant"]["group"], 64);
+  form.list.groups = {32, 128};
+  EXPECT_EQ(quant_choices_of(form, *probe).size(), 4U) << "no rows are whole groups of 128";
   form.list = {.from = 2, .to = 8, .groups = {}, .fixed_types = false};
   EXPECT_EQ(quant_choices_of(form, *probe).size(), 7U) << "of the form's group";
   form.list.to = 1;
@@ -106,7 +109,7 @@ TEST(QuantView, ALayerTellsWhatItLosesOrWhyItStays) {
   const auto lines = quant_layer_lines(*probe, plan, option, 7);
   EXPECT_EQ(lines[0], "layers.1.attention.q, 64 x 64");
   EXPECT_EQ(lines[1], "error 0.43 %, 4.50 bits a weight, 2.25 KiB of 8.00 KiB");
-  EXPECT_EQ(lines[2], "2 of 4.10 k weights (0.0488 %) above 4 σ of their row, the largest 6.0 σ");
+  EXPECT_EQ(lines[2], "outliers: 2 (0.0488 %) above 4 σ of their row, the largest 6.0 σ");
   EXPECT_EQ(quant_layer_lines(*probe, plan, option, 6)[1],
             "stays as it is, 12.0 KiB: rows of 96 are not whole groups of 64");
   EXPECT_EQ(refused_text(*probe, plan, option),

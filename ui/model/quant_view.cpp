@@ -153,16 +153,21 @@ Json quant_choice_of(const QuantForm& form, const QuantProbe& probe) {
 std::vector<Json> quant_choices_of(const QuantForm& form, const QuantProbe& probe) {
   const std::vector<std::int64_t> groups =
       form.list.groups.empty() ? std::vector{form.group} : form.list.groups;
+  const auto wanted = [&](const QuantOption& option) {
+    return option.bits == 0
+               ? form.list.fixed_types
+               : option.bits >= form.list.from && option.bits <= form.list.to &&
+                     std::find(groups.begin(), groups.end(), option.group) != groups.end();
+  };
+  const char* target = kTargets[static_cast<std::size_t>(form.target)];
   std::vector<Json> choices;
-  for (const QuantOption& option : probe.options) {
-    if (option.bits == 0 && form.list.fixed_types) {
-      choices.push_back(choice_with(form, probe, option));
-    }
-  }
-  for (const QuantOption& option : probe.options) {
-    if (option.bits >= form.list.from && option.bits <= form.list.to && option.bits > 0 &&
-        std::find(groups.begin(), groups.end(), option.group) != groups.end()) {
-      choices.push_back(choice_with(form, probe, option));
+  for (const bool fixed : {true, false}) {
+    for (std::size_t i = 0; i < probe.options.size(); ++i) {
+      const QuantOption& option = probe.options[i];
+      if ((option.bits == 0) == fixed && wanted(option) &&
+          plan_quant(probe, i, target).refused.empty()) {
+        choices.push_back(choice_with(form, probe, option));
+      }
     }
   }
   return choices;
@@ -223,12 +228,11 @@ std::vector<std::string> quant_layer_lines(const QuantProbe& probe, const QuantP
         fmt::format("stays as it is, {}: {}", kept,
                     rounded ? "not among the layers" : refusal_text(known, probe.options[option])));
   }
-  lines.push_back(
-      fmt::format("{} of {} weights ({}) above {:g} σ of their row, the largest {}",
-                  known.statistics.outliers, count_text(weights_of(known)),
-                  heat_text(QuantHeat::kOutliers,
-                            static_cast<double>(known.statistics.outliers) / weights_of(known)),
-                  kOutlierSigmas, heat_text(QuantHeat::kLargest, known.statistics.largest_sigmas)));
+  lines.push_back(fmt::format(
+      "outliers: {} ({}) above {:g} σ of their row, the largest {}", known.statistics.outliers,
+      heat_text(QuantHeat::kOutliers,
+                static_cast<double>(known.statistics.outliers) / weights_of(known)),
+      kOutlierSigmas, heat_text(QuantHeat::kLargest, known.statistics.largest_sigmas)));
   return lines;
 }
 

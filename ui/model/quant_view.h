@@ -79,7 +79,7 @@ std::string type_help(const std::string& type);
 std::size_t option_of(const QuantForm& form, const QuantProbe& probe);
 // The form's choice as `lathe compress` would take it.
 Json quant_choice_of(const QuantForm& form, const QuantProbe& probe);
-// What its list asks for, types without choices first, then by group and bits.
+// What its list asks for and no layer refuses, types without choices first, then by group and bits.
 std::vector<Json> quant_choices_of(const QuantForm& form, const QuantProbe& probe);
 
 // "layers.3.mlp.down", with ".a" or ".b" for a factor.

@@ -71,7 +71,7 @@ void plot_weights(PanelContext& context, const LevelCurves& curves) {
   spec.FillColor = with_alpha(context.theme.muted, 0.45f);
   spec.LineColor = with_alpha(context.theme.muted, 0.45f);
   ImPlot::SetAxes(ImAxis_X1, ImAxis_Y1);
-  ImPlot::PlotBars("weights", curves.places.data(), curves.weights.data(),
+  ImPlot::PlotBars("weights in a bin, left", curves.places.data(), curves.weights.data(),
                    static_cast<int>(curves.places.size()),
                    2.0 / static_cast<double>(curves.places.size()), spec);
 }
@@ -83,14 +83,16 @@ void plot_levels(PanelContext& context, const LevelCurves& curves) {
   ImPlot::SetAxes(ImAxis_X1, ImAxis_Y2);
   const auto count = static_cast<int>(curves.levels.size());
   if (curves.levels.size() > kMostMarks) {
-    ImPlot::PlotLine("levels", curves.levels.data(), curves.uses.data(), count, spec);
+    ImPlot::PlotLine("weights at a level, right", curves.levels.data(), curves.uses.data(), count,
+                     spec);
     return;
   }
   spec.Marker = ImPlotMarker_Circle;
   spec.MarkerSize = 3.5f * context.scale;
   spec.MarkerFillColor = context.theme.accent;
   spec.MarkerLineColor = context.theme.accent;
-  ImPlot::PlotStems("levels", curves.levels.data(), curves.uses.data(), count, 0, spec);
+  ImPlot::PlotStems("weights at a level, right", curves.levels.data(), curves.uses.data(), count, 0,
+                    spec);
 }
 
 // Says over a point which run it is.
