@@ -205,8 +205,8 @@ void draw_levels(PanelContext& context, const QuantScene& scene, ImVec2 size) {
     ImPlot::SetupAxisFormat(ImAxis_Y1, percent_text, nullptr);
     ImPlot::SetupAxisFormat(ImAxis_Y2, percent_text, nullptr);
     ImPlot::SetupAxisLimits(ImAxis_X1, -1.05, 1.05, ImPlotCond_Always);
-    ImPlot::SetupAxisLimits(ImAxis_Y1, 0, 1.25 * highest_of(curves.weights), ImPlotCond_Always);
-    ImPlot::SetupAxisLimits(ImAxis_Y2, 0, 1.25 * highest_of(curves.uses), ImPlotCond_Always);
+    ImPlot::SetupAxisLimits(ImAxis_Y1, 0, 1.45 * highest_of(curves.weights), ImPlotCond_Always);
+    ImPlot::SetupAxisLimits(ImAxis_Y2, 0, 1.45 * highest_of(curves.uses), ImPlotCond_Always);
     ImPlot::SetupLegend(ImPlotLocation_NorthEast, ImPlotLegendFlags_NoButtons);
     plot_weights(context, curves);
     plot_levels(context, curves);
