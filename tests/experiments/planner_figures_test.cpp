@@ -75,6 +75,10 @@ TEST(PlannerFigures, SevenBillionUnderAdaptersInEachType) {
   EXPECT_EQ(peak_of(nf4, Category::kAdapters), 4 * adapters);
   EXPECT_EQ(peak_of(nf4, Category::kOptimizer), 8 * adapters);
   EXPECT_EQ(nf4.parameters, matrices + tables + gains + adapters);
+  // Quantised twice, 4.127 bits.
+  const PlanReport twice = planned("finance_7b", {{"train.frozen", "nf4_dq"}});
+  EXPECT_NEAR(double(peak_of(twice, Category::kWeights) - 2 * tables - 4 * gains) / 1e9, 3.34,
+              0.005);
   const PlanReport f16 = planned("finance_7b", {{"train.frozen", "f16"}});
   EXPECT_EQ(peak_of(f16, Category::kWeights), 2 * (matrices + tables) + 4 * gains);
   const PlanReport q8 = planned("finance_7b", {{"train.frozen", "q8_0"}});
