@@ -42,9 +42,12 @@ Result<void> take_loftq(TrainSpec& spec, const ModelFile& file) {
   const auto adapted = [](const LinearPlan& slot) {
     return slot.adapter.rank > 0 && slot.adapter.init == AdapterInit::kLoftq;
   };
-  const auto first = slots ? std::find_if(slots->begin(), slots->end(), adapted) : slots->end();
-  if (!slots || first == slots->end()) {
-    return {};  // what is wrong with the slots is told where they are made
+  if (!slots) {
+    return {};  // what is wrong with them is told where they are made
+  }
+  const auto first = std::find_if(slots->begin(), slots->end(), adapted);
+  if (first == slots->end()) {
+    return {};
   }
   auto adapters = read_loftq_start(file);
   if (!adapters) {

@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <initializer_list>
 
-#include "engine/backend/cuda/device/decode_tables.cuh"
 #include "engine/backend/cuda/device/decode_k.cuh"
+#include "engine/backend/cuda/device/decode_tables.cuh"
 #include "engine/tensor/tensor.h"
 
 namespace lathe::LATHE_GPU {
