@@ -48,7 +48,8 @@ Result<CompressSession> CompressSession::open(Backend& backend, const std::strin
 }
 
 Result<void> CompressSession::look(const CompressSpec& spec, const CompressProgress& progress) {
-  if (looked_at_ && share_decomposition(*looked_at_, spec)) {
+  if (looked_at_ && share_decomposition(*looked_at_, spec) &&
+      (text_ != nullptr || !reads_text(spec))) {
     return {};
   }
   if (const Result<void> dense = spec.decompose ? check_is_dense(base_.file) : Result<void>();
@@ -60,6 +61,28 @@ Result<void> CompressSession::look(const CompressSpec& spec, const CompressProgr
   decomposition_.reset();
   spectrum_.reset();
   dense_.reset();
+  text_.reset();
+  sequences_ = {};
+  if (reads_text(spec)) {
+    if (const Result<void> read = read_text(spec, progress); !read) {
+      return read.error();
+    }
+  }
+  const Stopwatch watch;
+  if (spec.decompose) {
+    auto decomposed = decompose(spec, sequences_, part_of(progress, kTextShare, 1));
+    if (!decomposed) {
+      return decomposed.error();
+    }
+    decomposition_ = std::move(*decomposed);
+  }
+  looked_at_ = spec;
+  spectrum_ = std::make_shared<const ModelSpectrum>(spectrum_of(spec, watch.secs()));
+  return {};
+}
+
+Result<void> CompressSession::read_text(const CompressSpec& spec,
+                                        const CompressProgress& progress) {
   auto text = open_corpus(spec.data, calibration_length(spec.calibration, base_.file.config()),
                           base_.encoding, part_of(progress, 0, kTextShare));
   if (!text) {
@@ -69,18 +92,8 @@ Result<void> CompressSession::look(const CompressSpec& spec, const CompressProgr
   if (!sequences) {
     return sequences.error();
   }
-  const Stopwatch watch;
-  if (spec.decompose) {
-    auto decomposed = decompose(spec, *sequences, part_of(progress, kTextShare, 1));
-    if (!decomposed) {
-      return decomposed.error();
-    }
-    decomposition_ = std::move(*decomposed);
-  }
   text_ = std::move(*text);
   sequences_ = std::move(*sequences);
-  looked_at_ = spec;
-  spectrum_ = std::make_shared<const ModelSpectrum>(spectrum_of(spec, watch.secs()));
   return {};
 }
 

@@ -64,6 +64,7 @@ class CompressSession {
         model_(std::move(model)),
         base_(std::move(base)),
         hash_(std::move(hash)) {}
+  Result<void> read_text(const CompressSpec& spec, const CompressProgress& progress);
   Result<Decomposition> decompose(const CompressSpec& spec, const CalibrationSequences& sequences,
                                   const CompressProgress& progress) const;
   ModelSpectrum spectrum_of(const CompressSpec& spec, double secs) const;

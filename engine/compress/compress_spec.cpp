@@ -177,6 +177,11 @@ Result<StoreOptions> store_options(const CompressSpec& spec) {
                       .spqr = {.damp = spec.quant.damp, .threshold = spec.quant.threshold}};
 }
 
+bool reads_text(const CompressSpec& spec) {
+  return spec.decompose || spec.heldout_windows > 0 || spec.quant.type == QuantType::kSpqr ||
+         spec.quant.rounding == RoundingRule::kGptq;
+}
+
 bool share_decomposition(const CompressSpec& a, const CompressSpec& b) {
   return a.decompose == b.decompose && a.solver == b.solver && a.target == b.target &&
          a.asvd_alpha == b.asvd_alpha && a.weigh == b.weigh &&

@@ -145,6 +145,9 @@ Result<void> check_loftq(const CompressSpec& spec);
 // How slots are stored. Precondition: quant.type is not kNone. kUsage as stored_type_of().
 Result<StoreOptions> store_options(const CompressSpec& spec);
 
+// Whether there is anything that reads text: calibration, or the held-out loss.
+bool reads_text(const CompressSpec& spec);
+
 // Whether two specs need the same look at the model, so that one decomposition serves both.
 bool share_decomposition(const CompressSpec& a, const CompressSpec& b);
 

@@ -282,11 +282,11 @@ bool packed_dot(const PackedRows& weight) {
     case DType::kQ4_1:
       return dots<Q4_1>(weight);
     case DType::kNf4:
-      return dots<Nf4>(weight);
+      return nf4_rows(weight) || dots<Nf4>(weight);
     case DType::kInt8Row:
       return table_dots(weight, int8_row_dot);
     case DType::kNf4Double:
-      return table_dots(weight, nf4_dq_dot);
+      return nf4_dq_rows(weight) || table_dots(weight, nf4_dq_dot);
     case DType::kSpqr3:
       return table_dots(weight, spqr_dot<3>);
     case DType::kSpqr4:

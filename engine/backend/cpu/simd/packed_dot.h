@@ -8,4 +8,8 @@ namespace lathe::cpu::LATHE_ISA {
 // Fills weight.sums, if there is such a way for one x and this type and width.
 bool packed_dot(const PackedRows& weight);
 
+// The same of nf4 and nf4_dq alone, where the instruction set has a way of its own for them.
+bool nf4_rows(const PackedRows& weight);
+bool nf4_dq_rows(const PackedRows& weight);
+
 }  // namespace lathe::cpu::LATHE_ISA
