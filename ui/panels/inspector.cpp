@@ -157,9 +157,33 @@ void draw_spec(PanelContext& context, const RunRow& row) {
   ImGui::EndTable();
 }
 
+// What was set, that of sections within as "quant.bits".
+void draw_settings(PanelContext& context, const Json& values, const std::string& prefix = "") {
+  for (const auto& [key, value] : values.items()) {
+    if (value.is_object()) {
+      draw_settings(context, value, prefix + key + ".");
+    } else if (value != "" && value != 0 && value != false && value != Json::array()) {
+      pair(context, prefix + key, value.is_string() ? value.get<std::string>() : value.dump());
+    }
+  }
+}
+
+// Of layers that were rounded and not decomposed: without what is said of ranks.
+Json without_ranks(const Json& compress) {
+  Json kept = Json::object();
+  for (const char* key : {"target", "quant", "heldout_windows", "calibration", "data"}) {
+    if (compress.contains(key)) {
+      kept[key] = compress[key];
+    }
+  }
+  return kept;
+}
+
 // What an evaluation measured: its rule, its model and data, and what was set.
 void draw_measurement(PanelContext& context, const RunRow& row) {
-  ImGui::SeparatorText(row.kind == "eval" ? "evaluation" : "decomposition");
+  const Json compress = row.spec ? ex::get_path(*row.spec, "compress") : Json();
+  const bool rounds = compress.is_object() && !compress.value("decompose", true);
+  ImGui::SeparatorText(row.kind == "eval" ? "evaluation" : rounds ? "rounding" : "decomposition");
   if (!row.spec) {
     muted_text(context.theme, "reading");
     return;
@@ -170,14 +194,10 @@ void draw_measurement(PanelContext& context, const RunRow& row) {
   if (!begin_pairs("measurement")) {
     return;
   }
-  for (const char* section : {"subject", "eval", "compress"}) {
-    const Json values = ex::get_path(*row.spec, section);  // null where there is none
-    for (const auto& [key, value] : values.items()) {
-      if (value != "" && value != 0 && value != false) {
-        pair(context, key, value.is_string() ? value.get<std::string>() : value.dump());
-      }
-    }
+  for (const char* section : {"subject", "eval"}) {
+    draw_settings(context, ex::get_path(*row.spec, section));  // null where there is none
   }
+  draw_settings(context, rounds ? without_ranks(compress) : compress);
   ImGui::EndTable();
 }
 

@@ -5,7 +5,6 @@ take turns, each turn a process of its own; ratios are taken within a round.
     tests/bench/peers/compare_few_bits --lathe build/release/app/lathe --model SmolLM2-135M-Instruct
 """
 
-import argparse
 import json
 import os
 import statistics
@@ -122,26 +121,12 @@ def compare(options):
         for _ in range(options.rounds):
             rounds.append(one_round(options, files, scratch))
             print(json.dumps(rounds[-1]), file=sys.stderr)
-    print(f"{'':24} {'first':>9} {'second':>9}  ratio (tokens a second, or megabytes; medians of {len(rounds)} rounds)")
-    for what in rounds[0]:
-        own, peer, ratio = (statistics.median(values) for values in (
-            [r[what]["lathe"] for r in rounds], [r[what]["peer"] for r in rounds],
-            [r[what]["lathe"] / r[what]["peer"] for r in rounds]))
-        print(f"{what:24} {own:9.1f} {peer:9.1f}  {ratio:.2f}")
-    if options.out:
-        Path(options.out).write_text(json.dumps(rounds, indent=1) + "\n")
+    model_turns.tell(rounds, "tokens a second, or megabytes; of QLoRA beside LoRA the second is LoRA", options.out)
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--lathe", default="build/release/app/lathe")
-    parser.add_argument("--model", default="SmolLM2-135M-Instruct")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser = model_turns.arguments(__doc__)
     parser.add_argument("--batch", type=int, default=2)
-    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
-    parser.add_argument("--out", help="a file for every round's numbers")
-    parser.add_argument("--turn", help=argparse.SUPPRESS)
-    parser.add_argument("words", nargs="*", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.turn:
         print(json.dumps(peer_lora(options.words[0], options.threads, options.batch)))

@@ -117,6 +117,32 @@ def one_round(options, files, scratch):
     return results
 
 
+def tell(rounds, unit, out):
+    """The medians of all rounds; every number goes to the file `out`, if there is one."""
+    width = max(map(len, rounds[0]))
+    print(f"{'':{width}} {'Lathe':>9} {'peer':>9}  ratio ({unit}; medians of {len(rounds)} rounds)")
+    for what in rounds[0]:
+        own, peer, ratio = (statistics.median(values) for values in (
+            [r[what]["lathe"] for r in rounds], [r[what]["peer"] for r in rounds],
+            [r[what]["lathe"] / r[what]["peer"] for r in rounds]))
+        print(f"{what:{width}} {own:9.1f} {peer:9.1f}  {ratio:.2f}")
+    if out:
+        Path(out).write_text(json.dumps(rounds, indent=1) + "\n")
+
+
+def arguments(doc):
+    """What the comparisons of this folder are told."""
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--lathe", default="build/release/app/lathe")
+    parser.add_argument("--model", default="SmolLM2-135M-Instruct")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--out", help="a file for every round's numbers")
+    parser.add_argument("--turn", help=argparse.SUPPRESS)
+    parser.add_argument("words", nargs="*", help=argparse.SUPPRESS)
+    return parser
+
+
 def compare(options):
     rounds = []
     with tempfile.TemporaryDirectory() as name:
@@ -133,26 +159,11 @@ def compare(options):
         for _ in range(options.rounds):
             rounds.append(one_round(options, files, scratch))
             print(json.dumps(rounds[-1]), file=sys.stderr)
-    print(f"{'':14} {'Lathe':>9} {'peer':>9}  ratio (tokens a second; medians of {len(rounds)} rounds)")
-    for what in rounds[0]:
-        own, peer, ratio = (statistics.median(values) for values in (
-            [r[what]["lathe"] for r in rounds], [r[what]["peer"] for r in rounds],
-            [r[what]["lathe"] / r[what]["peer"] for r in rounds]))
-        print(f"{what:14} {own:9.1f} {peer:9.1f}  {ratio:.2f}")
-    if options.out:
-        Path(options.out).write_text(json.dumps(rounds, indent=1) + "\n")
+    tell(rounds, "tokens a second", options.out)
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--lathe", default="build/release/app/lathe")
-    parser.add_argument("--model", default="SmolLM2-135M-Instruct")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
-    parser.add_argument("--out", help="a file for every round's numbers")
-    parser.add_argument("--turn", help=argparse.SUPPRESS)
-    parser.add_argument("words", nargs="*", help=argparse.SUPPRESS)
-    options = parser.parse_args()
+    options = arguments(__doc__).parse_args()
     if options.turn == "decode":
         path, prompt, tokens = options.words
         print(json.dumps(peer_decode(path, prompt, int(tokens), options.threads)))
