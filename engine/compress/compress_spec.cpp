@@ -135,7 +135,13 @@ Result<StoredType> stored_type_of(const QuantConfig& config) {
 std::string stored_text(const QuantConfig& config) {
   const StoredType type = *stored_type_of(config);
   std::string text(info_of(type).name);
-  return spqr_bits(type) > 0 ? text : text.append(" ").append(enum_name(config.rounding));
+  if (spqr_bits(type) == 0) {
+    text.append(" ").append(enum_name(config.rounding));
+  }
+  if (config.loftq_rank > 0) {
+    text.append(" loftq").append(std::to_string(config.loftq_rank));
+  }
+  return text;
 }
 
 Result<void> check_loftq(const CompressSpec& spec) {
