@@ -8,6 +8,27 @@ namespace {
 
 constexpr double kUsualBudget = 0.8;
 
+// What LoftQ cannot be combined with. Precondition: quant.type is not kNone.
+Result<void> check_loftq(const CompressSpec& spec) {
+  const QuantConfig& quant = spec.quant;
+  if (quant.loftq_rank == 0) {
+    return {};
+  }
+  const std::string what = "quant.loftq_rank=" + std::to_string(quant.loftq_rank);
+  if (quant.type == QuantType::kSpqr || quant.rounding == RoundingRule::kGptq) {
+    return Error{ErrorKind::kUsage,
+                 what +
+                     " makes up for weights rounded to nearest; gptq and spqr round for the "
+                     "inputs instead",
+                 "choose quant.rounding=nearest and another type than spqr, or leave it out"};
+  }
+  if (spec.decompose) {
+    return Error{ErrorKind::kUsage, what + " has its place beside dense layers",
+                 "set decompose=false, or leave it out"};
+  }
+  return {};
+}
+
 }  // namespace
 
 std::vector<LayerType> target_types(CompressTarget target) {
@@ -142,31 +163,6 @@ std::string stored_text(const QuantConfig& config) {
     text.append(" loftq").append(std::to_string(config.loftq_rank));
   }
   return text;
-}
-
-Result<void> check_loftq(const CompressSpec& spec) {
-  const QuantConfig& quant = spec.quant;
-  if (quant.loftq_rank == 0) {
-    return {};
-  }
-  const std::string what = "quant.loftq_rank=" + std::to_string(quant.loftq_rank);
-  if (quant.type == QuantType::kNone) {
-    return Error{ErrorKind::kUsage,
-                 what + " makes up for rounding, and quant.type=none rounds none",
-                 "choose a quant.type, or leave it out"};
-  }
-  if (quant.type == QuantType::kSpqr || quant.rounding == RoundingRule::kGptq) {
-    return Error{ErrorKind::kUsage,
-                 what +
-                     " makes up for weights rounded to nearest; gptq and spqr round for the "
-                     "inputs instead",
-                 "choose quant.rounding=nearest and another type than spqr, or leave it out"};
-  }
-  if (spec.decompose) {
-    return Error{ErrorKind::kUsage, what + " has its place beside dense layers",
-                 "set decompose=false, or leave it out"};
-  }
-  return {};
 }
 
 Result<StoreOptions> store_options(const CompressSpec& spec) {

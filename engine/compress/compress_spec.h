@@ -141,9 +141,8 @@ LordSolverOptions solver_options(const CompressSpec& spec);
 // "int4_g64 gptq", "spqr3", "nf4 nearest loftq8". Precondition: quant.type is not kNone, check
 // passed (store_options()).
 std::string stored_text(const QuantConfig& config);
-// kUsage where quant.loftq_rank is set beside what LoftQ cannot be combined with.
-Result<void> check_loftq(const CompressSpec& spec);
-// How slots are stored. Precondition: quant.type is not kNone. kUsage as stored_type_of().
+// How slots are stored. Precondition: quant.type is not kNone. kUsage as stored_type_of(), and
+// where quant.loftq_rank is set beside what LoftQ cannot be combined with.
 Result<StoreOptions> store_options(const CompressSpec& spec);
 
 // Whether there is anything that reads text: calibration, or the held-out loss.

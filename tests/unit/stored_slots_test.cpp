@@ -54,6 +54,14 @@ class StoredSlotsTest : public testing::Test {
     return store_slots(*backend_, model, sequences(model), {.type = type, .rounding = rounding},
                        types, {});
   }
+  Result<ExportReport> written(const ModelFile& file, const std::filesystem::path& out) {
+    return export_model(*backend_, file, file.plans(),
+                        {.format = ModelFormat::kHuggingFace,
+                         .type = StoredType::kF32,
+                         .factors = Factors::kKeep,
+                         .out = out,
+                         .name = "small"});
+  }
   std::vector<float> logits(const ModelFile& file, WeightForm form) {
     auto model = LanguageModel::open(*backend_, file, form);
     return probe_logits(*backend_, model->transformer(), file.config());
@@ -136,12 +144,7 @@ TEST_F(StoredSlotsTest, AFolderGivesBackTheVeryBytes) {
         stored(factors ? factored() : dense(), group_dtype(4, 32), RoundingRule::kGptq);
     ASSERT_TRUE(rounded.ok());
     const std::filesystem::path out = folder_.path() / (factors ? "factors" : "dense");
-    const auto report = export_model(*backend_, rounded->file, rounded->file.plans(),
-                                     {.format = ModelFormat::kHuggingFace,
-                                      .type = StoredType::kF32,
-                                      .factors = Factors::kKeep,
-                                      .out = out,
-                                      .name = "small"});
+    const auto report = written(rounded->file, out);
     ASSERT_TRUE(report.ok()) << report.error().text();
     const auto again = ModelFile::open(out);
     ASSERT_TRUE(again.ok()) << again.error().text();
@@ -166,12 +169,7 @@ TEST_F(StoredSlotsTest, TypesComputeAsTheirFloatsDoAndSurviveAFolder) {
     EXPECT_LT(rounded->layers[1].error_share, 0.02);
     const std::filesystem::path out = folder_.path() / std::string(info_of(type).name);
     // Proved by reading back: logits of the folder against those of the values.
-    const auto report = export_model(*backend_, rounded->file, rounded->file.plans(),
-                                     {.format = ModelFormat::kHuggingFace,
-                                      .type = StoredType::kF32,
-                                      .factors = Factors::kKeep,
-                                      .out = out,
-                                      .name = "small"});
+    const auto report = written(rounded->file, out);
     ASSERT_TRUE(report.ok()) << report.error().text();
     const auto again = ModelFile::open(out);
     ASSERT_TRUE(again.ok()) << again.error().text();

@@ -32,15 +32,7 @@ def peer_lora(folder, threads, batch):
     model.train()
     optimizer = torch.optim.AdamW((p for p in model.parameters() if p.requires_grad), lr=1e-4, fused=True)
     ids = torch.randint(0, model.config.vocab_size, (batch, LENGTH))
-    times = []
-    for _ in range(STEPS):
-        begin = time.perf_counter()
-        optimizer.zero_grad(set_to_none=True)
-        model(input_ids=ids, labels=ids, use_cache=False).loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        times.append(time.perf_counter() - begin)
-    return {"speed": batch * LENGTH / statistics.median(times[1:])}
+    return {"speed": batch * LENGTH / model_turns.timed_steps(torch, model, optimizer, ids, STEPS)}
 
 
 def measured(command):

@@ -42,19 +42,24 @@ def torch_model(folder, threads):
     return torch, AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
 
 
-def peer_train(folder, threads):
-    torch, model = torch_model(folder, threads)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=2e-5, fused=True)
-    ids = torch.randint(0, model.config.vocab_size, (BATCH, LENGTH))
+def timed_steps(torch, model, optimizer, ids, steps):
+    """Seconds of the median step, without the first."""
     times = []
-    for _ in range(STEPS):
+    for _ in range(steps):
         begin = time.perf_counter()
         optimizer.zero_grad(set_to_none=True)
         model(input_ids=ids, labels=ids, use_cache=False).loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         times.append(time.perf_counter() - begin)
-    return {"train": BATCH * LENGTH / statistics.median(times[1:])}
+    return statistics.median(times[1:])
+
+
+def peer_train(folder, threads):
+    torch, model = torch_model(folder, threads)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=2e-5, fused=True)
+    ids = torch.randint(0, model.config.vocab_size, (BATCH, LENGTH))
+    return {"train": BATCH * LENGTH / timed_steps(torch, model, optimizer, ids, STEPS)}
 
 
 def peer_evaluate(folder, threads):
