@@ -80,7 +80,14 @@ constexpr std::array kMetrics{
     metric("train/grad_norm", "", Better::kNeither, true, "global gradient norm before clipping"),
     metric("train/loss", "nats/token", Better::kLower, true, "mean cross-entropy of the batch"),
     metric("train/lr", "", Better::kNeither, true, "learning rate of the step"),
-    metric("train/tokens", "tokens", Better::kNeither, true, "tokens trained on so far")};
+    metric("train/tokens", "tokens", Better::kNeither, true, "tokens trained on so far"),
+    metric("velora/cosine", "", Better::kHigher, true,
+           "cosine between the exact gradient and that of projections, mean of the slots"),
+    metric("velora/cosine_min", "", Better::kHigher, true, "the least of the slots' cosines"),
+    metric("velora/kept_energy", "", Better::kHigher, true,
+           "share of inputs' energy that projections keep, mean of the slots"),
+    metric("velora/kept_energy_min", "", Better::kHigher, true,
+           "the least share of energy that a slot's projections keep")};
 
 static_assert(std::is_sorted(kMetrics.begin(), kMetrics.end(),
                              [](const MetricDef& a, const MetricDef& b) { return a.id < b.id; }));
@@ -92,6 +99,7 @@ std::span<const MetricDef> metric_defs() {
 }
 
 const MetricDef* find_metric(std::string_view id) {
+  id = id.substr(0, id.find(':'));
   const auto found = std::lower_bound(
       kMetrics.begin(), kMetrics.end(), id,
       [](const MetricDef& def, std::string_view wanted) { return def.id < wanted; });

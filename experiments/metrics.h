@@ -22,7 +22,7 @@ struct MetricDef {
 // Sorted by id.
 std::span<const MetricDef> metric_defs();
 
-// nullptr if unknown.
+// nullptr if unknown. Of "velora/cosine:layers.0.mlp.down", a slot's own, that of all.
 const MetricDef* find_metric(std::string_view id);
 
 }  // namespace lathe::experiments

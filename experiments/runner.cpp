@@ -51,6 +51,9 @@ class Run {
   Result<void> after_step(std::int64_t step);
   bool evaluates_at(std::int64_t step) const;
   bool saves_at(std::int64_t step) const;
+  bool probes_at(std::int64_t step) const {
+    return train_.train.probe_every > 0 && step % train_.train.probe_every == 0;
+  }
 
   void emit(Event event) { ports_.sink->on_event(event); }
   void log(LogLevel level, std::string text) {
@@ -289,8 +292,8 @@ Result<void> Run::one_step() {
   if (profiled) {
     ledger.stop_time_line();
   }
-  if (done &&
-      (profiled || evaluates_at(step) || saves_at(step) || request_.digest_steps.contains(step))) {
+  if (done && (profiled || evaluates_at(step) || saves_at(step) || probes_at(step) ||
+               request_.digest_steps.contains(step))) {
     done = trainer_->wait(reports);
   }
   std::optional<EvalReport> evaluated;
@@ -310,6 +313,9 @@ Result<void> Run::one_step() {
 }
 
 Result<void> Run::after_step(std::int64_t step) {
+  if (probes_at(step)) {
+    events_->probe(step, trainer_->probe());
+  }
   if (saves_at(step)) {
     return save();
   }

@@ -74,6 +74,27 @@ void StepEvents::first_evaluation(const EvalReport& eval) {
   sink_.on_event(batch.take());
 }
 
+void StepEvents::probe(std::int64_t step, const std::vector<SubtokenProbe>& probes) {
+  if (probes.empty()) {
+    return;
+  }
+  Batch batch(run_, step);
+  const auto add = [&](const std::string& metric, double SubtokenProbe::*value) {
+    double sum = 0;
+    double least = probes.front().*value;
+    for (const SubtokenProbe& probe : probes) {
+      batch.add(metric + ":" + probe.slot, probe.*value);
+      sum += probe.*value;
+      least = std::min(least, probe.*value);
+    }
+    batch.add(metric, sum / static_cast<double>(probes.size()));
+    batch.add(metric + "_min", least);
+  };
+  add("velora/cosine", &SubtokenProbe::cosine);
+  add("velora/kept_energy", &SubtokenProbe::kept_energy);
+  sink_.on_event(batch.take());
+}
+
 void StepEvents::task(std::int64_t step, const EvalOutcome& outcome, double secs) {
   Batch batch(run_, step);
   for (const EvalMetric& metric : outcome.metrics) {

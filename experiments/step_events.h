@@ -17,6 +17,8 @@ class StepEvents {
   void model(const Trainer& trainer, std::int64_t dense_parameters);
   // How the model does before its first step.
   void first_evaluation(const EvalReport& eval);
+  // What projections keep after step `step`: each slot's, the mean and the least.
+  void probe(std::int64_t step, const std::vector<SubtokenProbe>& probes);
   // What a task came to after step `step`.
   void task(std::int64_t step, const EvalOutcome& outcome, double secs);
   // After a step and, where `eval` is given, the evaluation that followed it.

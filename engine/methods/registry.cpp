@@ -5,11 +5,12 @@
 #include "engine/methods/lora/lora.h"
 #include "engine/methods/low_rank/low_rank.h"
 #include "engine/methods/method.h"
+#include "engine/methods/velora/velora.h"
 
 namespace lathe {
 
 std::span<const Method> methods() {
-  static const std::array kMethods{lora_method(), low_rank_method()};
+  static const std::array kMethods{lora_method(), low_rank_method(), velora_method()};
   return kMethods;
 }
 

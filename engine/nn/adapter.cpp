@@ -59,7 +59,12 @@ Adapter::Adapter(Backend& backend, const LinearPlan& plan)
       plan_(plan.adapter),
       scale_(static_cast<float>(plan.adapter.scale)),
       a_(make_factor(backend, plan.name, "lora_a", Shape{plan.adapter.rank, plan.in})),
-      b_(make_factor(backend, plan.name, "lora_b", Shape{plan.out, plan.adapter.rank})) {}
+      b_(make_factor(backend, plan.name, "lora_b", Shape{plan.out, plan.adapter.rank})) {
+  if (plan.subtokens.groups > 0) {
+    subtokens_.emplace(backend, plan.name, plan.subtokens, plan.in);
+    a_.direction = plan.subtokens.factored ? subtokens_->direction() : TensorRef{};
+  }
+}
 
 void Adapter::begin(std::uint64_t seed, std::uint64_t stream) {
   const double bound = 1.0 / std::sqrt(static_cast<double>(a_.shape[1]));
@@ -109,7 +114,7 @@ void Adapter::drop(TensorRef x, TensorRef y, bool adds) {
                            .adds = adds});
 }
 
-void Adapter::forward(TensorRef x, TensorRef y, Tensor* kept) {
+void Adapter::forward(TensorRef x, TensorRef y, AdapterSaved* kept, bool again) {
   Tensor dropped;
   if (kept != nullptr && plan_.dropout > 0) {
     dropped = workspace(*backend_, layer_, "dropped", Shape{x.rows(), x.cols()});
@@ -124,33 +129,48 @@ void Adapter::forward(TensorRef x, TensorRef y, Tensor* kept) {
       *backend_,
       {.a = hidden, .b = b_.weight, .c = y, .transpose_b = true, .alpha = scale_, .beta = 1.0f});
   if (kept != nullptr) {
-    *kept = std::move(hidden);
+    kept->hidden = std::move(hidden);
+    if (subtokens_) {
+      kept->subtokens = subtokens_->project(x, again);
+    }
   }
 }
 
-void Adapter::backward(TensorRef x, TensorRef dy, TensorRef dx, Tensor hidden) {
+void Adapter::backward(TensorRef x, TensorRef dy, TensorRef dx, AdapterSaved saved) {
   const GradientSlot db = gradient_slot(*backend_, b_);
   ops::matmul(*backend_, {.a = dy,
-                          .b = hidden,
+                          .b = saved.hidden,
                           .c = db.gradient,
                           .transpose_a = true,
                           .alpha = scale_,
                           .beta = db.beta});
   // A x has served: its gradient takes its place.
-  ops::matmul(*backend_, {.a = dy, .b = b_.weight, .c = hidden, .alpha = scale_});
-  const GradientSlot da = gradient_slot(*backend_, a_);
-  if (plan_.dropout == 0) {
+  ops::matmul(*backend_, {.a = dy, .b = b_.weight, .c = saved.hidden, .alpha = scale_});
+  input_backward(x, saved.hidden, dx, std::move(saved.subtokens));
+}
+
+void Adapter::input_backward(TensorRef x, TensorRef dhidden, TensorRef dx, Tensor subtokens) {
+  Tensor dropped;
+  if (plan_.dropout > 0) {
+    dropped = workspace(*backend_, layer_, "dropped", Shape{dx.rows(), dx.cols()});
+    if (x.defined()) {
+      drop(x, dropped, false);
+      x = dropped;
+    }
+  }
+  if (subtokens_) {
+    subtokens_->add_gradient(a_, dhidden, std::move(subtokens), x);
+  } else {
+    const GradientSlot da = gradient_slot(*backend_, a_);
     ops::matmul(*backend_,
-                {.a = hidden, .b = x, .c = da.gradient, .transpose_a = true, .beta = da.beta});
-    ops::matmul(*backend_, {.a = hidden, .b = a_.weight, .c = dx, .beta = 1.0f});
+                {.a = dhidden, .b = x, .c = da.gradient, .transpose_a = true, .beta = da.beta});
+  }
+  if (!dropped.defined()) {
+    ops::matmul(*backend_, {.a = dhidden, .b = a_.weight, .c = dx, .beta = 1.0f});
     return;
   }
-  const Tensor dropped = workspace(*backend_, layer_, "dropped", Shape{x.rows(), x.cols()});
-  drop(x, dropped, false);
-  ops::matmul(*backend_,
-              {.a = hidden, .b = dropped, .c = da.gradient, .transpose_a = true, .beta = da.beta});
   // It has served: its gradient takes its place.
-  ops::matmul(*backend_, {.a = hidden, .b = a_.weight, .c = dropped});
+  ops::matmul(*backend_, {.a = dhidden, .b = a_.weight, .c = dropped});
   drop(dropped, dx, true);
 }
 

@@ -3,11 +3,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "engine/nn/factor_init.h"
 #include "engine/nn/linear_plan.h"
 #include "engine/nn/parameter.h"
+#include "engine/nn/subtokens.h"
 
 namespace lathe {
 
@@ -23,6 +25,12 @@ struct DropoutDraw {
 // w [out, in].
 FactorPair leading_adapter(const std::vector<float>& w, const AdapterPlan& plan, std::int64_t out,
                            std::int64_t in);
+
+// What an adapter keeps from forward: A x [N, rank], and what stands for x where the plan says so.
+struct AdapterSaved {
+  Tensor hidden;
+  Tensor subtokens;
+};
 
 class Adapter {
  public:
@@ -40,24 +48,31 @@ class Adapter {
   // Of the next forward() that keeps, and the backward() of that; `site` is the slot's.
   void draw_dropout(const DropoutDraw& draw, std::int64_t site);
 
-  // y [N, out] += s B A x. A x [N, rank] goes to `kept` where it is given; then, in training, x has
-  // lost what dropout takes.
-  void forward(TensorRef x, TensorRef y, Tensor* kept);
-  // Adds to both gradients and dx [N, in] += s dy B A, of elements that were kept. `hidden`: what
-  // forward kept. What dropout took is worked out again.
-  void backward(TensorRef x, TensorRef dy, TensorRef dx, Tensor hidden);
+  // y [N, out] += s B A x. What backward needs goes to `kept` where it is given; then, in training,
+  // x has lost what dropout takes. `again`: as Subtokens::project() has it.
+  void forward(TensorRef x, TensorRef y, AdapterSaved* kept, bool again = false);
+  // Adds to both gradients and dx [N, in] += s dy B A, of elements that were kept. `saved`: what
+  // forward kept. What dropout took is worked out again. x is not read where subtokens() stand for
+  // it.
+  void backward(TensorRef x, TensorRef dy, TensorRef dx, AdapterSaved saved);
+
+  // Null where x itself is there for backward.
+  Subtokens* subtokens() { return subtokens_ ? &*subtokens_ : nullptr; }
 
   void append_parameters(std::vector<Parameter*>& out);
 
  private:
   // y = what dropout leaves of x, or y += that.
   void drop(TensorRef x, TensorRef y, bool adds);
+  // A's gradient and dx by that of A x.
+  void input_backward(TensorRef x, TensorRef dhidden, TensorRef dx, Tensor subtokens);
 
   Backend* backend_;
   std::string layer_;
   AdapterPlan plan_;
   float scale_;
   Parameter a_, b_;
+  std::optional<Subtokens> subtokens_;
   DropoutDraw draw_;
   std::int64_t site_ = 0;
 };

@@ -1,4 +1,4 @@
-// Forward and backward of a decoder block.
+// Forward of a decoder block.
 #include "engine/nn/block.h"
 
 #include <algorithm>
@@ -16,12 +16,6 @@ void replace(Tensor& kept, Tensor bits) {
 void tell(const BlockObserver& observer, BlockValue input, TensorRef x) {
   if (observer) {
     observer(input, x.reshaped(Shape{x.rows(), x.cols()}));
-  }
-}
-
-void tell(const GradientObserver& observer, std::int64_t slot, TensorRef dy) {
-  if (observer) {
-    observer(slot, dy.reshaped(Shape{dy.rows(), dy.cols()}));
   }
 }
 
@@ -95,13 +89,31 @@ std::vector<Linear*> Block::slots() {
   return all;
 }
 
-Tensor Block::normed(TensorRef x, Norm& norm, NormSaved* saved) {
-  Tensor y = workspace(*backend_, name_, "normed", Shape{x.rows(), dim_});
+void Block::keep_activations(ActivationStore store, Recompute recompute) {
+  kept_type_ = kept_dtype(store);
+  recompute_ = recompute;
+  for (Linear* linear : slots()) {
+    linear->keep_activations(kept_type_);
+  }
+}
+
+// One that is kept as it is counts as an activation from the start.
+Tensor Block::input_memory(const char* name, Shape shape, bool kept) {
+  return kept && kept_type_ == DType::kF32 ? activation(*backend_, name_, name, shape)
+                                           : workspace(*backend_, name_, name, shape);
+}
+
+Tensor Block::normed(TensorRef x, Norm& norm, NormSaved* saved, bool kept) {
+  Tensor y = input_memory("normed", Shape{x.rows(), dim_}, kept);
   if (saved != nullptr) {
     *saved = norm.make_saved(name_, Category::kActivations, x.rows());
   }
   norm.forward(x, y, saved);
   return y;
+}
+
+bool Block::keeps_input(std::initializer_list<const Linear*> slots) const {
+  return recompute_ == Recompute::kNone && Linear::any_needs_input(slots);
 }
 
 RopeArgs Block::rotation(TensorRef x, std::int64_t heads) const {
@@ -128,15 +140,6 @@ Tensor Block::rounded(TensorRef x, const char* name, bool keep) {
   return bits;
 }
 
-// f32 again, for as long as backward needs it.
-void Block::restore(Tensor& saved, const char* name) {
-  if (saved.dtype() == DType::kBf16) {
-    Tensor floats = workspace(*backend_, name_, name, saved.shape());
-    ops::from_bf16(*backend_, {.bits = saved, .x = floats});
-    saved = std::move(floats);
-  }
-}
-
 Tensor Block::attention_forward(TensorRef x, const BatchShape& shape, BlockSaved& saved, bool keep,
                                 const BlockObserver& observer) {
   const std::int64_t tokens = shape.tokens();
@@ -146,11 +149,17 @@ Tensor Block::attention_forward(TensorRef x, const BatchShape& shape, BlockSaved
   saved.k = activation(*backend_, name_, "k", narrow);
   saved.v = activation(*backend_, name_, "v", narrow);
   {
-    const Tensor input = normed(x, attention_norm_, keep ? &saved.attention_norm : nullptr);
+    const bool whole = keep && keeps_input({&q_, &k_, &v_});
+    Tensor input = normed(x, attention_norm_, keep ? &saved.attention_norm : nullptr, whole);
+    Tensor bits = rounded(input, "normed", whole);
     tell(observer, BlockValue::kAttention, input);
     q_.forward(input, saved.q, keep ? &saved.q_in : nullptr);
     k_.forward(input, saved.k, keep ? &saved.k_in : nullptr);
     v_.forward(input, saved.v, keep ? &saved.v_in : nullptr);
+    if (whole) {
+      saved.attention_input = std::move(input);
+      replace(saved.attention_input, std::move(bits));
+    }
   }
   if (rotates()) {
     for (RopeArgs turn : {rotation(saved.q, heads_), rotation(saved.k, kv_heads_)}) {
@@ -199,23 +208,6 @@ void Block::activate(const BlockSaved& saved, TensorRef hidden) {
   }
 }
 
-// The gradients of gate and up take the places of gate and up, from that of hidden, which is freed.
-void Block::hidden_backward(const BlockSaved& saved, Tensor& dhidden) {
-  if (gate_) {
-    ops::swiglu_backward(*backend_, {.dh = dhidden,
-                                     .gate = saved.gate,
-                                     .up = saved.up,
-                                     .dgate = saved.gate,
-                                     .dup = saved.up,
-                                     .h = {}});
-  } else {
-    ops::activation_backward(
-        *backend_, {.x = saved.up, .dy = dhidden, .dx = dhidden, .kind = hidden_activation()});
-    ops::copy(*backend_, {.from = dhidden, .to = saved.up});
-  }
-  dhidden.reset();
-}
-
 Tensor Block::mlp_forward(TensorRef mid, const BatchShape& shape, BlockSaved& saved, bool keep,
                           const BlockObserver& observer) {
   const Shape hidden_shape{shape.tokens(), ff_};
@@ -224,7 +216,9 @@ Tensor Block::mlp_forward(TensorRef mid, const BatchShape& shape, BlockSaved& sa
   }
   saved.up = activation(*backend_, name_, "up", hidden_shape);
   {
-    const Tensor input = normed(mid, mlp_norm_, keep ? &saved.mlp_norm : nullptr);
+    const bool whole = keep && keeps_input({gate(), &up_});
+    Tensor input = normed(mid, mlp_norm_, keep ? &saved.mlp_norm : nullptr, whole);
+    Tensor bits = rounded(input, "normed", whole);
     tell(observer, BlockValue::kMlp, input);
     if (gate_ && !keep) {
       Linear::forward_together(input, {{&*gate_, saved.gate}, {&up_, saved.up}});
@@ -234,18 +228,28 @@ Tensor Block::mlp_forward(TensorRef mid, const BatchShape& shape, BlockSaved& sa
       }
       up_.forward(input, saved.up, keep ? &saved.up_in : nullptr);
     }
+    if (whole) {
+      saved.mlp_input = std::move(input);
+      replace(saved.mlp_input, std::move(bits));
+    }
   }
   Tensor gate_bits = gate_ ? rounded(saved.gate, "gate", keep) : Tensor();
   Tensor up_bits = rounded(saved.up, "up", keep);
   Tensor out = activation(*backend_, name_, "out", Shape{shape.tokens(), dim_});
   {
-    const Tensor hidden = workspace(*backend_, name_, "hidden", hidden_shape);
+    const bool whole = keep && keeps_input({&down_});
+    Tensor hidden = input_memory("hidden", hidden_shape, whole);
     activate(saved, hidden);
+    Tensor bits = rounded(hidden, "hidden", whole);
     replace(saved.gate, std::move(gate_bits));
     replace(saved.up, std::move(up_bits));
     tell(observer, BlockValue::kDown, hidden);
     down_.forward(hidden, out, keep ? &saved.down_in : nullptr);
     tell(observer, BlockValue::kDownMade, out);
+    if (whole) {
+      saved.hidden = std::move(hidden);
+      replace(saved.hidden, std::move(bits));
+    }
   }
   ops::add(*backend_, {.a = out, .b = mid, .out = out});
   return out;
@@ -253,10 +257,22 @@ Tensor Block::mlp_forward(TensorRef mid, const BatchShape& shape, BlockSaved& sa
 
 Tensor Block::forward(Tensor x, const BatchShape& shape, BlockSaved* saved,
                       const BlockObserver& observer) {
+  backend_->ledger().set_phase("forward " + name_);
+  if (saved == nullptr || recompute_ != Recompute::kBlocks) {
+    return pass(std::move(x), shape, saved, observer);
+  }
+  // Rounded as what is kept would be, for the second pass has to repeat it.
+  BlockSaved passing;
+  Tensor out = pass(std::move(x), shape, &passing, observer);
+  saved->x = std::move(passing.x);
+  return out;
+}
+
+Tensor Block::pass(Tensor x, const BatchShape& shape, BlockSaved* saved,
+                   const BlockObserver& observer) {
   BlockSaved passing;
   const bool keep = saved != nullptr;
   BlockSaved& kept = keep ? *saved : passing;
-  backend_->ledger().set_phase("forward " + name_);
   Tensor mid = attention_forward(x, shape, kept, keep, observer);
   if (keep) {
     kept.x = std::move(x);
@@ -271,98 +287,6 @@ Tensor Block::forward(Tensor x, const BatchShape& shape, BlockSaved* saved,
   return out;
 }
 
-void Block::mlp_backward(TensorRef dy, const BatchShape& shape, BlockSaved& saved,
-                         const GradientObserver& observer) {
-  const Shape hidden_shape{shape.tokens(), ff_};
-  const std::int64_t down = model_.slots_per_block() - 1;
-  restore(saved.gate, "gate");
-  restore(saved.up, "up");
-  tell(observer, down, dy);
-  Tensor dhidden = workspace(*backend_, name_, "dhidden", hidden_shape);
-  {
-    const Tensor hidden = workspace(*backend_, name_, "hidden", hidden_shape);
-    activate(saved, hidden);
-    down_.backward(hidden, dy, dhidden, 0.0f, std::move(saved.down_in));
-  }
-  hidden_backward(saved, dhidden);
-  tell(observer, down - 1, saved.up);
-  Tensor dinput = workspace(*backend_, name_, "dinput", Shape{shape.tokens(), dim_});
-  {
-    const Tensor input = normed(saved.mid, mlp_norm_, nullptr);
-    if (gate_) {
-      tell(observer, down - 2, saved.gate);
-      gate_->backward(input, saved.gate, dinput, 0.0f, std::move(saved.gate_in));
-      saved.gate.reset();
-    }
-    up_.backward(input, saved.up, dinput, gate_ ? 1.0f : 0.0f, std::move(saved.up_in));
-    saved.up.reset();
-  }
-  mlp_norm_.backward(dinput, saved.mid, saved.mlp_norm, dy, dy);
-  saved.mid.reset();
-  saved.mlp_norm.reset();
-}
-
-void Block::attention_backward(TensorRef dy, const BatchShape& shape, BlockSaved& saved,
-                               const GradientObserver& observer) {
-  tell(observer, 3, dy);
-  restore(saved.q, "q");
-  restore(saved.k, "k");
-  restore(saved.v, "v");
-  restore(saved.attended, "attended");
-  Tensor dq = workspace(*backend_, name_, "dq", saved.q.shape());
-  Tensor dk = workspace(*backend_, name_, "dk", saved.k.shape());
-  Tensor dv = workspace(*backend_, name_, "dv", saved.v.shape());
-  {
-    Tensor dattended = workspace(*backend_, name_, "dattended", saved.attended.shape());
-    o_.backward(saved.attended, dy, dattended, 0.0f, std::move(saved.o_in));
-    const Tensor scratch = attention_scratch();
-    ops::attention_backward(*backend_, {.dout = dattended,
-                                        .q = saved.q,
-                                        .k = saved.k,
-                                        .v = saved.v,
-                                        .out = saved.attended,
-                                        .lse = saved.lse,
-                                        .dq = dq,
-                                        .dk = dk,
-                                        .dv = dv,
-                                        .workspace = scratch,
-                                        .heads = heads_,
-                                        .kv_heads = kv_heads_,
-                                        .first_key = shape.first_key});
-  }
-  saved.q.reset();
-  saved.k.reset();
-  saved.v.reset();
-  saved.attended.reset();
-  saved.lse.reset();
-  if (rotates()) {
-    for (RopeArgs turn : {rotation(dq, heads_), rotation(dk, kv_heads_)}) {
-      turn.positions = shape.positions;
-      turn.inverse = true;
-      ops::rope(*backend_, turn);
-    }
-  }
-  Tensor dinput = workspace(*backend_, name_, "dinput", Shape{shape.tokens(), dim_});
-  {
-    const Tensor input = normed(saved.x, attention_norm_, nullptr);
-    std::int64_t slot = 0;
-    for (const Tensor* gradient : {&dq, &dk, &dv}) {
-      tell(observer, slot++, *gradient);
-    }
-    q_.backward(input, dq, dinput, 0.0f, std::move(saved.q_in));
-    k_.backward(input, dk, dinput, 1.0f, std::move(saved.k_in));
-    v_.backward(input, dv, dinput, 1.0f, std::move(saved.v_in));
-  }
-  attention_norm_.backward(dinput, saved.x, saved.attention_norm, dy, dy);
-}
-
-void Block::backward(TensorRef dy, const BatchShape& shape, BlockSaved saved,
-                     const GradientObserver& observer) {
-  backend_->ledger().set_phase("backward " + name_);
-  mlp_backward(dy, shape, saved, observer);
-  attention_backward(dy, shape, saved, observer);
-}
-
 void Block::append_parameters(std::vector<Parameter*>& out) {
   attention_norm_.append_parameters(out);
   for (Linear* linear : {&q_, &k_, &v_, &o_}) {
@@ -374,6 +298,14 @@ void Block::append_parameters(std::vector<Parameter*>& out) {
   }
   up_.append_parameters(out);
   down_.append_parameters(out);
+}
+
+void Block::append_subtokens(std::vector<Subtokens*>& out) {
+  for (const Linear* linear : slots()) {
+    if (linear->subtokens() != nullptr) {
+      out.push_back(linear->subtokens());
+    }
+  }
 }
 
 }  // namespace lathe

@@ -1,10 +1,12 @@
 // One decoder block: x + attention(norm(x)), then + mlp(norm(.)), with its backward. Between the
-// two passes it keeps block input, q, k, v, attention output, mid residual, gate and up; what is
-// cheap (normalised inputs, the MLP's hidden values) is computed again.
+// two passes it keeps block input, q, k, v, attention output, mid residual, gate and up, and,
+// unless they are computed again (recompute.h), what slots read: normalised inputs, the MLP's
+// hidden values.
 #pragma once
 
 #include <cstdint>
 #include <functional>
+#include <initializer_list>
 #include <optional>
 #include <span>
 #include <string>
@@ -15,6 +17,7 @@
 #include "engine/nn/linear.h"
 #include "engine/nn/model_config.h"
 #include "engine/nn/norm.h"
+#include "engine/nn/recompute.h"
 
 namespace lathe {
 
@@ -33,10 +36,12 @@ struct BatchShape {
 void limit_to_window(std::span<std::int32_t> first_keys, std::int64_t seq_len, std::int64_t window);
 
 // What one block keeps for backward; every tensor is freed as soon as backward has used it. In f32,
-// or in bf16 between the passes: q, k, v, attended, gate, up.
+// or in bf16 between the passes: q, k, v, attended, gate, up and the inputs of slots, which are
+// kept where none is computed again and a slot of those that share one needs it.
 struct BlockSaved {
   Tensor x, q, k, v, attended, lse;
   Tensor mid, gate, up;  // gate: only of an MLP that has one
+  Tensor attention_input, mlp_input, hidden;
   NormSaved attention_norm, mlp_norm;
   LinearSaved q_in, k_in, v_in, o_in, gate_in, up_in, down_in;
 };
@@ -67,7 +72,7 @@ class Block {
   // Linear::draw_dropout() of all slots.
   void draw_dropout(const DropoutDraw& draw, std::int64_t first_site);
 
-  void keep_activations(ActivationStore store) { kept_type_ = kept_dtype(store); }
+  void keep_activations(ActivationStore store, Recompute recompute);
 
   // x [N, D] -> the block's output. With `saved` null nothing is kept.
   Tensor forward(Tensor x, const BatchShape& shape, BlockSaved* saved,
@@ -82,8 +87,11 @@ class Block {
                 const GradientObserver& observer = {});
 
   void append_parameters(std::vector<Parameter*>& out);
+  void append_subtokens(std::vector<Subtokens*>& out);
 
  private:
+  // forward(), whatever is computed again.
+  Tensor pass(Tensor x, const BatchShape& shape, BlockSaved* saved, const BlockObserver& observer);
   Tensor attention_forward(TensorRef x, const BatchShape& shape, BlockSaved& saved, bool keep,
                            const BlockObserver& observer);
   Tensor mlp_forward(TensorRef mid, const BatchShape& shape, BlockSaved& saved, bool keep,
@@ -94,8 +102,17 @@ class Block {
   void attention_backward(TensorRef dy, const BatchShape& shape, BlockSaved& saved,
                           const GradientObserver& observer);
   void activate(const BlockSaved& saved, TensorRef hidden);
+  Tensor hidden_again(BlockSaved& saved);
   void hidden_backward(const BlockSaved& saved, Tensor& dhidden);
-  Tensor normed(TensorRef x, Norm& norm, NormSaved* saved);
+  Tensor normed(TensorRef x, Norm& norm, NormSaved* saved, bool kept = false);
+  Tensor input_memory(const char* name, Shape shape, bool kept);
+  const Linear* gate() const { return gate_ ? &*gate_ : nullptr; }
+  // Whether a forward pass that keeps keeps an input of these slots.
+  bool keeps_input(std::initializer_list<const Linear*> slots) const;
+  // The input of slots in backward: what was kept, or the norm of x again; undefined where none of
+  // them needs it.
+  Tensor input_again(Tensor kept, std::initializer_list<const Linear*> slots, TensorRef x,
+                     Norm& norm);
   RopeArgs rotation(TensorRef x, std::int64_t heads) const;
   // Of an MLP without a gate.
   Activation hidden_activation() const {
@@ -112,6 +129,7 @@ class Block {
   std::string name_;
   ModelConfig model_;
   DType kept_type_ = DType::kF32;
+  Recompute recompute_ = Recompute::kCheap;
   std::int64_t dim_, heads_, kv_heads_, q_dim_, kv_dim_, ff_;
   Norm attention_norm_, mlp_norm_;
   Linear q_, k_, v_, o_;

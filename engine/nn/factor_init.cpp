@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
+#include <numeric>
 
 #include "engine/backend/random_values.h"
 #include "engine/base/check.h"
@@ -85,6 +87,20 @@ FactorPair leading_factors(const std::vector<float>& w, std::int64_t out, std::i
     }
   }
   return factors;
+}
+
+std::vector<float> leading_direction(const std::vector<float>& gram, std::int64_t n) {
+  if (!std::all_of(gram.begin(), gram.end(), [](float value) { return std::isfinite(value); })) {
+    const auto share = static_cast<float>(1.0 / std::sqrt(static_cast<double>(n)));
+    return std::vector<float>(static_cast<std::size_t>(n), share);
+  }
+  openblas_set_num_threads(1);  // the same bits whatever the machine's cores
+  std::vector<float> values;
+  std::vector<float> leading = leading_eigenvectors(gram, static_cast<int>(n), 1, values);
+  if (std::accumulate(leading.begin(), leading.end(), 0.0) < 0.0) {
+    std::transform(leading.begin(), leading.end(), leading.begin(), std::negate<>());
+  }
+  return leading;
 }
 
 FactorPair spectral_factors(std::int64_t out, std::int64_t in, std::int64_t rank, double init_std,

@@ -17,6 +17,10 @@ struct FactorPair {
 FactorPair leading_factors(const std::vector<float>& w, std::int64_t out, std::int64_t in,
                            std::int64_t rank);
 
+// The eigenvector of length 1 of the greatest eigenvalue of the symmetric gram [n, n], of the sign
+// that makes its sum positive; of a gram that is not finite all elements are alike.
+std::vector<float> leading_direction(const std::vector<float>& gram, std::int64_t n);
+
 // Spectral initialisation (Khodak et al. 2021, "Initialization and Regularization of Factorized
 // Neural Layers", section 3.1): the leading factors of W ~ N(0, init_std^2), the same W as a dense
 // slot of that seed and stream would start from.

@@ -1,6 +1,7 @@
 // Forward and hand-written backward of linear slots.
 #include "engine/nn/linear.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "engine/nn/factor_init.h"
@@ -8,6 +9,9 @@
 
 namespace lathe {
 namespace {
+
+// Directions have streams of their own beside those of their slots' adapters.
+constexpr std::uint64_t kDirectionStreams = std::uint64_t{1} << 50;
 
 // Standard deviation of each of two normal factors.
 double normal_factor_std(const LinearPlan& plan) {
@@ -40,6 +44,10 @@ Linear::Linear(Backend& backend, const LinearPlan& plan) : backend_(&backend), p
         make_parameter(backend, plan.name, "bias", Shape{plan.out}, false));
   }
   if (plan.adapter.rank == 0) {
+    if (plan.subtokens.groups > 0) {
+      subtokens_ = std::make_unique<Subtokens>(backend, plan.name, plan.subtokens, plan.in);
+      weights_[0].direction = plan.subtokens.factored ? subtokens_->direction() : TensorRef{};
+    }
     return;
   }
   adapter_ = std::make_unique<Adapter>(backend, plan);
@@ -52,6 +60,9 @@ Linear::Linear(Backend& backend, const LinearPlan& plan) : backend_(&backend), p
 }
 
 void Linear::start_adapter(std::uint64_t seed, std::uint64_t stream, std::uint64_t cycle) {
+  if (Subtokens* own = subtokens(); own != nullptr && cycle == 0) {
+    own->begin(seed, stream + kDirectionStreams);
+  }
   if (adapter_ == nullptr) {
     return;
   }
@@ -102,9 +113,34 @@ void Linear::forward(TensorRef x, TensorRef y, LinearSaved* saved) {
     return;
   }
   multiply(x, y, saved);
-  if (adapter_ != nullptr) {
-    adapter_->forward(x, y, saved != nullptr ? &saved->adapted : nullptr);
+  if (saved != nullptr && subtokens_ != nullptr && !weights_[0].frozen) {
+    saved->subtokens = subtokens_->project(x, saved->again);
   }
+  if (adapter_ != nullptr) {
+    adapter_->forward(x, y, saved != nullptr ? &saved->adapted : nullptr,
+                      saved != nullptr && saved->again);
+  }
+}
+
+void Linear::keep_activations(DType type) {
+  if (Subtokens* own = subtokens(); own != nullptr) {
+    own->keep_as(type);
+  }
+}
+
+Subtokens* Linear::subtokens() const {
+  return adapter_ != nullptr ? adapter_->subtokens() : subtokens_.get();
+}
+
+bool Linear::needs_input() const {
+  const bool trained = adapter_ != nullptr || !weights_[0].frozen;
+  const Subtokens* own = subtokens();
+  return trained && (own == nullptr || own->probed());
+}
+
+bool Linear::any_needs_input(std::initializer_list<const Linear*> slots) {
+  return std::any_of(slots.begin(), slots.end(),
+                     [](const Linear* slot) { return slot != nullptr && slot->needs_input(); });
 }
 
 void Linear::multiply(TensorRef x, TensorRef y, LinearSaved* saved) {
@@ -130,11 +166,11 @@ void Linear::multiply(TensorRef x, TensorRef y, LinearSaved* saved) {
 }
 
 void Linear::backward(TensorRef x, TensorRef dy, TensorRef dx, float dx_beta, LinearSaved saved) {
-  Tensor adapted = std::move(saved.adapted);
+  AdapterSaved adapted = std::move(saved.adapted);
   if (plan_.storage == LinearStorage::kLowRank) {
     backward_low_rank(x, dy, dx, dx_beta, std::move(saved));
   } else {
-    add_weight_gradient(weights_[0], dy, x, trained_bias());
+    add_input_gradient(dy, x, std::move(saved.subtokens), trained_bias());
     multiply_backward(*backend_, plan_.name, dy, weights_[0].weight, dx, dx_beta);
   }
   if (adapter_ != nullptr) {
@@ -156,7 +192,7 @@ void Linear::backward_low_rank(TensorRef x, TensorRef dy, TensorRef dx, float dx
         *backend_, {.x = saved.hidden, .dy = dhidden, .dx = dhidden, .kind = plan_.between});
   }
   saved.hidden.reset();
-  add_weight_gradient(weights_[0], dhidden, x);
+  add_input_gradient(dhidden, x, std::move(saved.subtokens));
   multiply_backward(*backend_, plan_.name, dhidden, weights_[0].weight, dx, dx_beta);
 }
 
@@ -175,6 +211,17 @@ void Linear::add_weight_gradient(Parameter& weight, TensorRef dy, TensorRef x, P
   ops::matmul(
       *backend_,
       {.a = dy, .b = x, .c = dw.gradient, .transpose_a = true, .beta = dw.beta, .a_sums = dbias});
+}
+
+void Linear::add_input_gradient(TensorRef dy, TensorRef x, Tensor subtokens, Parameter* bias) {
+  if (!subtokens.defined()) {
+    add_weight_gradient(weights_[0], dy, x, bias);
+    return;
+  }
+  if (bias != nullptr) {
+    ops::bias_backward(*backend_, {.dy = dy, .dbias = accumulating_gradient(*backend_, *bias)});
+  }
+  subtokens_->add_gradient(weights_[0], dy, std::move(subtokens), x);
 }
 
 void Linear::append_parameters(std::vector<Parameter*>& out) {

@@ -17,7 +17,9 @@ namespace lathe {
 // an adapter its own.
 struct LinearSaved {
   Tensor hidden;
-  Tensor adapted;
+  Tensor subtokens;  // what stands for the input where the plan says so
+  AdapterSaved adapted;
+  bool again = false;  // set before a forward() that repeats one for backward
 };
 
 class Linear {
@@ -31,8 +33,8 @@ class Linear {
   // matrix.
   void initialise(std::uint64_t seed, std::uint64_t stream);
 
-  // Cycle 0: the adapter, if there is one, begins beside the weight as it is; later ones: it joins
-  // the weight and begins anew.
+  // Cycle 0: the adapter, if there is one, begins beside the weight as it is, and so does the
+  // direction of sub-tokens; later ones: the adapter joins the weight and begins anew.
   void start_adapter(std::uint64_t seed, std::uint64_t stream, std::uint64_t cycle);
 
   // Adapter::draw_dropout() of the adapter, if there is one.
@@ -41,6 +43,15 @@ class Linear {
       adapter_->draw_dropout(draw, site);
     }
   }
+
+  // How what stands for inputs is kept, Subtokens::keep_as().
+  void keep_activations(DType type);
+
+  // Whether backward() reads x: not if nothing is trained that it makes the gradient of, nor where
+  // sub-tokens stand for it, unless these are probed.
+  bool needs_input() const;
+  // Of any of them; null ones do not count.
+  static bool any_needs_input(std::initializer_list<const Linear*> slots);
 
   // x [N, in] -> y [N, out]. What backward needs goes to `saved` where it is given.
   void forward(TensorRef x, TensorRef y, LinearSaved* saved);
@@ -54,10 +65,13 @@ class Linear {
   // weights go through one op.
   static void forward_together(TensorRef x, std::initializer_list<Use> uses);
 
-  // Adds to the weight's gradients; dx = dx_beta * dx + dy W. Frees what `saved` held.
+  // Adds to the weight's gradients; dx = dx_beta * dx + dy W. Frees what `saved` held. x may be
+  // undefined where it is not needed.
   void backward(TensorRef x, TensorRef dy, TensorRef dx, float dx_beta, LinearSaved saved);
 
   void append_parameters(std::vector<Parameter*>& out);
+  // The adapter's, where there is one; null where the plan has none.
+  Subtokens* subtokens() const;
 
  private:
   // Whether it can be a product of a packed_group of x.
@@ -71,6 +85,8 @@ class Linear {
   void initialise_spectral(std::uint64_t seed, std::uint64_t stream);
   // dW += dy^T x, unless W is frozen, and the bias's gradient += the sums of dy where it has one.
   void add_weight_gradient(Parameter& weight, TensorRef dy, TensorRef x, Parameter* bias = nullptr);
+  // The first matrix, which reads x.
+  void add_input_gradient(TensorRef dy, TensorRef x, Tensor subtokens, Parameter* bias = nullptr);
   void backward_low_rank(TensorRef x, TensorRef dy, TensorRef dx, float dx_beta, LinearSaved saved);
 
   Backend* backend_;
@@ -78,6 +94,7 @@ class Linear {
   std::unique_ptr<Parameter> bias_;   // null where the plan has none
   std::vector<Parameter> weights_;    // dense: W [out, in]; low rank: A [rank, in], B [out, rank]
   std::unique_ptr<Adapter> adapter_;  // null where the plan has none
+  std::unique_ptr<Subtokens> subtokens_;  // of a slot without an adapter, which has its own
 };
 
 }  // namespace lathe

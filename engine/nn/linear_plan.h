@@ -38,6 +38,23 @@ struct AdapterPlan {
   }
 };
 
+// Where the direction of a slot's sub-tokens comes from (engine/methods/velora/README.md): the mean
+// sub-token of the first batch, of each, or of those so far; random numbers; the leading singular
+// vector of the first batch's.
+enum class DirectionInit : std::uint8_t { kFirstBatch, kEveryBatch, kEma, kRandom, kSvd };
+
+// VeLoRA (arXiv 2405.17991): backward has one number for each sub-token of the input, cut into
+// `groups` of them, and makes the gradient of the matrix that reads it (or of the adapter's A) from
+// these.
+struct SubtokenPlan {
+  std::int64_t groups = 0;  // g, divides `in`; 0: the input itself is there for backward
+  double scale = 1.0;       // of that gradient
+  DirectionInit init = DirectionInit::kFirstBatch;
+  double decay = 0;       // kEma: of the direction that was
+  bool rebuilt = false;   // the gradient is a product with the input rebuilt, as in the paper
+  bool factored = false;  // the optimizer sees a number for each sub-token of a row of the weight
+};
+
 struct LinearPlan {
   std::string name;        // module path, "layers.3.attention.q"
   std::int64_t in = 0;     // columns n of W [out, in]
@@ -52,6 +69,7 @@ struct LinearPlan {
   DType dtype = DType::kF32;  // of trained matrices: f32 or bf16
   bool bias = false;          // y += b, b [out], after any storage
   AdapterPlan adapter = {};
+  SubtokenPlan subtokens = {};
 
   // Largest rank at which two factors hold fewer parameters than the dense weight:
   // r < m n / (m + n).

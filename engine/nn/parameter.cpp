@@ -71,7 +71,7 @@ GradientSlot gradient_slot(Backend& backend, Parameter& parameter) {
   if (parameter.gradient.defined()) {
     return {parameter.gradient, 1.0f};
   }
-  parameter.gradient = Tensor(backend.allocator(), DType::kF32, parameter.weight.shape(),
+  parameter.gradient = Tensor(backend.allocator(), DType::kF32, parameter.gradient_shape(),
                               Tag{Category::kGradients, parameter.layer, "gradient"});
   return {parameter.gradient, 0.0f};
 }

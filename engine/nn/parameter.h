@@ -26,7 +26,13 @@ struct Parameter {
   bool given = false;
   Shape shape = {};  // of the weight, also before it is given
   ParameterRole role = ParameterRole::kOther;
+  // Where it is defined, f32 [M], the gradient has one number for each M neighbours of a row of the
+  // weight, and is that times `direction` (AdamwSubtokenStepArgs).
+  TensorRef direction = {};
 
+  Shape gradient_shape() const {
+    return direction.defined() ? Shape{shape[0], shape[1] / direction.elements()} : shape;
+  }
   std::int64_t elements() const { return shape.elements(); }
 };
 

@@ -235,9 +235,9 @@ Tensor Transformer::head_loss(Tensor x, CrossEntropyArgs loss, std::int64_t chun
   return dx;
 }
 
-void Transformer::keep_activations(ActivationStore store) {
+void Transformer::keep_activations(ActivationStore store, Recompute recompute) {
   for (const auto& block : blocks_) {
-    block->keep_activations(store);
+    block->keep_activations(store, recompute);
   }
 }
 
@@ -327,6 +327,14 @@ void Transformer::infer(TensorRef ids, KvCache& cache, TensorRef logits) {
   Tensor normed = workspace(*backend_, "head", "normed", Shape{rows, model_.dim});
   final_norm_.forward(x.ref().row_range(count - rows, rows), normed, nullptr);
   multiply_forward(*backend_, "head", normed, head_weight(), logits);
+}
+
+std::vector<Subtokens*> Transformer::subtokens() {
+  std::vector<Subtokens*> all;
+  for (const auto& block : blocks_) {
+    block->append_subtokens(all);
+  }
+  return all;
 }
 
 std::vector<Parameter*> Transformer::parameters() {

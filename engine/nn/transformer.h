@@ -65,7 +65,7 @@ class Transformer {
   void draw_dropout(const DropoutDraw& draw);
 
   // Of train(), from now on; evaluate() and infer() keep none and round none.
-  void keep_activations(ActivationStore store);
+  void keep_activations(ActivationStore store, Recompute recompute = Recompute::kCheap);
 
   // Forward, loss and backward of one micro-batch; gradients are added to. ids, targets: i32 [N], N
   // = B*T, target -1 is ignored. Gradients are those of scale * (sum of losses). Adds to sums
@@ -87,6 +87,8 @@ class Transformer {
 
   // In a fixed order: embedding, learned positions, blocks, final norm, head.
   std::vector<Parameter*> parameters();
+  // What the slots have beside these that training goes on from.
+  std::vector<Subtokens*> subtokens();
 
  private:
   // Positions and first keys that the model needs and the caller did not give.

@@ -15,6 +15,7 @@
 #include "engine/ops/optimizer_args.h"
 #include "engine/ops/rope_kind.h"
 #include "engine/ops/stored_args.h"
+#include "engine/ops/subtoken_args.h"
 #include "engine/tensor/tensor.h"
 
 namespace lathe {

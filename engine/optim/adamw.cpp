@@ -57,10 +57,11 @@ AdamW::AdamW(Backend& backend, std::vector<Parameter*> parameters, std::uint64_t
 }
 
 AdamW::Moment AdamW::zero_moment(const Parameter& parameter, MomentStore store, DynamicMap map) {
-  const Shape& shape = parameter.weight.shape();
+  const Shape shape =
+      parameter.direction.defined() ? parameter.gradient_shape() : parameter.weight.shape();
   const std::int64_t elements = shape.elements();
   const bool coded = store == MomentStore::k8Bit && elements >= kLeastCodedElements &&
-                     parameter.role != ParameterRole::kTable;
+                     parameter.role != ParameterRole::kTable && !parameter.direction.defined();
   const Tag tag{Category::kOptimizer, parameter.layer, "moment"};
   Moment moment{Tensor(backend_->allocator(), coded ? DType::kU8 : DType::kF32, shape, tag), {}};
   if (!coded) {
@@ -92,8 +93,18 @@ UpdateValues AdamW::values(const OptimConfig& config, double lr, std::int64_t st
 
 void AdamW::step(const OptimConfig& config, double lr, std::int64_t step, const UpdateSums& sums) {
   std::vector<AdamwTensor> tensors;
+  std::vector<SubtokenTensor> cut;
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     const Parameter& parameter = *parameters_[i];
+    if (parameter.direction.defined()) {
+      cut.push_back({.weight = parameter.weight,
+                     .gradient = parameter.gradient,
+                     .m = first_[i].values,
+                     .v = second_[i].values,
+                     .direction = parameter.direction,
+                     .decays = parameter.decays});
+      continue;
+    }
     tensors.push_back({.weight = parameter.weight,
                        .gradient = parameter.gradient,
                        .m = first_[i].ref(),
@@ -109,6 +120,10 @@ void AdamW::step(const OptimConfig& config, double lr, std::int64_t step, const 
   args.values = sums.values;
   args.seed = seed_;
   ops::adamw_step(*backend_, args);
+  if (!cut.empty()) {
+    args.tensors = {};
+    ops::adamw_subtoken_step(*backend_, {.tensors = cut, .by = args});
+  }
 }
 
 void AdamW::drop_gradients() {

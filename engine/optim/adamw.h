@@ -25,7 +25,7 @@ struct UpdateSums {
 };
 
 // A smaller tensor's moments are f32 always, as those of tables, most of whose rows have no
-// gradient in a step.
+// gradient in a step, and those of sub-tokens, which are few.
 inline constexpr std::int64_t kLeastCodedElements = 4096;
 
 class AdamW {

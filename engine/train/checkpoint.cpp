@@ -36,8 +36,9 @@ std::vector<NamedTensor> weights_of(const TrainedModel& model) {
   return list;
 }
 
-// What only the optimizer needs: moments and masters.
-std::vector<NamedTensor> moments_of(const AdamW& optimizer) {
+// What only training needs: moments, masters, directions of sub-tokens.
+std::vector<NamedTensor> moments_of(const TrainedModel& model) {
+  const AdamW& optimizer = *model.optimizer;
   std::vector<NamedTensor> list;
   for (std::size_t i = 0; i < optimizer.parameters().size(); ++i) {
     const std::string& name = optimizer.parameters()[i]->name;
@@ -51,6 +52,9 @@ std::vector<NamedTensor> moments_of(const AdamW& optimizer) {
     if (const Tensor& master = optimizer.parameters()[i]->master; master.defined()) {
       list.push_back({name + ".master", master});
     }
+  }
+  for (const Subtokens* subtokens : model.subtokens) {
+    list.push_back({subtokens->name(), subtokens->direction()});
   }
   return list;
 }
@@ -212,7 +216,7 @@ Result<void> write_files(const fs::path& partial, Backend& backend, const Traine
     return weights.error();
   }
   const Result<std::uint64_t> moments =
-      write_tensors(partial / "optimizer.safetensors", backend, moments_of(*model.optimizer));
+      write_tensors(partial / "optimizer.safetensors", backend, moments_of(model));
   if (!moments) {
     return moments.error();
   }
@@ -252,7 +256,7 @@ Result<TrainState> read_checkpoint(const std::string& folder, Backend& backend,
   }
   const fs::path root(folder);
   const auto weights = weights_of(model);
-  const auto moments = moments_of(*model.optimizer);
+  const auto moments = moments_of(model);
   const auto weights_file =
       open_tensors(root / "weights.safetensors", weights, stored->weights_checksum);
   if (!weights_file) {

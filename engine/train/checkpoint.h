@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/base/result.h"
+#include "engine/nn/subtokens.h"
 #include "engine/optim/adamw.h"
 #include "engine/train/trainer.h"
 
@@ -22,11 +23,12 @@ struct TrainState {
   std::string data_digest;
 };
 
-// What a checkpoint is of: the parameters of the model but for given weights, and the optimizer of
-// those that are trained.
+// What a checkpoint is of: the parameters of the model but for given weights, the optimizer of
+// those that are trained, and what stands for slots' inputs.
 struct TrainedModel {
   std::vector<Parameter*> parameters;
   AdamW* optimizer = nullptr;
+  std::vector<Subtokens*> subtokens = {};
 };
 
 // kDisk on failure; nothing of the former checkpoint of that name is lost then.

@@ -5,6 +5,7 @@
 
 #include "engine/methods/method.h"
 #include "engine/train/planned_base.h"
+#include "engine/train/subtoken_checks.h"
 
 namespace lathe {
 namespace {
@@ -127,6 +128,7 @@ Result<std::vector<LinearPlan>> plan_slots(const TrainSpec& spec,
   }
   check_adapters(spec, slots, errors);
   if (!slots.empty()) {
+    check_subtokens(spec, slots, errors, warnings);
     check_frozen(spec, slots, errors);
   }
   if (table_memory(spec, slots) == TableMemory::kGiven) {

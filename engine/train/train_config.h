@@ -5,6 +5,7 @@
 
 #include "engine/base/describe.h"
 #include "engine/nn/activation_store.h"
+#include "engine/nn/recompute.h"
 #include "engine/nn/weight_store.h"
 
 namespace lathe {
@@ -32,6 +33,8 @@ struct TrainConfig {
   ActivationStore activations = ActivationStore::kF32;
   TrainedParts parts = TrainedParts::kAll;
   FrozenStore frozen = FrozenStore::kFile;
+  Recompute recompute = Recompute::kCheap;
+  std::int64_t probe_every = 0;
 
   static constexpr auto fields() {
     using C = TrainConfig;
@@ -125,7 +128,20 @@ struct TrainConfig {
                .structural = true,
                .help = "to be planned, not run: without a model.from, the type that a file would "
                        "have the matrices in which adapters leave as they are; embedding and head "
-                       "are f16 then"})};
+                       "are f16 then"}),
+        field("recompute", &C::recompute,
+              {.sweep = true,
+               .structural = true,
+               .help = "what backward computes again rather than to have it kept: none; cheap, "
+                       "normalised inputs and what goes into down; blocks, all but each block's "
+                       "input (gradient checkpointing)"}),
+        field("probe_every", &C::probe_every,
+              {.lo = 0,
+               .hi = 1e9,
+               .log = true,
+               .unit = "steps",
+               .help = "every so many steps what VeLoRA keeps of inputs and gradients is measured "
+                       "on held-out rows, at the cost of two steps; 0 means never"})};
   }
 };
 static_assert(complete<TrainConfig>());

@@ -13,54 +13,13 @@
 #include "engine/train/batch_feed.h"
 #include "engine/train/checkpoint.h"
 #include "engine/train/model_plan.h"
+#include "engine/train/spec_digest.h"
 #include "engine/train/step_graph.h"
 #include "engine/train/step_records.h"
+#include "engine/train/subtoken_probe.h"
 
 namespace lathe {
 namespace {
-
-// A digest of all that decides the tensors of a run. What came later and decides nothing at its
-// default is left out, so that checkpoints of before are still those of their spec.
-std::string spec_digest(const TrainSpec& spec) {
-  Json train = to_json(spec.train);
-  train.erase("metrics_every");
-  train.erase("graph");
-  if (spec.train.weights == WeightStore::kF32) {
-    train.erase("weights");
-  }
-  if (spec.train.activations == ActivationStore::kF32) {
-    train.erase("activations");
-  }
-  if (spec.train.parts == TrainedParts::kAll) {
-    train.erase("parts");
-  }
-  if (spec.train.frozen == FrozenStore::kFile) {
-    train.erase("frozen");
-  }
-  Json data = to_json(spec.data);
-  if (spec.data.labels == SentimentLabels::kAuto) {
-    data.erase("labels");
-  }
-  if (spec.data.without.empty()) {
-    data.erase("without");
-  }
-  Json optim = to_json(spec.optim);
-  if (spec.optim.state == MomentStore::kF32) {
-    optim.erase("state");
-  }
-  Json method = spec.method;
-  if (const auto lora = method.find("lora");
-      lora != method.end() && lora->value("dropout", 0.0) == 0.0) {
-    lora->erase("dropout");
-  }
-  Json decided{{"seed", spec.seed}, {"model", to_json(spec.model)},
-               {"data", data},      {"train", train},
-               {"optim", optim},    {"method", method}};
-  if (!spec.distill.from.empty()) {
-    decided["distill"] = to_json(spec.distill);
-  }
-  return sha256_hex(json_text(decided));
-}
 
 std::unique_ptr<Transformer> make_teacher(Backend& backend, const GivenModel* given) {
   if (given == nullptr) {
@@ -122,7 +81,7 @@ class TransformerTrainer final : public Trainer {
     if (data != nullptr) {
       state_.data_digest = data->info().digest;
     }
-    model_.keep_activations(spec.train.activations);
+    model_.keep_activations(spec.train.activations, spec.train.recompute);
     if (spec.base != nullptr) {
       spec.base->weights(backend, model_);
     } else {
@@ -137,6 +96,7 @@ class TransformerTrainer final : public Trainer {
   Result<void> advance(std::vector<StepReport>& reports) override;
   Result<void> wait(std::vector<StepReport>& reports) override;
   Result<EvalReport> evaluate() override;
+  std::vector<SubtokenProbe> probe() override;
   std::int64_t steps_done() const override { return state_.step; }
   std::int64_t parameter_count() const override { return parameters_; }
   std::int64_t stored_bytes() const override;
@@ -147,7 +107,7 @@ class TransformerTrainer final : public Trainer {
   LiveKnobs live() const override { return state_.knobs; }
   Result<void> save(const std::string& folder) override {
     check_idle();
-    return write_checkpoint(folder, backend_, {all_, &optimizer_}, state_);
+    return write_checkpoint(folder, backend_, trained_model(), state_);
   }
   Result<void> load(const std::string& folder) override;
   std::string parameter_digest() override;
@@ -158,6 +118,7 @@ class TransformerTrainer final : public Trainer {
   }
 
  private:
+  TrainedModel trained_model() { return {all_, &optimizer_, model_.subtokens()}; }
   void check_idle() const { CHECK(records_.on_their_way() == 0, "steps are on their way"); }
   void issue_step();
   void compute_step(const StepRecords::Row& row, const OptimConfig& config, double lr,
@@ -291,9 +252,25 @@ Result<EvalReport> TransformerTrainer::evaluate() {
                     .tokens = sums.counted};
 }
 
+std::vector<SubtokenProbe> TransformerTrainer::probe() {
+  check_idle();
+  std::vector<std::int64_t> windows = feed_.evaluated_windows();
+  windows.resize(std::min(windows.size(), static_cast<std::size_t>(feed_.shape().batch)));
+  std::vector<SubtokenProbe> probes;
+  // Inputs are wanted whole, one block's at a time.
+  model_.keep_activations(spec_.train.activations, Recompute::kBlocks);
+  model_.draw_dropout({.seed = static_cast<std::uint64_t>(spec_.seed), .step = state_.step});
+  feed_.with_heldout_batch(windows, [&](const TrainBatch& batch) {
+    probes = probe_subtokens(backend_, model_, batch, spec_.train.logit_chunk);
+  });
+  optimizer_.drop_gradients();
+  model_.keep_activations(spec_.train.activations, spec_.train.recompute);
+  return probes;
+}
+
 Result<void> TransformerTrainer::load(const std::string& folder) {
   check_idle();
-  const Result<TrainState> state = read_checkpoint(folder, backend_, {all_, &optimizer_}, state_);
+  const Result<TrainState> state = read_checkpoint(folder, backend_, trained_model(), state_);
   if (!state) {
     return state.error();
   }

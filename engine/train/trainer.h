@@ -35,6 +35,13 @@ struct EvalReport {
   std::int64_t tokens = 0;
 };
 
+// Of a slot whose input VeLoRA projects, on one batch.
+struct SubtokenProbe {
+  std::string slot;        // "layers.3.mlp.down"
+  double kept_energy = 0;  // |z|^2 / |x|^2
+  double cosine = 0;       // between the exact gradient and that of projections
+};
+
 // Knobs that may change while a run trains; applied between steps.
 struct LiveKnobs {
   double lr = 0;
@@ -58,6 +65,9 @@ class Trainer {
   // Loss, perplexity and next-token accuracy on the held-out part. Does not touch the training
   // state.
   virtual Result<EvalReport> evaluate() = 0;
+  // Of all slots that have sub-tokens, on the same held-out rows each time, as many as a batch has.
+  // As evaluate(), but for memory: about that of a step that computes blocks again.
+  virtual std::vector<SubtokenProbe> probe() = 0;
 
   // Of those issued.
   virtual std::int64_t steps_done() const = 0;

@@ -26,6 +26,9 @@ Json lossless(std::string_view id) {
   if (id == "low_rank") {
     return {{"rank_fraction", 1.0}, {"init", "spectral"}};
   }
+  if (id == "velora") {
+    return {{"groups", 4}};
+  }
   return nullptr;
 }
 
@@ -36,6 +39,9 @@ Json lossy(std::string_view id) {
   }
   if (id == "low_rank") {
     return {{"rank", 6}};
+  }
+  if (id == "velora") {
+    return {{"sub_token_size", 8}, {"targets", {"all"}}, {"state", "factored"}};
   }
   return nullptr;
 }

@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "engine/backend/clipping.h"
+#include "engine/backend/cpu/adamw_numbers.h"
 #include "engine/backend/cpu/cpu_backend.h"
 #include "engine/backend/cpu/parallel.h"
 #include "engine/backend/update_rule.h"
@@ -160,19 +161,7 @@ void adamw_step(Backend& backend, const AdamwStepArgs& given) {
     places.push_back(place);
     place = next_rounding_place(place, count);
   }
-  const AdamwRange whole{.weight = nullptr,
-                         .gradient = nullptr,
-                         .m = nullptr,
-                         .v = nullptr,
-                         .count = 0,
-                         .lr = args.lr,
-                         .beta1 = args.beta1,
-                         .beta2 = args.beta2,
-                         .eps = args.eps,
-                         .weight_decay = 0.0f,
-                         .grad_scale = static_cast<float>(*scale),
-                         .correction1 = static_cast<float>(bias_correction(args.beta1, args.step)),
-                         .correction2 = static_cast<float>(bias_correction(args.beta2, args.step))};
+  const AdamwRange whole = adamw_numbers(args, *scale);
   for_pieces(backend, pieces, [&](std::int64_t, const Piece& piece) {
     AdamwRange range = whole;
     range.count = piece.count;

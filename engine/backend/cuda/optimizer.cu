@@ -1,10 +1,10 @@
 // adamw_step.
 #include "engine/backend/cuda/device/optimizer.cuh"
 
+#include "engine/backend/cuda/adamw_call.h"
 #include "engine/backend/cuda/alignment.h"
 #include "engine/backend/cuda/ops.h"
 #include "engine/backend/cuda/tensor_list.h"
-#include "engine/backend/update_rule.h"
 
 namespace lathe::LATHE_GPU {
 namespace {
@@ -13,25 +13,6 @@ constexpr std::size_t kMostTensors = GpuBackend::kScratchBytes / sizeof(AdamwEnt
 constexpr std::int64_t kPieceElements = 8192;
 static_assert(kPieceElements % kRoundingElements == 0 && kPieceElements % kMomentBlock == 0);
 static_assert(kMomentBlock == kCodedBlock);
-
-AdamwRule rule_of(const AdamwStepArgs& args) {
-  return {.keep1 = args.beta1,
-          .add1 = static_cast<float>(1.0 - static_cast<double>(args.beta1)),
-          .keep2 = args.beta2,
-          .add2 = static_cast<float>(1.0 - static_cast<double>(args.beta2)),
-          .correction1 = static_cast<float>(bias_correction(args.beta1, args.step)),
-          .correction2 = static_cast<float>(bias_correction(args.beta2, args.step)),
-          .lr = args.lr,
-          .eps = args.eps,
-          .decay = args.weight_decay,
-          .clip_norm = args.clip_norm,
-          .squares = args.squares.f64(),
-          .loss = args.loss.defined() ? args.loss.f64() : nullptr,
-          .refused = args.refused.f64(),
-          .values = args.values.defined() ? reinterpret_cast<const UpdateValues*>(args.values.f64())
-                                          : nullptr,
-          .random = {args.seed, rounding_stream(args.step)}};
-}
 
 AdamwEntry entry_of(const AdamwTensor& tensor, std::int64_t first_piece, std::int64_t place) {
   const bool rounded = tensor.weight.dtype == DType::kBf16;

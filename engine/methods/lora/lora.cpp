@@ -4,27 +4,20 @@
 #include <algorithm>
 
 #include "engine/methods/described_method.h"
+#include "engine/methods/slot_choice.h"
 
 namespace lathe {
 namespace {
 
-constexpr std::array<std::string_view, 7> kSlots{"q", "k", "v", "o", "gate", "up", "down"};
-constexpr std::string_view kAll = "all";
-
-std::string_view leaf(const LinearPlan& slot) {
-  return std::string_view(slot.name).substr(slot.name.rfind('.') + 1);
-}
-
-bool wants(const LoraParams& params, std::string_view slot) {
+bool wants(const LoraParams& params, const LinearPlan& slot) {
   return std::any_of(params.targets.begin(), params.targets.end(),
-                     [&](const std::string& target) { return target == kAll || target == slot; });
+                     [&](const std::string& target) { return names_slot(target, slot); });
 }
 
 void check_targets(const LoraParams& params, std::vector<std::string>& errors) {
   for (const std::string& target : params.targets) {
-    if (target != kAll && std::find(kSlots.begin(), kSlots.end(), target) == kSlots.end()) {
-      errors.push_back("method.lora.targets has \"" + target +
-                       "\": choose among q, k, v, o, gate, up, down, or all");
+    if (!names_slots(target)) {
+      errors.push_back(no_such_slot("method.lora.targets", target));
     }
   }
   if (params.targets.empty()) {
@@ -65,7 +58,7 @@ void plan_lora(const Json& canonical, const ModelConfig& model, std::vector<Line
   }
   bool any = false;
   for (LinearPlan& slot : slots) {
-    if (!wants(params, leaf(slot)) || !errors.empty()) {
+    if (!wants(params, slot) || !errors.empty()) {
       continue;
     }
     any = true;

@@ -26,6 +26,10 @@ double scaled_exp_sum(const float* x, float offset, float factor, std::int64_t c
 double distill_distance(const DistillRow& row);
 void distill_gradient(const DistillRow& row);
 void adamw(const AdamwRange& range);
+void subtoken_project(const SubtokenRange& range, const float* x, float* z);
+void subtoken_rebuild(const SubtokenRange& range, const float* z, float* x, float alpha,
+                      float beta);
+void adamw_subtokens(const SubtokenStep& step);
 void decode_moment(const MomentBlock& block, float* out);
 void encode_moment(const float* x, const MomentBlock& block);
 void round_to_bf16(const float* x, std::uint16_t* out, std::int64_t count);

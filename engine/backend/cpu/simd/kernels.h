@@ -34,6 +34,19 @@ struct AdamwRange {
   float lr, beta1, beta2, eps, weight_decay, grad_scale, correction1, correction2;
 };
 
+// Sub-tokens, one behind the other: `size` neighbours each, and one number that stands for them.
+struct SubtokenRange {
+  const float* direction;  // [size]
+  std::int64_t size, count;
+};
+
+// AdamW of `count` sub-tokens of a weight, whose gradients and moments are one number each. The
+// rest is as AdamwRange has it.
+struct SubtokenStep {
+  SubtokenRange range;
+  AdamwRange by;
+};
+
 // A block of a moment: `count` codes and what they are times of.
 struct MomentBlock {
   DynamicMap map;
@@ -140,6 +153,12 @@ struct Kernels {
   // The logits become plain_share exp(logit - top) + own_share exp(v) - taught_share exp(u).
   void (*distill_gradient)(const DistillRow& row);
   void (*adamw)(const AdamwRange& range);
+  // z[j] = x[j] . direction.
+  void (*subtoken_project)(const SubtokenRange& range, const float* x, float* z);
+  // x[j] = beta x[j] + alpha z[j] direction; of beta 0 x is not read.
+  void (*subtoken_rebuild)(const SubtokenRange& range, const float* z, float* x, float alpha,
+                           float beta);
+  void (*adamw_subtokens)(const SubtokenStep& step);
   void (*decode_moment)(const MomentBlock& block, float* out);
   void (*encode_moment)(const float* x, const MomentBlock& block);
   // To the nearest.

@@ -1,0 +1,218 @@
+// Which slots' inputs are projected, and on how many sub-tokens.
+#include "engine/methods/velora/velora.h"
+
+#include <algorithm>
+#include <charconv>
+#include <map>
+#include <optional>
+
+#include "engine/methods/described_method.h"
+#include "engine/methods/slot_choice.h"
+
+namespace lathe {
+namespace {
+
+std::optional<std::int64_t> number_of(std::string_view text) {
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  const bool whole = error == std::errc() && end == text.data() + text.size() && value >= 0;
+  return whole ? std::optional(value) : std::nullopt;
+}
+
+// A target, "down" or "down:86".
+struct Target {
+  std::string_view slot;
+  std::int64_t groups = 0;  // 0: as the method has them
+};
+
+std::optional<Target> parse_target(std::string_view text) {
+  const std::size_t colon = text.find(':');
+  if (colon == std::string_view::npos) {
+    return Target{.slot = text};
+  }
+  const auto groups = number_of(text.substr(colon + 1));
+  if (!groups || *groups == 0) {
+    return std::nullopt;
+  }
+  return Target{.slot = text.substr(0, colon), .groups = *groups};
+}
+
+// Blocks "3" or "0-5".
+struct BlockRange {
+  std::int64_t first = 0, last = 0;
+};
+
+std::optional<BlockRange> parse_range(std::string_view text) {
+  const std::size_t dash = text.find('-');
+  const auto first = number_of(text.substr(0, dash));
+  const auto last = dash == std::string_view::npos ? first : number_of(text.substr(dash + 1));
+  if (!first || !last || *last < *first) {
+    return std::nullopt;
+  }
+  return BlockRange{*first, *last};
+}
+
+// The numbers that divide `width`, which a person chooses from: all, or those nearest to `wanted`.
+std::string divisors_near(std::int64_t width, std::int64_t wanted) {
+  std::int64_t below = 1;
+  std::int64_t above = width;
+  for (std::int64_t d = 1; d <= width; ++d) {
+    if (width % d == 0) {
+      below = d < wanted ? d : below;
+      if (d > wanted) {
+        above = d;
+        break;
+      }
+    }
+  }
+  return std::to_string(below) + " or " + std::to_string(above);
+}
+
+class Planner {
+ public:
+  Planner(const VeloraParams& params, const ModelConfig& model, std::vector<std::string>& errors)
+      : params_(params), errors_(errors) {
+    if (params.groups > 0 && params.sub_token_size > 0) {
+      errors.push_back("method.velora.groups=" + std::to_string(params.groups) +
+                       " and sub_token_size=" + std::to_string(params.sub_token_size) +
+                       " both cut inputs: set one of them to 0");
+    }
+    const bool moves =
+        params.init == DirectionInit::kEveryBatch || params.init == DirectionInit::kEma;
+    if (params.state == VeloraState::kFactored && moves) {
+      errors.push_back(
+          "method.velora.state=factored sums up gradients along one direction, and "
+          "init=" +
+          std::string(enum_name(params.init)) +
+          " moves it from step to step: choose init=first_batch, random or svd, or "
+          "state=full");
+    }
+    read_targets();
+    read_layers(model);
+  }
+
+  // The groups of this slot; 0 if it is none of the targets.
+  std::int64_t groups_of(const LinearPlan& slot) {
+    if (!in_chosen_block(slot)) {
+      return 0;
+    }
+    // The last that names it counts.
+    const auto target = std::find_if(targets_.rbegin(), targets_.rend(),
+                                     [&](const Target& at) { return names_slot(at.slot, slot); });
+    if (target == targets_.rend()) {
+      return 0;
+    }
+    const bool by_size = target->groups == 0 && params_.groups == 0;
+    const std::int64_t asked = target->groups > 0 ? target->groups
+                               : by_size          ? params_.sub_token_size
+                                                  : params_.groups;
+    if (slot.in % asked != 0) {
+      refuse(slot, by_size ? "sub_token_size" : "groups", asked);
+      return 0;
+    }
+    return by_size ? slot.in / asked : asked;
+  }
+
+ private:
+  void read_targets() {
+    for (const std::string& text : params_.targets) {
+      const auto target = parse_target(text);
+      if (!target) {
+        errors_.push_back("method.velora.targets has \"" + text +
+                          "\": after the colon comes a number of groups, as in down:86");
+      } else if (!names_slots(target->slot)) {
+        errors_.push_back(no_such_slot("method.velora.targets", target->slot));
+      } else {
+        targets_.push_back(*target);
+      }
+    }
+    if (params_.targets.empty()) {
+      errors_.push_back(
+          "method.velora.targets names no slot: give v,down or all, or set groups "
+          "and sub_token_size to 0");
+    }
+  }
+
+  void read_layers(const ModelConfig& model) {
+    for (const std::string& text : params_.layers) {
+      const auto range = parse_range(text);
+      if (!range || range->last >= model.layers) {
+        errors_.push_back("method.velora.layers has \"" + text + "\": blocks are 0 to " +
+                          std::to_string(model.layers - 1) + ", one of them or a range as in 0-3");
+      } else {
+        ranges_.push_back(*range);
+      }
+    }
+  }
+
+  bool in_chosen_block(const LinearPlan& slot) const {
+    // "layers.3.attention.v"
+    const std::string_view rest = std::string_view(slot.name).substr(slot.name.find('.') + 1);
+    const std::int64_t block = number_of(rest.substr(0, rest.find('.'))).value_or(0);
+    return ranges_.empty() || std::any_of(ranges_.begin(), ranges_.end(), [&](BlockRange range) {
+             return range.first <= block && block <= range.last;
+           });
+  }
+
+  // Once for the slots of a name.
+  void refuse(const LinearPlan& slot, const char* what, std::int64_t asked) {
+    if (refused_[std::string(slot_name(slot))]++ > 0) {
+      return;
+    }
+    errors_.push_back(
+        "method.velora." + std::string(what) + "=" + std::to_string(asked) +
+        " does not divide the " + std::to_string(slot.in) + " inputs of " + slot.name +
+        " and of its kin in other blocks: choose " + divisors_near(slot.in, asked) +
+        ", or groups of its own, as in targets=" + std::string(slot_name(slot)) + ":G");
+  }
+
+  const VeloraParams& params_;
+  std::vector<std::string>& errors_;
+  std::vector<Target> targets_;
+  std::vector<BlockRange> ranges_;
+  std::map<std::string, int> refused_;
+};
+
+void plan_velora(const Json& canonical, const ModelConfig& model, std::vector<LinearPlan>& slots,
+                 std::vector<std::string>& errors, std::vector<std::string>&) {
+  const auto params = accepted_params<VeloraParams>(canonical);
+  if (!params.on()) {
+    return;
+  }
+  const std::size_t before = errors.size();
+  Planner planner(params, model, errors);
+  const bool readable = errors.size() == before;
+  bool any = false;
+  for (LinearPlan& slot : slots) {
+    const std::int64_t groups = readable ? planner.groups_of(slot) : 0;
+    if (groups > 0) {
+      any = true;
+      slot.subtokens = {.groups = groups,
+                        .scale = params.scale,
+                        .init = params.init,
+                        .decay = params.decay,
+                        .rebuilt = params.backward == VeloraBackward::kRebuilt,
+                        .factored = params.state == VeloraState::kFactored};
+    }
+  }
+  if (!any && errors.size() == before) {
+    errors.push_back(
+        "method.velora.targets names no slot of this model: one without a gate has q, "
+        "k, v, o, up and down");
+  }
+}
+
+}  // namespace
+
+Method velora_method() {
+  return {.id = "velora",
+          .title = "VeLoRA",
+          .paper =
+              "VeLoRA (arXiv 2405.17991): backward has one number for each sub-token of an "
+              "input, its product with a fixed direction",
+          .append_params = append_method_params<VeloraParams>,
+          .normalise = normalise_params<VeloraParams>,
+          .plan = plan_velora};
+}
+
+}  // namespace lathe

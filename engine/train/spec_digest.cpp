@@ -1,0 +1,58 @@
+// Digests of specs.
+#include "engine/train/spec_digest.h"
+
+#include "engine/base/hash.h"
+
+namespace lathe {
+
+std::string spec_digest(const TrainSpec& spec) {
+  Json train = to_json(spec.train);
+  train.erase("metrics_every");
+  train.erase("probe_every");
+  train.erase("graph");
+  if (spec.train.weights == WeightStore::kF32) {
+    train.erase("weights");
+  }
+  if (spec.train.activations == ActivationStore::kF32) {
+    train.erase("activations");
+  }
+  if (spec.train.parts == TrainedParts::kAll) {
+    train.erase("parts");
+  }
+  if (spec.train.recompute == Recompute::kCheap) {
+    train.erase("recompute");
+  }
+  if (spec.train.frozen == FrozenStore::kFile) {
+    train.erase("frozen");
+  }
+  Json data = to_json(spec.data);
+  if (spec.data.labels == SentimentLabels::kAuto) {
+    data.erase("labels");
+  }
+  if (spec.data.without.empty()) {
+    data.erase("without");
+  }
+  Json optim = to_json(spec.optim);
+  if (spec.optim.state == MomentStore::kF32) {
+    optim.erase("state");
+  }
+  Json method = spec.method;
+  if (const auto lora = method.find("lora");
+      lora != method.end() && lora->value("dropout", 0.0) == 0.0) {
+    lora->erase("dropout");
+  }
+  if (const auto velora = method.find("velora");
+      velora != method.end() &&
+      velora->value("groups", 0) + velora->value("sub_token_size", 0) == 0) {
+    method.erase(velora);
+  }
+  Json decided{{"seed", spec.seed}, {"model", to_json(spec.model)},
+               {"data", data},      {"train", train},
+               {"optim", optim},    {"method", method}};
+  if (!spec.distill.from.empty()) {
+    decided["distill"] = to_json(spec.distill);
+  }
+  return sha256_hex(json_text(decided));
+}
+
+}  // namespace lathe
