@@ -37,6 +37,12 @@ void print_plan(const PlanReport& plan) {
   fmt::print("operations   {}FLOP a step\npeak         {} ({} bytes), during {}\n\n",
              count_text(plan.flops_per_step) + " ", bytes_text(plan.peak.live_bytes),
              plan.peak.live_bytes, plan.peak_phase);
+  if (plan.paper_input_bytes > 0) {
+    fmt::print(
+        "inputs       {} as VeLoRA's paper counts them: in 16 bits, each trained layer's its "
+        "own\n\n",
+        bytes_text(plan.paper_input_bytes));
+  }
   std::vector<std::vector<std::string>> rows;
   for (int i = 0; i < kCategoryCount; ++i) {
     const std::int64_t bytes = plan.peak.by_category[static_cast<std::size_t>(i)];
@@ -83,10 +89,15 @@ Json plan_json(const PlanReport& plan) {
                       {"category", category_name(entry.category)},
                       {"bytes", entry.bytes}});
   }
-  return {{"parameters", plan.parameters},      {"dense_parameters", plan.dense_parameters},
-          {"stored_bytes", plan.stored_bytes},  {"flops_per_step", plan.flops_per_step},
-          {"peak_bytes", plan.peak.live_bytes}, {"peak_phase", plan.peak_phase},
-          {"peak_by_category", by_category},    {"peak_by_layer", layers},
+  return {{"parameters", plan.parameters},
+          {"dense_parameters", plan.dense_parameters},
+          {"stored_bytes", plan.stored_bytes},
+          {"flops_per_step", plan.flops_per_step},
+          {"peak_bytes", plan.peak.live_bytes},
+          {"peak_phase", plan.peak_phase},
+          {"paper_input_bytes", plan.paper_input_bytes},
+          {"peak_by_category", by_category},
+          {"peak_by_layer", layers},
           {"warnings", plan.warnings}};
 }
 

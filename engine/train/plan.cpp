@@ -1,9 +1,25 @@
 // plan_step: one optimizer step and one evaluation batch on meta, whose ledger is the real one's.
+#include <algorithm>
+
 #include "engine/backend/meta/meta_backend.h"
+#include "engine/methods/velora/paper_count.h"
 #include "engine/train/model_plan.h"
 #include "engine/train/trainer.h"
 
 namespace lathe {
+namespace {
+
+// 0 of a spec without projections.
+std::int64_t input_bytes_by_the_paper(const TrainSpec& spec) {
+  std::vector<std::string> told_before;
+  const auto slots = plan_slots(spec, told_before);
+  const bool projects =
+      slots && std::any_of(slots->begin(), slots->end(),
+                           [](const LinearPlan& slot) { return slot.subtokens.groups > 0; });
+  return projects ? paper_input_bytes(*slots, spec.train.batch_size * spec.train.seq_len) : 0;
+}
+
+}  // namespace
 
 Result<PlanReport> plan_step(const TrainSpec& spec, const MachineShape& machine) {
   TrainSpec once = spec;
@@ -35,6 +51,7 @@ Result<PlanReport> plan_step(const TrainSpec& spec, const MachineShape& machine)
   report.peak_phase = ledger.peak_phase();
   report.peak_by_layer = ledger.peak_by_layer();
   report.flops_per_step = step->flops;
+  report.paper_input_bytes = input_bytes_by_the_paper(spec);
   return report;
 }
 

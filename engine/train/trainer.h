@@ -107,6 +107,9 @@ struct PlanReport {
   std::vector<LayerBytes> peak_by_layer;
   double flops_per_step = 0;
   double bytes_per_step = 0;
+  // Of a spec with VeLoRA: the inputs of trained slots of one pass as its paper counts them
+  // (engine/methods/velora/paper_count.h), else 0.
+  std::int64_t paper_input_bytes = 0;
   std::vector<std::string> warnings;
 };
 

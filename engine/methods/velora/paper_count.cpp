@@ -1,0 +1,20 @@
+// The count of VeLoRA's tables.
+#include "engine/methods/velora/paper_count.h"
+
+#include <algorithm>
+
+namespace lathe {
+
+std::int64_t paper_input_bytes(const std::vector<LinearPlan>& slots, std::int64_t tokens) {
+  const auto adapted = [](const LinearPlan& slot) { return slot.adapter.rank > 0; };
+  const bool adapters = std::any_of(slots.begin(), slots.end(), adapted);
+  std::int64_t numbers = 0;
+  for (const LinearPlan& slot : slots) {
+    if (!adapters || adapted(slot)) {
+      numbers += slot.subtokens.groups > 0 ? slot.subtokens.groups : slot.in;
+    }
+  }
+  return 2 * numbers * tokens;
+}
+
+}  // namespace lathe
