@@ -1,4 +1,4 @@
-// Causal grouped-query attention: shape rules, costs and the size of its scratch.
+// Grouped-query attention: shape rules, costs and the size of its scratch.
 #include "engine/ops/op_table.h"
 #include "engine/ops/shape_rules.h"
 
@@ -32,12 +32,13 @@ void check_workspace(const TensorRef& workspace, const TensorRef& q, std::int64_
         "attention: the workspace is too small");
 }
 
-// Pairs (query, key) with key <= query, over all batches and heads; first keys are values, which a
-// cost does not look at.
-double causal_pairs(const TensorRef& q, const TensorRef& k, std::int64_t heads) {
+// Pairs (query, key) that see each other, over all batches and heads; first keys are values, which
+// a cost does not look at.
+double seen_pairs(const TensorRef& q, const TensorRef& k, std::int64_t heads, bool causal) {
   const double length = double(q.shape[1]);
-  const double before = double(k.shape[1]) - length;
-  return double(q.shape[0]) * double(heads) * length * (before + (length + 1.0) / 2.0);
+  const double keys = double(k.shape[1]);
+  const double seen = causal ? keys - length + (length + 1.0) / 2.0 : keys;
+  return double(q.shape[0]) * double(heads) * length * seen;
 }
 
 }  // namespace
@@ -61,7 +62,7 @@ void validate(const AttentionForwardArgs& args) {
 }
 
 OpCost cost(const AttentionForwardArgs& args) {
-  const double pairs = causal_pairs(args.q, args.k, args.heads);
+  const double pairs = seen_pairs(args.q, args.k, args.heads, args.causal);
   const double head_dim = double(args.q.cols() / args.heads);
   return {.flops = pairs * (4.0 * head_dim + 4.0),
           .bytes = 8.0 * double(args.q.elements() + args.k.elements())};
@@ -80,7 +81,7 @@ void validate(const AttentionBackwardArgs& args) {
 }
 
 OpCost cost(const AttentionBackwardArgs& args) {
-  const double pairs = causal_pairs(args.q, args.k, args.heads);
+  const double pairs = seen_pairs(args.q, args.k, args.heads, args.causal);
   const double head_dim = double(args.q.cols() / args.heads);
   return {.flops = pairs * (10.0 * head_dim + 5.0),
           .bytes = 16.0 * double(args.q.elements() + args.k.elements())};

@@ -107,17 +107,19 @@ struct RopeArgs {
   RopeScaling scaling = {};
 };
 
-// Causal grouped-query attention, softmax(q k^T * scale) v, scale = 1/sqrt(head_dim), in tiles: no
-// T x T matrix is ever held. q, out: [B, T, heads*head_dim]; k, v: [B, S, kv_heads*head_dim], S >=
-// T: query t is the sequence's row S - T + t and sees the keys up to it (what came before may lie
-// in a cache). lse: [B, heads, T] log-sum-exp of each row, kept for backward (written if defined).
-// workspace: f32 of attention_workspace_elements(). first_key, where defined: i32 [B, T], the
-// first key that a query sees, 0 .. S - T + t (packed samples, sliding windows).
+// Grouped-query attention, softmax(q k^T * scale) v, scale = 1/sqrt(head_dim), in tiles: no T x T
+// matrix is ever held. q, out: [B, T, heads*head_dim]; k, v: [B, S, kv_heads*head_dim], S >= T:
+// query t is the sequence's row S - T + t and sees the keys up to it (what came before may lie in a
+// cache), or, if it is not causal, all S. lse: [B, heads, T] log-sum-exp of each row, kept for
+// backward (written if defined). workspace: f32 of attention_workspace_elements(). first_key, where
+// defined: i32 [B, T], the first key that a query sees, 0 .. S - T + t (packed samples, sliding
+// windows).
 struct AttentionForwardArgs {
   TensorRef q, k, v, out, lse, workspace;
   std::int64_t heads = 1;
   std::int64_t kv_heads = 1;
   TensorRef first_key = {};
+  bool causal = true;
 };
 
 // dq, dk, dv are overwritten. out and lse as forward wrote them (FlashAttention, Dao et al. 2022,
@@ -127,6 +129,7 @@ struct AttentionBackwardArgs {
   std::int64_t heads = 1;
   std::int64_t kv_heads = 1;
   TensorRef first_key = {};
+  bool causal = true;
 };
 
 // Scratch of both attention ops in f32 elements for `parallelism` threads (Backend::parallelism()).

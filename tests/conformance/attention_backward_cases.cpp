@@ -22,7 +22,7 @@ Wide gradients(const AttentionShape& s, const Wide& in) {
     const std::size_t query = s.query(b, t, head);
     std::vector<double> dweights(static_cast<std::size_t>(s.keys()), 0.0);
     double mean = 0;
-    for (std::int64_t j = s.first(b, t); j <= s.before + t; ++j) {
+    for (std::int64_t j = s.first(b, t); j < s.end(t); ++j) {
       double& dweight = dweights[static_cast<std::size_t>(j)];
       for (std::size_t i = 0; i < width; ++i) {
         dweight += in.at("dout")[query + i] * in.at("v")[s.key(b, j, head) + i];
@@ -30,7 +30,7 @@ Wide gradients(const AttentionShape& s, const Wide& in) {
       }
       mean += weights[j] * dweight;
     }
-    for (std::int64_t j = s.first(b, t); j <= s.before + t; ++j) {
+    for (std::int64_t j = s.first(b, t); j < s.end(t); ++j) {
       const double ds = weights[j] * (dweights[static_cast<std::size_t>(j)] - mean) * scale;
       for (std::size_t i = 0; i < width; ++i) {
         grads["dq"][query + i] += ds * in.at("k")[s.key(b, j, head) + i];
@@ -80,7 +80,8 @@ Case backward_case(const AttentionShape& shape, Fill fill) {
                                       .workspace = workspace,
                                       .heads = shape.heads,
                                       .kv_heads = shape.kv_heads,
-                                      .first_key = shape.packed ? t.at("first_key") : TensorRef{}});
+                                      .first_key = shape.packed ? t.at("first_key") : TensorRef{},
+                                      .causal = shape.causal});
     return {};
   };
   // `out` and `lse` are rounded inputs, so that the formula, which has them exact, is a few units

@@ -10,6 +10,7 @@ struct AttentionShape {
   std::int64_t batch, length, heads, kv_heads, head_dim;
   std::int64_t before = 0;  // keys before the first query's own
   bool packed = false;      // queries have a first key: samples of five to some dozens of rows
+  bool causal = true;
   std::int64_t keys() const { return before + length; }
   Parameters parameters() const;
   Shape q() const { return Shape{batch, length, heads * head_dim}; }
@@ -23,6 +24,8 @@ struct AttentionShape {
   std::int32_t first(std::int64_t b, std::int64_t t) const;
   std::vector<std::int32_t> first_keys() const;
   void add_first_key(Case& test) const;
+  // Behind the last key that a query sees.
+  std::int64_t end(std::int64_t t) const { return causal ? before + t + 1 : keys(); }
   std::size_t key(std::int64_t b, std::int64_t t, std::int64_t head) const;
 };
 

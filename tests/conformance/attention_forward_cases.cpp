@@ -6,9 +6,9 @@
 namespace lathe::conformance {
 
 Parameters AttentionShape::parameters() const {
-  return {param("batch", batch),       param("length", length),     param("heads", heads),
-          param("kv_heads", kv_heads), param("head_dim", head_dim), param("before", before),
-          param("packed", int{packed})};
+  return {param("batch", batch),        param("length", length),     param("heads", heads),
+          param("kv_heads", kv_heads),  param("head_dim", head_dim), param("before", before),
+          param("packed", int{packed}), param("causal", int{causal})};
 }
 
 std::int32_t AttentionShape::first(std::int64_t b, std::int64_t t) const {
@@ -62,7 +62,17 @@ std::vector<AttentionShape> attention_shapes() {
           {1, 70, 2, 1, 80},
           {1, 67, 2, 1, 128, 3},
           {1, 35, 1, 1, 200},
-          {2, 9, 2, 1, 260, 131, true}};
+          {2, 9, 2, 1, 260, 131, true},
+          {2, 1, 1, 1, 4, 0, false, false},
+          {2, 17, 2, 2, 16, 0, false, false},
+          {1, 50, 4, 2, 24, 0, false, false},
+          {2, 65, 3, 1, 48, 0, false, false},
+          {1, 130, 1, 1, 64, 0, false, false},
+          {1, 5, 2, 1, 10, 70, false, false},
+          {2, 90, 2, 2, 6, 40, true, false},
+          {1, 67, 2, 1, 128, 0, false, false},
+          {1, 35, 1, 1, 200, 0, false, false},
+          {1, 9, 2, 1, 260, 131, false, false}};
 }
 
 PlainAttention plain_attention(const AttentionShape& s, const Wide& in) {
@@ -78,7 +88,7 @@ PlainAttention plain_attention(const AttentionShape& s, const Wide& in) {
     double* weights = result.weights.data() + row * s.keys();
     const std::size_t query = s.query(b, t, head);
     double top = -1e300;
-    for (std::int64_t j = s.first(b, t); j <= s.before + t; ++j) {
+    for (std::int64_t j = s.first(b, t); j < s.end(t); ++j) {
       for (std::size_t i = 0; i < width; ++i) {
         weights[j] += in.at("q")[query + i] * in.at("k")[s.key(b, j, head) + i];
       }
@@ -86,11 +96,11 @@ PlainAttention plain_attention(const AttentionShape& s, const Wide& in) {
       top = std::fmax(top, weights[j]);
     }
     double sum = 0;
-    for (std::int64_t j = s.first(b, t); j <= s.before + t; ++j) {
+    for (std::int64_t j = s.first(b, t); j < s.end(t); ++j) {
       weights[j] = std::exp(weights[j] - top);
       sum += weights[j];
     }
-    for (std::int64_t j = s.first(b, t); j <= s.before + t; ++j) {
+    for (std::int64_t j = s.first(b, t); j < s.end(t); ++j) {
       weights[j] /= sum;
       for (std::size_t i = 0; i < width; ++i) {
         result.out[query + i] += weights[j] * in.at("v")[s.key(b, j, head) + i];
@@ -127,7 +137,8 @@ Case forward_case(const AttentionShape& shape, Fill fill, bool with_lse) {
                                      .workspace = workspace,
                                      .heads = shape.heads,
                                      .kv_heads = shape.kv_heads,
-                                     .first_key = shape.packed ? t.at("first_key") : TensorRef{}});
+                                     .first_key = shape.packed ? t.at("first_key") : TensorRef{},
+                                     .causal = shape.causal});
     return {};
   };
   test.expect = [shape](const Wide& in) {

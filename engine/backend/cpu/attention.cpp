@@ -21,11 +21,12 @@ int usable_threads(const Backend& backend, const TensorRef& workspace, std::int6
 
 // The keys that the queries of sequence `b` see.
 AttentionSpan span_of(const TensorRef& q, const TensorRef& k, const TensorRef& first_key,
-                      std::int64_t b) {
+                      bool causal, std::int64_t b) {
   const std::int64_t queries = q.shape[1];
   return {.queries = queries,
           .keys = k.shape[1],
-          .first_key = first_key.defined() ? first_key.i32() + b * queries : nullptr};
+          .first_key = first_key.defined() ? first_key.i32() + b * queries : nullptr,
+          .causal = causal};
 }
 
 }  // namespace
@@ -49,7 +50,7 @@ void attention_forward(Backend& backend, const AttentionForwardArgs& args) {
          .out = head_rows(args.out, b, head, head_dim),
          .lse = args.lse.defined() ? args.lse.f32() + (b * args.heads + head) * length : nullptr,
          .scratch = args.workspace.f32() + omp_get_thread_num() * scratch,
-         .span = span_of(args.q, args.k, args.first_key, b),
+         .span = span_of(args.q, args.k, args.first_key, args.causal, b),
          .head_dim = head_dim,
          .first_query = item % tiles * kAttentionTile,
          .scale = scale});
@@ -79,7 +80,7 @@ void attention_backward(Backend& backend, const AttentionBackwardArgs& args) {
            .dv = head_rows(args.dv, b, kv_head, head_dim),
            .lse = args.lse.f32() + (b * args.heads + head) * length,
            .scratch = args.workspace.f32() + omp_get_thread_num() * scratch,
-           .span = span_of(args.q, args.k, args.first_key, b),
+           .span = span_of(args.q, args.k, args.first_key, args.causal, b),
            .head_dim = head_dim,
            .scale = scale,
            .first = head == kv_head * group});

@@ -1,4 +1,4 @@
-// Causal attention, row by row; only one row of scores exists at a time. Backward, with
+// Attention, row by row; only one row of scores exists at a time. Backward, with
 // p = softmax(scores): dv = p^T dout, ds = p * (dout v^T - sum(dout * out)) * scale, dq = ds k,
 // dk = ds^T q.
 #include <algorithm>
@@ -45,9 +45,9 @@ struct Visible {
 };
 
 Visible visible_keys(const TensorRef& q, const TensorRef& k, const TensorRef& first_key,
-                     std::int64_t b, std::int64_t t) {
+                     bool causal, std::int64_t b, std::int64_t t) {
   const std::int64_t first = first_key.defined() ? first_key.i32()[b * q.shape[1] + t] : 0;
-  return {first, k.shape[1] - q.shape[1] + t};
+  return {first, causal ? k.shape[1] - q.shape[1] + t : k.shape[1] - 1};
 }
 
 }  // namespace
@@ -63,7 +63,7 @@ void attention_forward(Backend&, const AttentionForwardArgs& args) {
     for (std::int64_t head = 0; head < args.heads; ++head) {
       const std::int64_t kv_head = head / (args.heads / args.kv_heads);
       for (std::int64_t t = 0; t < length; ++t) {
-        const Visible keys = visible_keys(args.q, args.k, args.first_key, b, t);
+        const Visible keys = visible_keys(args.q, args.k, args.first_key, args.causal, b, t);
         const float* q = args.q.f32() + q_view.at(b, t, head);
         double top = -std::numeric_limits<double>::infinity();
         for (std::int64_t s = keys.first; s <= keys.last; ++s) {
@@ -104,7 +104,7 @@ void attention_backward(Backend&, const AttentionBackwardArgs& args) {
     for (std::int64_t head = 0; head < args.heads; ++head) {
       const std::int64_t kv_head = head / (args.heads / args.kv_heads);
       for (std::int64_t t = 0; t < length; ++t) {
-        const Visible keys = visible_keys(args.q, args.k, args.first_key, b, t);
+        const Visible keys = visible_keys(args.q, args.k, args.first_key, args.causal, b, t);
         const std::int64_t row = q_view.at(b, t, head);
         const float* dout = args.dout.f32() + row;
         const double shared = dot(dout, args.out.f32() + row, head_dim);

@@ -52,15 +52,15 @@ void backward_in_rows(Backend& backend, const AttentionShape& shape,
 
 void attention_backward(Backend& backend, const AttentionBackwardArgs& args) {
   const std::int64_t head_dim = args.q.cols() / args.heads;
-  const AttentionShape shape{
-      .batch = args.q.shape[0],
-      .queries = args.q.shape[1],
-      .keys = args.k.shape[1],
-      .heads = static_cast<int>(args.heads),
-      .kv_heads = static_cast<int>(args.kv_heads),
-      .head_dim = static_cast<int>(head_dim),
-      .scale = attention_scale(head_dim),
-      .first_key = args.first_key.defined() ? args.first_key.i32() : nullptr};
+  const AttentionShape shape{.batch = args.q.shape[0],
+                             .queries = args.q.shape[1],
+                             .keys = args.k.shape[1],
+                             .heads = static_cast<int>(args.heads),
+                             .kv_heads = static_cast<int>(args.kv_heads),
+                             .head_dim = static_cast<int>(head_dim),
+                             .scale = attention_scale(head_dim),
+                             .first_key = args.first_key.defined() ? args.first_key.i32() : nullptr,
+                             .causal = args.causal};
   const AttentionGradients given{.dout = args.dout.f32(),
                                  .q = args.q.f32(),
                                  .k = args.k.f32(),

@@ -77,8 +77,9 @@ inline std::int64_t row_end(bool diagonal, std::int64_t row) {
 // Where a tile of queries stands against a tile of keys.
 struct Meeting {
   std::int64_t ahead;  // position of the first query minus that of the first key
+  bool causal;
   // On the diagonal both begin at one position, so that half of the products are left out.
-  bool diagonal() const { return ahead == 0; }
+  bool diagonal() const { return causal && ahead == 0; }
 };
 
 inline std::int64_t first_position(const AttentionSpan& span, std::int64_t query) {
@@ -101,8 +102,8 @@ std::int64_t first_key_tile(const AttentionSpan& span, std::int64_t query, std::
 void mask_unseen(float* scores, const AttentionSpan& span, std::int64_t query, std::int64_t key,
                  const Meeting& meeting) {
   const std::int64_t queries = smaller(kTile, span.queries - query);
-  for (std::int64_t row = 0; row < queries && meeting.ahead < kTile; ++row) {
-    const std::int64_t future = row + meeting.ahead + 1;
+  for (std::int64_t row = 0; row < queries; ++row) {
+    const std::int64_t future = meeting.causal ? row + meeting.ahead + 1 : span.keys - key;
     for (std::int64_t column = future > 0 ? future : 0; column < row_end(meeting.diagonal(), row);
          ++column) {
       scores[row * kTile + column] = -__builtin_inff();
@@ -185,8 +186,9 @@ void attention_forward(const AttentionForwardTile& tile) {
     tops[row] = kLowest;
     sums[row] = 0.0f;
   }
-  for (std::int64_t key = first; key < position + queries; key += kTile) {
-    const Meeting meeting{position - key};
+  const std::int64_t end = tile.span.causal ? position + queries : tile.span.keys;
+  for (std::int64_t key = first; key < end; key += kTile) {
+    const Meeting meeting{position - key, tile.span.causal};
     const bool diagonal = meeting.diagonal();
     const std::int64_t keys = smaller(kTile, tile.span.keys - key);
     pack(tile.k, key, keys, tile.head_dim, width, k);
@@ -309,7 +311,7 @@ void key_product(const float* weights, const float* rows, float* sums, std::int6
 
 void backward_tile(const AttentionBackwardHead& head, const BackwardTiles& tiles,
                    std::int64_t width, std::int64_t key, std::int64_t query) {
-  const Meeting meeting{first_position(head.span, query) - key};
+  const Meeting meeting{first_position(head.span, query) - key, head.span.causal};
   const bool diagonal = meeting.diagonal();
   const std::int64_t queries = smaller(kTile, head.span.queries - query);
   const std::int64_t first = first_key_tile(head.span, query, queries);
@@ -351,7 +353,8 @@ void attention_backward(const AttentionBackwardHead& head) {
     zero(tiles.dk, kTile * width);
     zero(tiles.dv, kTile * width);
     // The first tile of queries whose last row sees the first of these keys.
-    const std::int64_t first = key > before ? (key - before) / kTile * kTile : 0;
+    const std::int64_t first =
+        head.span.causal && key > before ? (key - before) / kTile * kTile : 0;
     for (std::int64_t query = first; query < head.span.queries; query += kTile) {
       backward_tile(head, tiles, width, key, query);
     }

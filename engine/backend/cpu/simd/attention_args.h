@@ -12,10 +12,11 @@ struct HeadRows {
 };
 
 // Which keys a head's queries see: query t those of [first_key[t] (0 where null), keys - queries +
-// t].
+// t], or to the last key if it is not causal.
 struct AttentionSpan {
   std::int64_t queries, keys;
   const std::int32_t* first_key;
+  bool causal;
 };
 
 // Queries [first_query, first_query + tile) of one head.

@@ -58,7 +58,7 @@ struct KeyBlock {
   }
   __device__ Index first_query(const AttentionShape& shape) const {
     const Index before = shape.keys - shape.queries;
-    return key > before ? key - before : 0;
+    return shape.causal && key > before ? key - before : 0;
   }
 };
 

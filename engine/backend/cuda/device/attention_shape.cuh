@@ -17,10 +17,13 @@ struct AttentionShape {
   float scale = 1.0f;
   const int* first_key = nullptr;  // [batch, queries], or all keys are seen
   Index window = 0;                // of the keys up to its own that a query sees; 0: all
+  bool causal = true;              // a query sees no key beyond its own
 
   __host__ __device__ Index rows() const { return queries * packed; }
   __host__ __device__ int group() const { return heads / kv_heads; }
-  __device__ int last_key(Index t) const { return static_cast<int>(keys - queries + t); }
+  __device__ int last_key(Index t) const {
+    return static_cast<int>(causal ? keys - queries + t : keys - 1);
+  }
   __device__ int first_of(Index b, Index t) const {
     const int first = first_key == nullptr ? 0 : first_key[b * queries + t];
     const Index from = window == 0 ? 0 : keys - queries + t + 1 - window;

@@ -55,7 +55,7 @@ static __global__ void attention_wide_dkv_kernel(AttentionShape shape, Attention
   const WideRoom room(shared_memory<float>(), given.k + item * width, given.v + item * width,
                       width);
   const Index before = shape.keys - shape.queries;
-  const Index start = key > before ? key - before : 0;
+  const Index start = shape.causal && key > before ? key - before : 0;
   for (int head = kv_head * shape.group(); head < (kv_head + 1) * shape.group(); ++head) {
     const HeadRows queries = query_rows(shape, given.q, b, head);
     const HeadRows douts = query_rows(shape, given.dout, b, head);
