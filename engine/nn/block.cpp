@@ -184,7 +184,8 @@ Tensor Block::attention_forward(TensorRef x, const BatchShape& shape, BlockSaved
                                        .workspace = scratch,
                                        .heads = heads_,
                                        .kv_heads = kv_heads_,
-                                       .first_key = shape.first_key});
+                                       .first_key = shape.first_key,
+                                       .causal = !model_.images()});
   }
   replace(saved.q, std::move(q_bits));
   replace(saved.k, std::move(k_bits));

@@ -116,7 +116,8 @@ void Block::attention_backward(TensorRef dy, const BatchShape& shape, BlockSaved
                                         .workspace = scratch,
                                         .heads = heads_,
                                         .kv_heads = kv_heads_,
-                                        .first_key = shape.first_key});
+                                        .first_key = shape.first_key,
+                                        .causal = !model_.images()});
   }
   saved.q.reset();
   saved.k.reset();

@@ -24,7 +24,7 @@ void check_heads(const ModelConfig& model, std::vector<std::string>& errors) {
 }
 
 void check_positions(const ModelConfig& model, std::vector<std::string>& errors) {
-  if (model.positions == PositionKind::kLearned && model.context == 0) {
+  if (model.positions == PositionKind::kLearned && model.position_rows() == 0) {
     errors.push_back(
         "model.positions=learned with model.context=0 has no table to learn: set model.context to "
         "the longest text, at least train.seq_len");
@@ -36,7 +36,25 @@ void check_positions(const ModelConfig& model, std::vector<std::string>& errors)
   }
 }
 
+void check_image(const ModelConfig& model, std::vector<std::string>& errors) {
+  const ImageConfig& image = model.image;
+  if (model.images() && image.size % image.patch_size != 0) {
+    errors.push_back("model.image.patch_size=" + text(image.patch_size) +
+                     " does not divide model.image.size=" + text(image.size) +
+                     ": choose a divisor of the image's size");
+  }
+  if (model.images() && model.window > 0) {
+    errors.push_back("model.window=" + text(model.window) +
+                     " limits what text sees, and patches of an image all see each other: set "
+                     "model.window=0");
+  }
+}
+
 }  // namespace
+
+std::int64_t ModelConfig::ff_width() const {
+  return ff_dim != 0 ? ff_dim : gated() ? (dim * 8 / 3 + 31) / 32 * 32 : 4 * dim;
+}
 
 RopeScaling ModelConfig::scaling() const {
   return {.kind = rope_scaling,
@@ -49,7 +67,10 @@ RopeScaling ModelConfig::scaling() const {
 std::vector<std::string> config_errors(const ModelConfig& model) {
   std::vector<std::string> errors;
   check_heads(model, errors);
-  check_positions(model, errors);
+  check_image(model, errors);
+  if (errors.empty()) {
+    check_positions(model, errors);
+  }
   return errors;
 }
 

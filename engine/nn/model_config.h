@@ -1,5 +1,5 @@
-// The shape of a decoder-only transformer. The defaults are LLaMA's (RMSNorm, RoPE, grouped-query
-// attention, SwiGLU); GPT-2's, StarCoder's: layer norm, learned positions, a plain MLP, biases.
+// The shape of a transformer. The defaults are LLaMA's (RMSNorm, RoPE, grouped-query attention,
+// SwiGLU); GPT-2's, StarCoder's, a ViT's: layer norm, learned positions, a plain MLP, biases.
 #pragma once
 
 #include <cstdint>
@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "engine/base/describe.h"
+#include "engine/nn/image_config.h"
 #include "engine/nn/model_kinds.h"
 
 namespace lathe {
@@ -37,12 +38,11 @@ struct ModelConfig {
   std::int64_t rope_original_context = 8192;
   std::string from = {};
   std::string from_hash = {};
+  ImageConfig image = {};
 
   // The fields with their "0 means" resolved.
   std::int64_t kv_head_count() const { return kv_heads == 0 ? heads : kv_heads; }
-  std::int64_t ff_width() const {
-    return ff_dim != 0 ? ff_dim : gated() ? (dim * 8 / 3 + 31) / 32 * 32 : 4 * dim;
-  }
+  std::int64_t ff_width() const;
   std::int64_t head_dim() const { return head_width != 0 ? head_width : dim / heads; }
   // Width of all query heads, and of all key (or value) heads.
   std::int64_t query_width() const { return head_dim() * heads; }
@@ -53,6 +53,11 @@ struct ModelConfig {
   // Numbers of one norm: a gain and, where there are biases, as many of those.
   std::int64_t norm_params() const { return norm == NormKind::kLayer && bias ? 2 * dim : dim; }
   RopeScaling scaling() const;
+  // Images are classified; no text is read. The vocabulary is then the classes.
+  bool images() const { return image.size > 0; }
+  bool shares_head() const { return tied && !images(); }
+  // Rows of learned positions.
+  std::int64_t position_rows() const { return images() ? image.tokens() : context; }
 
   static constexpr auto fields() {
     using C = ModelConfig;
@@ -66,11 +71,7 @@ struct ModelConfig {
                .unit = "channels",
                .help = "width of the residual stream"}),
         field("layers", &C::layers,
-              {.lo = 1,
-               .hi = 256,
-               .sweep = true,
-               .structural = true,
-               .help = "number of decoder blocks"}),
+              {.lo = 1, .hi = 256, .sweep = true, .structural = true, .help = "number of blocks"}),
         field("heads", &C::heads,
               {.lo = 1,
                .hi = 256,
@@ -101,10 +102,9 @@ struct ModelConfig {
                .structural = true,
                .unit = "tokens",
                .help = "size of the embedding; 0 means that of the tokenizer"}),
-        field("tied", &C::tied,
-              {.sweep = true,
-               .structural = true,
-               .help = "the head shares its weight with the embedding"}),
+        field(
+            "tied", &C::tied,
+            {.sweep = true, .structural = true, .help = "the head shares the embedding's weight"}),
         field("norm_eps", &C::norm_eps,
               {.lo = 1e-12,
                .hi = 1e-2,
@@ -134,9 +134,7 @@ struct ModelConfig {
                .structural = true,
                .help = "swiglu has a gate; gelu and gelu_tanh (GPT-2's approximation) have none"}),
         field("bias", &C::bias,
-              {.sweep = true,
-               .structural = true,
-               .help = "every linear slot and layer norm adds a learned vector"}),
+              {.sweep = true, .structural = true, .help = "slots and layer norms add a vector"}),
         field("head_width", &C::head_width,
               {.lo = 0,
                .hi = 1024,
@@ -189,7 +187,8 @@ struct ModelConfig {
             {.structural = true,
              .help = "model to begin with (file, folder or installed): decides shape, tokenizer"}),
         field("from_hash", &C::from_hash,
-              {.structural = true, .help = "what `from` must hold; filled in when a run begins"})};
+              {.structural = true, .help = "what `from` must hold; filled in when a run begins"}),
+        field("image", &C::image)};
   }
 };
 static_assert(complete<ModelConfig>());

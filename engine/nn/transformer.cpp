@@ -49,23 +49,30 @@ std::int64_t logit_chunk_rows(std::int64_t wanted, std::int64_t vocab_size, std:
 
 Transformer::Transformer(Backend& backend, const ModelConfig& model,
                          const std::vector<LinearPlan>& plans, TableMemory tables, DType table_type)
-    : backend_(&backend),
-      model_(model),
-      embedding_(make_table(backend, "embedding", model, tables, table_type)),
-      final_norm_(backend, model, "final_norm") {
-  embedding_.role = ParameterRole::kTable;
+    : backend_(&backend), model_(model), final_norm_(backend, model, "final_norm") {
+  if (model.images()) {
+    patches_ = std::make_unique<PatchEmbedding>(backend, model);
+  } else {
+    embedding_ =
+        std::make_unique<Parameter>(make_table(backend, "embedding", model, tables, table_type));
+    embedding_->role = ParameterRole::kTable;
+  }
   const std::int64_t slots = model.slots_per_block();
   CHECK(static_cast<std::int64_t>(plans.size()) == model.layers * slots, "one plan per slot");
   for (std::int64_t i = 0; i < model.layers; ++i) {
     blocks_.push_back(std::make_unique<Block>(backend, model, i, plans.data() + i * slots));
   }
   if (model.positions == PositionKind::kLearned) {
-    positions_ = std::make_unique<Parameter>(
-        make_parameter(backend, "positions", "weight", Shape{model.context, model.dim}, true));
+    positions_ = std::make_unique<Parameter>(make_parameter(
+        backend, "positions", "weight", Shape{model.position_rows(), model.dim}, true));
     positions_->role = ParameterRole::kTable;
   }
-  if (!model.tied) {
+  if (!model.shares_head()) {
     head_ = std::make_unique<Parameter>(make_table(backend, "head", model, tables, table_type));
+  }
+  if (model.images()) {
+    head_bias_ = std::make_unique<Parameter>(
+        make_parameter(backend, "head", "bias", Shape{model.vocab_size}, false));
   }
 }
 
@@ -75,7 +82,12 @@ void Transformer::initialise(std::uint64_t seed) {
     draw_values(*backend_, parameter,
                 {.out = {}, .seed = seed, .stream = stream, .stddev = std_dev});
   };
-  draw(embedding_, kEmbeddingStream);
+  if (patches_ != nullptr) {
+    patches_->initialise(seed);
+    ops::fill(*backend_, {.out = head_bias_->weight, .value = 0.0f});
+  } else {
+    draw(*embedding_, kEmbeddingStream);
+  }
   final_norm_.initialise();
   if (positions_ != nullptr) {
     draw(*positions_, kPositionStream);
@@ -117,7 +129,7 @@ Transformer::Sight Transformer::complete(const BatchShape& shape) {
     return tensor;
   };
   if (positions_ != nullptr && !shape.positions.defined()) {
-    CHECK(length <= model_.context, "a sequence is no longer than the table of positions");
+    CHECK(length <= model_.position_rows(), "a sequence is no longer than the table of positions");
     for (std::size_t i = 0; i < tokens; ++i) {
       rows[i] = static_cast<std::int32_t>(static_cast<std::int64_t>(i) % length);
     }
@@ -135,11 +147,15 @@ Transformer::Sight Transformer::complete(const BatchShape& shape) {
 
 Tensor Transformer::embed(TensorRef ids, TensorRef positions) {
   backend_->ledger().set_phase("forward embedding");
-  const Shape shape{ids.elements(), model_.dim};
-  Tensor x = activation(*backend_, "embedding", "out", shape);
-  ops::embedding_forward(*backend_, {.table = embedding_.weight, .ids = ids, .out = x});
+  Tensor x;
+  if (patches_ != nullptr) {
+    x = patches_->forward(ids);
+  } else {
+    x = activation(*backend_, "embedding", "out", Shape{ids.elements(), model_.dim});
+    ops::embedding_forward(*backend_, {.table = embedding_->weight, .ids = ids, .out = x});
+  }
   if (positions_ != nullptr) {
-    const Tensor place = workspace(*backend_, "positions", "out", shape);
+    const Tensor place = workspace(*backend_, "positions", "out", x.shape());
     ops::embedding_forward(*backend_,
                            {.table = positions_->weight, .ids = positions, .out = place});
     ops::add(*backend_, {.a = x, .b = place, .out = x});
@@ -147,8 +163,24 @@ Tensor Transformer::embed(TensorRef ids, TensorRef positions) {
   return x;
 }
 
+void Transformer::embed_backward(TensorRef ids, TensorRef positions, TensorRef dx) {
+  backend_->ledger().set_phase("backward embedding");
+  if (patches_ != nullptr) {
+    patches_->backward(ids, dx);
+  } else if (!embedding_->frozen) {
+    ops::embedding_backward(
+        *backend_,
+        {.dout = dx, .ids = ids, .dtable = accumulating_gradient(*backend_, *embedding_)});
+  }
+  if (positions_ != nullptr && !positions_->frozen) {
+    ops::embedding_backward(
+        *backend_,
+        {.dout = dx, .ids = positions, .dtable = accumulating_gradient(*backend_, *positions_)});
+  }
+}
+
 TensorRef Transformer::head_weight() {
-  return head_ != nullptr ? head_->weight.ref() : embedding_.weight.ref();
+  return head_ != nullptr ? head_->weight.ref() : embedding_->weight.ref();
 }
 
 Tensor Transformer::final_state(TensorRef ids, const BatchShape& shape) {
@@ -157,7 +189,7 @@ Tensor Transformer::final_state(TensorRef ids, const BatchShape& shape) {
   for (const auto& block : blocks_) {
     x = block->forward(std::move(x), sight.shape, nullptr);
   }
-  return x;
+  return patches_ != nullptr ? patches_->pool(x) : std::move(x);
 }
 
 Tensor Transformer::head_input(TensorRef ids, const BatchShape& shape) {
@@ -169,7 +201,8 @@ Tensor Transformer::head_input(TensorRef ids, const BatchShape& shape) {
 
 void Transformer::chunk_loss(TensorRef normed, const CrossEntropyArgs& loss, const Taught& taught,
                              TensorRef teacher_logits) {
-  multiply_forward(*backend_, "head", normed, head_weight(), loss.logits);
+  multiply_forward(*backend_, "head", normed, head_weight(), loss.logits,
+                   head_bias_ != nullptr ? head_bias_->weight.ref() : TensorRef{});
   if (taught.teacher.model != nullptr) {
     multiply_forward(*backend_, "head", taught.normed, taught.teacher.model->head_weight(),
                      teacher_logits);
@@ -187,7 +220,11 @@ void Transformer::chunk_loss(TensorRef normed, const CrossEntropyArgs& loss, con
   if (!loss.write_gradient) {
     return;
   }
-  if (Parameter& head = head_ != nullptr ? *head_ : embedding_; !head.frozen) {
+  if (head_bias_ != nullptr && !head_bias_->frozen) {
+    ops::bias_backward(*backend_,
+                       {.dy = loss.logits, .dbias = accumulating_gradient(*backend_, *head_bias_)});
+  }
+  if (Parameter& head = head_ != nullptr ? *head_ : *embedding_; !head.frozen) {
     const GradientSlot dw = gradient_slot(*backend_, head);
     ops::matmul(
         *backend_,
@@ -254,13 +291,17 @@ void Transformer::train(TensorRef ids, TensorRef targets, const BatchShape& shap
   for (std::size_t i = 0; i < blocks_.size(); ++i) {
     x = blocks_[i]->forward(std::move(x), sight.shape, &saved[i]);
   }
-  const Tensor dx = head_loss(std::move(x),
-                              {.logits = {},
-                               .targets = targets,
-                               .sums = sums,
-                               .grad_scale = scale.value,
-                               .scale_at = scale.at},
-                              logit_chunk, {teacher, taught});
+  Tensor dx = head_loss(patches_ != nullptr ? patches_->pool(x) : std::move(x),
+                        {.logits = {},
+                         .targets = targets,
+                         .sums = sums,
+                         .grad_scale = scale.value,
+                         .scale_at = scale.at},
+                        logit_chunk, {teacher, taught});
+  if (patches_ != nullptr) {
+    x.reset();
+    dx = patches_->pool_backward(dx);
+  }
   taught.reset();
   for (std::size_t i = blocks_.size(); i-- > 0;) {
     const std::int64_t first = static_cast<std::int64_t>(i) * model_.slots_per_block();
@@ -269,17 +310,7 @@ void Transformer::train(TensorRef ids, TensorRef targets, const BatchShape& shap
                  : GradientObserver();
     blocks_[i]->backward(dx, sight.shape, std::move(saved[i]), within);
   }
-  backend_->ledger().set_phase("backward embedding");
-  if (!embedding_.frozen) {
-    ops::embedding_backward(
-        *backend_,
-        {.dout = dx, .ids = ids, .dtable = accumulating_gradient(*backend_, embedding_)});
-  }
-  if (positions_ != nullptr && !positions_->frozen) {
-    ops::embedding_backward(*backend_, {.dout = dx,
-                                        .ids = sight.shape.positions,
-                                        .dtable = accumulating_gradient(*backend_, *positions_)});
-  }
+  embed_backward(ids, sight.shape.positions, dx);
 }
 
 void Transformer::evaluate(TensorRef ids, TensorRef targets, const BatchShape& shape,
@@ -338,7 +369,12 @@ std::vector<Subtokens*> Transformer::subtokens() {
 }
 
 std::vector<Parameter*> Transformer::parameters() {
-  std::vector<Parameter*> all{&embedding_};
+  std::vector<Parameter*> all;
+  if (patches_ != nullptr) {
+    patches_->append_parameters(all);
+  } else {
+    all.push_back(embedding_.get());
+  }
   if (positions_ != nullptr) {
     all.push_back(positions_.get());
   }
@@ -348,6 +384,9 @@ std::vector<Parameter*> Transformer::parameters() {
   final_norm_.append_parameters(all);
   if (head_ != nullptr) {
     all.push_back(head_.get());
+  }
+  if (head_bias_ != nullptr) {
+    all.push_back(head_bias_.get());
   }
   return all;
 }

@@ -1,6 +1,6 @@
-// A decoder-only transformer built from one config and one plan per linear slot: embedding, blocks,
-// final norm, head. Training runs forward, loss and backward in one call, because head and
-// cross-entropy go through the logits in chunks and never hold all of them.
+// A transformer built from one config and one plan per linear slot: embedding (of tokens, or of an
+// image's patches), blocks, final norm, head. Training runs forward, loss and backward in one call,
+// because head and cross-entropy go through the logits in chunks and never hold all of them.
 #pragma once
 
 #include <cstdint>
@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "engine/nn/block.h"
+#include "engine/nn/patch_embedding.h"
 
 namespace lathe {
 
@@ -68,10 +69,12 @@ class Transformer {
   void keep_activations(ActivationStore store, Recompute recompute = Recompute::kCheap);
 
   // Forward, loss and backward of one micro-batch; gradients are added to. ids, targets: i32 [N], N
-  // = B*T, target -1 is ignored. Gradients are those of scale * (sum of losses). Adds to sums
-  // as CrossEntropyArgs says, in evaluate() too. `observer` is told of the slots of all blocks,
-  // numbered as in dense_plan(). A teacher runs first, forward only, on the same batch; of it the
-  // input of its head is kept, and its logits go through in chunks beside this model's.
+  // = B*T, target -1 is ignored; of a model of images, here and in evaluate(), ids are patches as
+  // PatchEmbedding says and targets i32 [B], their classes. Gradients are those of scale * (sum of
+  // losses). Adds to sums as CrossEntropyArgs says, in evaluate() too. `observer` is told of the
+  // slots of all blocks, numbered as in dense_plan(). A teacher runs first, forward only, on the
+  // same batch; of it the input of its head is kept, and its logits go through in chunks beside
+  // this model's.
   void train(TensorRef ids, TensorRef targets, const BatchShape& shape, std::int64_t logit_chunk,
              GradientScale scale, TensorRef sums, const GradientObserver& observer = {},
              const Teacher& teacher = {});
@@ -85,7 +88,7 @@ class Transformer {
   // positions are learned, the model's context.
   void infer(TensorRef ids, KvCache& cache, TensorRef logits);
 
-  // In a fixed order: embedding, learned positions, blocks, final norm, head.
+  // In a fixed order: embedding, learned positions, blocks, final norm, head with its bias.
   std::vector<Parameter*> parameters();
   // What the slots have beside these that training goes on from.
   std::vector<Subtokens*> subtokens();
@@ -98,10 +101,11 @@ class Transformer {
   };
   Sight complete(const BatchShape& shape);
   Tensor inference_positions(std::int64_t first, std::int64_t count);
-  // x [N, D] of ids and, where they are learned, positions.
+  // x [N, D] of ids (or patches) and, where they are learned, positions.
   Tensor embed(TensorRef ids, TensorRef positions);
+  void embed_backward(TensorRef ids, TensorRef positions, TensorRef dx);
   TensorRef head_weight();
-  // x [N, D] after the blocks, with nothing kept.
+  // x [N, D] after the blocks, pooled where it is of images, with nothing kept.
   Tensor final_state(TensorRef ids, const BatchShape& shape);
   // The input of the head.
   Tensor head_input(TensorRef ids, const BatchShape& shape);
@@ -119,11 +123,13 @@ class Transformer {
 
   Backend* backend_;
   ModelConfig model_;
-  Parameter embedding_;
-  std::unique_ptr<Parameter> positions_;  // null unless learned
+  std::unique_ptr<Parameter> embedding_;     // null of images
+  std::unique_ptr<PatchEmbedding> patches_;  // null of text
+  std::unique_ptr<Parameter> positions_;     // null unless learned
   std::vector<std::unique_ptr<Block>> blocks_;
   Norm final_norm_;
-  std::unique_ptr<Parameter> head_;  // null where tied
+  std::unique_ptr<Parameter> head_;       // null where tied
+  std::unique_ptr<Parameter> head_bias_;  // null of text
 };
 
 }  // namespace lathe

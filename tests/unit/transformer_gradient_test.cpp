@@ -44,6 +44,14 @@ void llama3(ModelConfig& model) {
   model.rope_original_context = 16;
 }
 
+template <ImagePool kPool>
+void vit(ModelConfig& model) {
+  gpt2(model);
+  model.context = 0;
+  model.mlp = MlpKind::kGelu;
+  model.image = {.size = 4, .channels = 2, .patch_size = 2, .classes = 13, .pool = kPool};
+}
+
 class GradientTest : public testing::TestWithParam<Case> {
  protected:
   static constexpr std::int64_t kVocab = 13;
@@ -84,6 +92,14 @@ class GradientTest : public testing::TestWithParam<Case> {
       }
     }
     Rng rng(5, 5);
+    if (model_config_.images()) {
+      shape_.seq_len = model_config_.image.tokens();
+      for (std::int64_t i = 0; i < 2 * 4 * 8; ++i) {
+        patches_.push_back(static_cast<float>(2.0 * rng.next_unit() - 1.0));
+      }
+      targets_ = {3, 8};
+      return;
+    }
     for (std::int64_t i = 0; i < shape_.tokens(); ++i) {
       ids_.push_back(static_cast<std::int32_t>(rng.next_below(kVocab)));
       targets_.push_back(i == 4 ? -1 : static_cast<std::int32_t>(rng.next_below(kVocab)));
@@ -92,9 +108,13 @@ class GradientTest : public testing::TestWithParam<Case> {
 
   // The summed loss; with gradients if `train`.
   double loss(bool train) {
-    Tensor ids = workspace(*backend_, "t", "ids", Shape{2, 5}, DType::kI32);
-    Tensor targets = workspace(*backend_, "t", "targets", Shape{2, 5}, DType::kI32);
-    backend_->write(ids, ids_.data(), ids.ref().bytes());
+    const bool images = model_config_.images();
+    Tensor ids = images ? workspace(*backend_, "t", "patches", Shape{8, 8})
+                        : workspace(*backend_, "t", "ids", Shape{2, 5}, DType::kI32);
+    Tensor targets =
+        workspace(*backend_, "t", "targets", images ? Shape{2} : Shape{2, 5}, DType::kI32);
+    backend_->write(ids, images ? static_cast<void*>(patches_.data()) : ids_.data(),
+                    ids.ref().bytes());
     backend_->write(targets, targets_.data(), targets.ref().bytes());
     const Tensor sums = make_sums(*backend_, "t", "sums");
     if (train) {
@@ -117,6 +137,7 @@ class GradientTest : public testing::TestWithParam<Case> {
   std::unique_ptr<Backend> backend_;
   std::unique_ptr<Transformer> model_;
   std::vector<std::int32_t> ids_;
+  std::vector<float> patches_;  // in place of ids
   std::vector<std::int32_t> targets_;
 };
 
@@ -166,6 +187,11 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"dense"}, Case{.name = "grouped", .kv_heads = 1},
         Case{.name = "untied", .tied = false}, Case{.name = "gpt2", .family = gpt2},
         Case{.name = "starcoder", .kv_heads = 1, .family = gpt2},
+        Case{.name = "vit", .family = vit<ImagePool::kClassToken>},
+        Case{.name = "vit_mean", .family = vit<ImagePool::kMean>},
+        Case{.name = "low_rank_vit",
+             .storage = LinearStorage::kLowRank,
+             .family = vit<ImagePool::kClassToken>},
         Case{.name = "erf_gelu",
              .tied = false,
              .family =
