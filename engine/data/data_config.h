@@ -1,4 +1,4 @@
-// Where text comes from and how it becomes tokens.
+// Where text comes from and how it becomes tokens; where images come from.
 #pragma once
 
 #include <array>
@@ -18,10 +18,11 @@ struct EnumNames<TokenizerKind> {
 };
 
 // What a corpus is made of.
-enum class DataKind : std::uint8_t { kText, kInstruct, kChat, kSentiment };
+enum class DataKind : std::uint8_t { kText, kInstruct, kChat, kSentiment, kImages };
 template <>
 struct EnumNames<DataKind> {
-  static constexpr std::array<std::string_view, 4> names{"text", "instruct", "chat", "sentiment"};
+  static constexpr std::array<std::string_view, 5> names{"text", "instruct", "chat", "sentiment",
+                                                         "images"};
 };
 
 // How a sample is put before the model.
@@ -53,6 +54,10 @@ struct DataConfig {
   PromptKind prompt = PromptKind::kAuto;
   SentimentLabels labels = SentimentLabels::kAuto;
   std::vector<std::string> without = {};
+  std::int64_t examples = 0;
+  std::int64_t split_seed = 0;
+  double pixel_mean = 0.0;
+  double pixel_std = 0.0;
 
   static constexpr auto fields() {
     using C = DataConfig;
@@ -62,14 +67,18 @@ struct DataConfig {
                .help =
                    "text: running text; instruct: JSON or JSON lines of instruction, input and "
                    "output (or prompt and response); chat: JSON lines of messages; sentiment: the "
-                   "finance sets with FinGPT's prompt, of which the label is the answer. Of the "
-                   "last three the answers alone are learnt, and several samples share a row"}),
-        field(
-            "path", &C::path,
-            {.structural = true,
-             .help = "a folder or a file of text; python-stdlib means the sources of the "
-                     "installed Python standard library. Of kind sentiment: several, separated by "
-                     "commas, each as often as *N behind it says"}),
+                   "finance sets with FinGPT's prompt, of which the label is the answer. Of these "
+                   "three the answers alone are learnt, and several samples share a row. images: "
+                   "pictures and their classes, for a model with model.image.size; what is said of "
+                   "text and tokenizers is not used then"}),
+        field("path", &C::path,
+              {.structural = true,
+               .help =
+                   "a folder or a file of text; python-stdlib means the sources of the "
+                   "installed Python standard library. Of kind sentiment: several, separated by "
+                   "commas, each as often as *N behind it says. Of kind images: a folder of IDX "
+                   "files (MNIST's), of CIFAR's binary files, or of a folder of PNG and JPEG files "
+                   "for each class; fashion-mnist means the installed package's"}),
         field("extensions", &C::extensions,
               {.structural = true, .help = "file name endings taken from a folder"}),
         field("tokenizer", &C::tokenizer,
@@ -89,9 +98,10 @@ struct DataConfig {
               {.lo = 0.001,
                .hi = 0.9,
                .structural = true,
-               .help = "share of the files held out for evaluation, chosen by a hash of each path; "
-                       "of samples, by a "
-                       "hash of each"}),
+               .help =
+                   "share of the files held out for evaluation, chosen by a hash of each path; "
+                   "of samples, by a hash of each; of images that have no test part of their own, "
+                   "by data.split_seed"}),
         field("max_bytes", &C::max_bytes,
               {.lo = 0,
                .hi = 1e13,
@@ -111,7 +121,32 @@ struct DataConfig {
               {.structural = true,
                .help = "sentiment: sets whose texts are left out wherever they occur, compared by "
                        "letters and digits without links; empty: that of eval.data, where it is a "
-                       "set of sentiment"})};
+                       "set of sentiment"}),
+        field("examples", &C::examples,
+              {.lo = 0,
+               .hi = 1e9,
+               .log = true,
+               .sweep = true,
+               .structural = true,
+               .help = "images to train on, as many of each class as can be, chosen by "
+                       "data.split_seed; 0 means all"}),
+        field("split_seed", &C::split_seed,
+              {.lo = 0,
+               .hi = 9e15,
+               .sweep = true,
+               .structural = true,
+               .help = "decides which images data.examples and data.heldout choose"}),
+        field("pixel_mean", &C::pixel_mean,
+              {.lo = 0,
+               .hi = 1,
+               .structural = true,
+               .help = "taken from pixels, which are in [0, 1], where data.pixel_std is set"}),
+        field("pixel_std", &C::pixel_std,
+              {.lo = 0,
+               .hi = 10,
+               .structural = true,
+               .help = "pixels are divided by it then; 0 means mean and deviation of each channel "
+                       "of the training images"})};
   }
 };
 static_assert(complete<DataConfig>());

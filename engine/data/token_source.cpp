@@ -20,6 +20,7 @@
 #include "engine/data/corpus_builder.h"
 #include "engine/data/corpus_files.h"
 #include "engine/data/corpus_pieces.h"
+#include "engine/data/image_set.h"
 #include "engine/data/sample_source.h"
 #include "engine/data/token_file.h"
 
@@ -172,6 +173,9 @@ Result<std::shared_ptr<const TokenSource>> open_corpus(const DataConfig& config,
                  .message = "data.without compares sets of sentiment, and data.kind is " +
                             std::string(enum_name(config.kind)),
                  .remedy = "leave data.without empty, or set data.kind=sentiment"};
+  }
+  if (config.kind == DataKind::kImages) {
+    return open_images(config, progress);
   }
   if (config.kind != DataKind::kText) {
     return open_samples(config, seq_len, model, progress);

@@ -6,6 +6,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "engine/base/result.h"
 #include "engine/data/data_config.h"
@@ -14,6 +15,7 @@
 namespace lathe {
 
 class Tokenizer;  // engine/tokenizer/tokenizer.h
+struct ImageSet;  // engine/data/image_set.h
 
 enum class Split : std::uint8_t { kTrain, kHeldout };
 
@@ -32,6 +34,8 @@ struct CorpusInfo {
   std::int64_t cut_samples = 0;      // longer than a row: their end is left out
   std::int64_t dropped_samples = 0;  // of whose answers a row holds nothing: not among the above
   std::int64_t without_samples = 0;  // whose text data.without has: not among them either
+  // Of images, which are samples too and have classes for a vocabulary: of each channel.
+  std::vector<double> pixel_mean = {}, pixel_std = {};
 };
 
 // What was cut, dropped or left out of the samples, in a sentence; empty if nothing was.
@@ -52,6 +56,8 @@ class TokenSource {
   virtual const CorpusInfo& info() const = 0;
   virtual std::span<const std::int32_t> tokens(Split split) const = 0;
   virtual SampleStream samples(Split) const { return {}; }
+  // Null unless the data is images, which have no tokens.
+  virtual const ImageSet* images() const { return nullptr; }
   // Text of token ids, for samples and messages.
   virtual std::string decode(std::span<const std::int32_t> ids) const = 0;
   // What made the ids, for reading other texts alike; null where the source has no text.
@@ -64,7 +70,8 @@ using CorpusProgress = std::function<void(double share, const std::string& what)
 // Running text: tokenizes the corpus once into a cache ($XDG_CACHE_HOME/lathe) keyed by the digest
 // of config, tokenizer and file contents, and maps it; the second time it only maps. kData for a
 // missing, empty or binary corpus, or one too small for two sequences of seq_len in each part.
-// Samples: as open_samples() (sample_source.h). `model`: the tokenizer that a model brings.
+// Samples: as open_samples() (sample_source.h). Images: as open_images() (image_set.h). `model`:
+// the tokenizer that a model brings.
 Result<std::shared_ptr<const TokenSource>> open_corpus(const DataConfig& config,
                                                        std::int64_t seq_len,
                                                        const ModelEncoding& model,
