@@ -4,6 +4,7 @@
 #include <fmt/core.h>
 
 #include "engine/base/format.h"
+#include "engine/train/data_checks.h"
 #include "engine/train/planned_base.h"
 #include "experiments/base_model.h"
 #include "experiments/device.h"
@@ -32,6 +33,10 @@ Result<TrainSpec> resolve_model(const TrainSpec& spec) {
     resolved.model = std::move(*settled);
     const Result<void> taken = take_base(resolved);
     return taken ? Result<TrainSpec>(std::move(resolved)) : taken.error();
+  }
+  if (spec.model.images()) {
+    settle_images(resolved);
+    return resolved;
   }
   const std::int64_t tokens =
       spec.data.tokenizer == TokenizerKind::kByte ? kByteVocabulary : spec.data.vocab_size;

@@ -11,8 +11,8 @@ namespace lathe::experiments {
 
 // The spec's models as they will be built: the teacher that distill.from names (open_teacher); the
 // shape of what model.from names (settle_model), or
-// model.vocab_size filled in from the corpus' tokenizer; kUsage if it is set but too small for the
-// tokenizer's ids.
+// model.vocab_size filled in from the corpus' tokenizer or the images' classes; kUsage if it is set
+// but too small for the tokenizer's ids.
 Result<TrainSpec> resolve_model(const TrainSpec& spec);
 
 // One step of the run on the meta back end, for `threads` engine threads: 0 means the spec's, and

@@ -65,6 +65,11 @@ Result<void> settle_task(RunSpec& spec) {
   if (task.data.empty()) {
     return {};
   }
+  if (spec.train.data.kind == DataKind::kImages) {
+    return Error{ErrorKind::kUsage,
+                 "eval.data=" + task.data + " is a task of text, and data.kind=images",
+                 "leave eval.data empty: eval/acc is measured on the held-out images"};
+  }
   if (task.task == EvalTask::kHumaneval) {
     return Error{ErrorKind::kUsage, "eval.task=humaneval executes code, which a run does not",
                  "measure the run with `lathe eval` when it has ended, or set another eval.task"};

@@ -12,7 +12,8 @@ BatchFeed::BatchFeed(Backend& backend, const TrainSpec& spec, std::unique_ptr<Ba
     : backend_(backend),
       spec_(spec),
       source_(std::move(source)),
-      packs_(spec.data.kind != DataKind::kText),
+      images_(spec.model.images()),
+      packs_(!images_ && spec.data.kind != DataKind::kText),
       shape_{spec.train.batch_size, spec.train.seq_len},
       places_(make_places(spec.train.graph ? spec.train.grad_accum : 2)),
       lasting_(make_places(spec.train.graph ? spec.train.grad_accum : 0)) {}
@@ -32,6 +33,13 @@ BatchFeed::Place BatchFeed::make_place() {
     return workspace(backend_, "batch", name, shape, DType::kI32);
   };
   Place place;
+  if (images_) {
+    const ImageConfig& image = spec_.model.image;
+    place.ids = workspace(backend_, "batch", "patches",
+                          Shape{shape_.batch * image.patches(), image.patch_values()});
+    place.targets = workspace(backend_, "batch", "targets", Shape{shape_.batch}, DType::kI32);
+    return place;
+  }
   place.ids = on_device("ids");
   place.targets = on_device("targets");
   if (packs_) {
@@ -58,10 +66,13 @@ TrainBatch BatchFeed::batch_of(const Place& place) const {
   return batch;
 }
 
-void BatchFeed::fill(Place& place, const std::function<void(const BatchRows&)>& draw,
-                     const Write& write) {
-  if (source_ == nullptr) {
-    return;
+BatchRows BatchFeed::host_rows() {
+  if (images_) {
+    const ImageConfig& image = spec_.model.image;
+    rows_.resize(static_cast<std::size_t>(shape_.batch));
+    patches_.resize(
+        static_cast<std::size_t>(shape_.batch * image.patches() * image.patch_values()));
+    return {.targets = rows_, .patches = patches_};
   }
   const auto tokens = static_cast<std::size_t>(shape_.tokens());
   rows_.resize(tokens * (packs_ ? 4 : 2));
@@ -74,11 +85,24 @@ void BatchFeed::fill(Place& place, const std::function<void(const BatchRows&)>& 
     rows.positions = all.subspan(2 * tokens, tokens);
     rows.first_key = all.subspan(3 * tokens, tokens);
   }
+  return rows;
+}
+
+void BatchFeed::fill(Place& place, const std::function<void(const BatchRows&)>& draw,
+                     const Write& write) {
+  if (source_ == nullptr) {
+    return;
+  }
+  const BatchRows rows = host_rows();
   draw(rows);
   if (packs_) {
     limit_to_window(rows.first_key, shape_.seq_len, spec_.model.window);
   }
-  write(place.ids, rows.ids.data());
+  if (images_) {
+    write(place.ids, rows.patches.data());
+  } else {
+    write(place.ids, rows.ids.data());
+  }
   write(place.targets, rows.targets.data());
   if (packs_) {
     write(place.positions, rows.positions.data());
@@ -151,7 +175,7 @@ TrainBatch BatchFeed::train_batch(std::int64_t step, std::int64_t micro) {
 
 std::int64_t BatchFeed::count_targets(std::int64_t step) {
   if (source_ == nullptr) {
-    return shape_.tokens() * spec_.train.grad_accum;
+    return (images_ ? shape_.batch : shape_.tokens()) * spec_.train.grad_accum;
   }
   std::int64_t count = 0;
   for (std::int64_t micro = 0; micro < spec_.train.grad_accum; ++micro) {
@@ -168,7 +192,8 @@ std::vector<std::int64_t> BatchFeed::evaluated_windows() const {
   const std::int64_t count = batches * shape_.batch;
   std::vector<std::int64_t> windows;
   for (std::int64_t i = 0; i < count; ++i) {
-    windows.push_back(count <= available ? i * available / count : i % available);
+    // Images beyond the last have no target: of all of them each counts once.
+    windows.push_back(count <= available ? i * available / count : images_ ? i : i % available);
   }
   return windows;
 }

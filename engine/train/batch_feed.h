@@ -1,7 +1,7 @@
-// The micro-batches of a run on the device. There are two places for them: while a step computes on
-// one, the next one's rows are drawn and copied into the other, where a device copies beside its
-// computing. For steps that are recorded each micro-batch has a place of its own for good, to which
-// it is moved when its step begins.
+// The micro-batches of a run on the device, rows of tokens or images. There are two places for
+// them: while a step computes on one, the next one's rows are drawn and copied into the other,
+// where a device copies beside its computing. For steps that are recorded each micro-batch has a
+// place of its own for good, to which it is moved when its step begins.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +17,8 @@
 
 namespace lathe {
 
-// `shape` names positions and first keys where rows are packed. Valid until the next is asked for.
+// Of images, ids are their patches, f32, and targets one each. `shape` names positions and first
+// keys where rows are packed. Valid until the next is asked for.
 struct TrainBatch {
   TensorRef ids, targets;
   BatchShape shape;
@@ -60,6 +61,8 @@ class BatchFeed {
   using Write = std::function<void(TensorRef to, const void* from)>;
 
   Place make_place();
+  // Memory for a batch on this side.
+  BatchRows host_rows();
   std::vector<Place> make_places(std::int64_t count);
   TrainBatch batch_of(const Place& place) const;
   void fill(Place& place, const std::function<void(const BatchRows&)>& draw, const Write& write);
@@ -68,11 +71,13 @@ class BatchFeed {
   Backend& backend_;
   TrainSpec spec_;
   std::unique_ptr<BatchSource> source_;
+  bool images_;
   bool packs_;  // rows hold several samples
   BatchShape shape_;
   // Two; with train.graph one for each micro-batch of a step, and as many that last.
   std::vector<Place> places_, lasting_;
   std::vector<std::int32_t> rows_;
+  std::vector<float> patches_;
 };
 
 }  // namespace lathe

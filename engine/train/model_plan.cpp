@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "engine/methods/method.h"
+#include "engine/train/data_checks.h"
 #include "engine/train/planned_base.h"
 #include "engine/train/subtoken_checks.h"
 
@@ -23,8 +24,8 @@ const LinearPlan* first_made(const std::vector<LinearPlan>& before,
 
 void check_positions(const ModelConfig& model, const std::string& whose, const TrainSpec& spec,
                      std::vector<std::string>& errors) {
-  if (model.positions == PositionKind::kLearned && spec.train.seq_len > model.context &&
-      model.context > 0) {
+  if (model.positions == PositionKind::kLearned && spec.train.seq_len > model.position_rows() &&
+      model.position_rows() > 0) {
     errors.push_back("train.seq_len=" + std::to_string(spec.train.seq_len) + " is longer than " +
                      whose + "=" + std::to_string(model.context) +
                      ", the table of learned positions: lower the one or raise the other");
@@ -105,6 +106,7 @@ TableMemory table_memory(const TrainSpec& spec, const std::vector<LinearPlan>& s
 Result<std::vector<LinearPlan>> plan_slots(const TrainSpec& spec,
                                            std::vector<std::string>& warnings) {
   std::vector<std::string> errors = config_errors(spec.model);
+  check_images(spec, errors);
   check_positions(spec.model, "model.context", spec, errors);
   check_teacher(spec, errors);
   std::vector<LinearPlan> before, slots;
@@ -152,9 +154,15 @@ Result<std::vector<LinearPlan>> plan_slots(const TrainSpec& spec,
 }
 
 std::int64_t count_parameters(const ModelConfig& model, const std::vector<LinearPlan>& slots) {
-  std::int64_t count = model.vocab_size * model.dim * (model.tied ? 1 : 2);
+  std::int64_t count = model.vocab_size * model.dim;  // the head, perhaps the embedding as well
+  if (model.images()) {
+    const std::int64_t class_token = model.image.pool == ImagePool::kClassToken ? model.dim : 0;
+    count += (model.image.patch_values() + 1) * model.dim + class_token + model.vocab_size;
+  } else if (!model.tied) {
+    count += model.vocab_size * model.dim;
+  }
   count += model.norm_params() * (2 * model.layers + 1);
-  count += model.positions == PositionKind::kLearned ? model.context * model.dim : 0;
+  count += model.positions == PositionKind::kLearned ? model.position_rows() * model.dim : 0;
   for (const LinearPlan& slot : slots) {
     count += slot.params();
   }

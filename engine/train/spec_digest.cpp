@@ -32,6 +32,13 @@ std::string spec_digest(const TrainSpec& spec) {
   if (spec.data.without.empty()) {
     data.erase("without");
   }
+  Json model = to_json(spec.model);
+  if (!spec.model.images()) {
+    model.erase("image");
+    for (const char* of_images : {"examples", "split_seed", "pixel_mean", "pixel_std"}) {
+      data.erase(of_images);
+    }
+  }
   Json optim = to_json(spec.optim);
   if (spec.optim.state == MomentStore::kF32) {
     optim.erase("state");
@@ -46,9 +53,8 @@ std::string spec_digest(const TrainSpec& spec) {
       velora->value("groups", 0) + velora->value("sub_token_size", 0) == 0) {
     method.erase(velora);
   }
-  Json decided{{"seed", spec.seed}, {"model", to_json(spec.model)},
-               {"data", data},      {"train", train},
-               {"optim", optim},    {"method", method}};
+  Json decided{{"seed", spec.seed}, {"model", model}, {"data", data},
+               {"train", train},    {"optim", optim}, {"method", method}};
   if (!spec.distill.from.empty()) {
     decided["distill"] = to_json(spec.distill);
   }

@@ -12,6 +12,7 @@
 #include "engine/train/adapter_restarts.h"
 #include "engine/train/batch_feed.h"
 #include "engine/train/checkpoint.h"
+#include "engine/train/data_checks.h"
 #include "engine/train/model_plan.h"
 #include "engine/train/spec_digest.h"
 #include "engine/train/step_graph.h"
@@ -49,9 +50,10 @@ std::vector<Parameter*> choose_trained(const std::vector<Parameter*>& all, Train
 
 std::unique_ptr<BatchSource> batch_source(const TrainSpec& spec,
                                           const std::shared_ptr<const TokenSource>& data) {
-  return data == nullptr ? nullptr
-                         : make_batch_source(data, {spec.train.batch_size, spec.train.seq_len,
-                                                    spec.train.grad_accum});
+  return data == nullptr
+             ? nullptr
+             : make_batch_source(data, {spec.train.batch_size, spec.train.seq_len,
+                                        spec.train.grad_accum, spec.model.image.patch_size});
 }
 
 float mean_of(std::int64_t targets) {
@@ -317,22 +319,15 @@ Result<std::unique_ptr<Trainer>> make_trainer(Backend& backend, const TrainSpec&
                                               std::shared_ptr<const TokenSource> data,
                                               std::vector<std::string>& warnings) {
   TrainSpec resolved = spec;
+  settle_images(resolved);
   if (resolved.model.vocab_size == 0 && data != nullptr) {
     resolved.model.vocab_size = data->info().vocab_size;
   }
   CHECK(resolved.model.vocab_size > 0, "the vocabulary is known before the model is built");
-  if (data != nullptr && resolved.model.vocab_size < data->info().vocab_size) {
-    return Error{ErrorKind::kUsage,
-                 "model.vocab_size=" + std::to_string(resolved.model.vocab_size) +
-                     " is smaller than the tokenizer's " + std::to_string(data->info().vocab_size),
-                 "leave model.vocab_size at 0, or make it at least as large"};
-  }
-  if (const bool samples = spec.data.kind != DataKind::kText;
-      data != nullptr && samples == data->samples(Split::kTrain).begins.empty()) {
-    return Error{ErrorKind::kUsage,
-                 std::string("the corpus holds ") + (samples ? "running text" : "samples") +
-                     ", and data.kind is " + std::string(enum_name(spec.data.kind)),
-                 "set data.kind to what the corpus holds"};
+  if (data != nullptr) {
+    if (const Result<void> fits = check_data(resolved, *data); !fits) {
+      return fits.error();
+    }
   }
   if (spec.train.graph && backend.computes() && !backend.records()) {
     return Error{ErrorKind::kUsage,

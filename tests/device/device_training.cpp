@@ -11,6 +11,7 @@
 
 #include "engine/nn/transformer.h"
 #include "engine/train/trainer.h"
+#include "tests/support/memory_images.h"
 #include "tests/support/memory_samples.h"
 #include "tests/support/memory_tokens.h"
 
@@ -19,13 +20,18 @@ namespace {
 
 constexpr std::int64_t kVocabulary = 72;
 
-std::unique_ptr<Trainer> trainer_on(
-    Backend& backend, const TrainSpec& spec,
-    const std::shared_ptr<const TokenSource>& data = learnable_tokens(kVocabulary, 2000)) {
+std::unique_ptr<Trainer> trainer_on(Backend& backend, const TrainSpec& spec,
+                                    const std::shared_ptr<const TokenSource>& data) {
   std::vector<std::string> warnings;
   auto trainer = make_trainer(backend, spec, data, warnings);
   EXPECT_TRUE(trainer.ok()) << (trainer.ok() ? "" : trainer.error().text());
   return std::move(*trainer);
+}
+
+std::unique_ptr<Trainer> trainer_on(Backend& backend, const TrainSpec& spec) {
+  return trainer_on(backend, spec,
+                    spec.model.images() ? learnable_images(spec.model.image.size)
+                                        : learnable_tokens(kVocabulary, 2000));
 }
 
 struct Training {
@@ -167,6 +173,14 @@ TrainSpec gpt2_like_spec() {
   spec.model.mlp = MlpKind::kGeluTanh;
   spec.model.bias = true;
   spec.model.context = spec.train.seq_len;
+  return spec;
+}
+
+TrainSpec vit_like_spec() {
+  TrainSpec spec = gpt2_like_spec();
+  spec.model.vocab_size = 4;
+  spec.model.image = {.size = 8, .patch_size = 2, .classes = 4};
+  spec.data.kind = DataKind::kImages;
   return spec;
 }
 

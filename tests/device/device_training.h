@@ -11,6 +11,8 @@ namespace lathe::test {
 // GELU, biases.
 TrainSpec llama_like_spec();
 TrainSpec gpt2_like_spec();
+// The same with patches of images, which see each other.
+TrainSpec vit_like_spec();
 // The factors of a LLaMA's slots, drawn to a GPT-2's random opinion; the rest frozen.
 TrainSpec distilled_spec();
 // Adapters in all slots of a LLaMA, with dropout.

@@ -33,6 +33,16 @@ TEST_F(SimtTraining, LearnsAsTheProcessorDoes) {
   expect_same_losses(device_, gpt2_like_spec(), 6, 1e-4);
 }
 
+TEST_F(SimtTraining, ImagesAreLearntAsOnTheProcessor) {
+  expect_same_losses(device_, vit_like_spec(), 5, 1e-4);
+  expect_planned_peak(device_, vit_like_spec());
+  TrainSpec spec = vit_like_spec();
+  spec.model.image.pool = ImagePool::kMean;
+  expect_same_losses(device_, spec, 3, 1e-4);
+  SimtBackend rounding(simt::Turns::kAscending, ProductPrecision::kBf16);
+  expect_same_losses(rounding, spec, 3, 1e-2);
+}
+
 TEST_F(SimtTraining, LowRankSlotsLearnAsTheProcessorDoes) {
   TrainSpec spec = llama_like_spec();
   spec.method = {{"low_rank", {{"rank", 8}}}};
