@@ -11,6 +11,7 @@
 #include "engine/io/safetensors.h"
 #include "engine/lm/adapter_model.h"
 #include "engine/lm/installed_models.h"
+#include "engine/lm/language_model.h"
 #include "engine/train/model_plan.h"
 #include "experiments/base_model.h"
 #include "experiments/predict.h"
@@ -32,6 +33,9 @@ Result<ExportSource> open_file_source(const fs::path& path) {
   auto file = open_model_at(path);
   if (!file) {
     return file.error();
+  }
+  if (const auto text = check_reads_text(*file); !text) {
+    return text.error();
   }
   std::vector<LinearPlan> plans = file->plans();
   const fs::path name = path.extension() == ".gguf" ? path.stem() : path.filename();
@@ -118,6 +122,9 @@ Result<ExportSource> open_run_source(const storage::RunDetail& detail,
     return run_spec.error();
   }
   TrainSpec& spec = run_spec->train;
+  if (const auto text = check_run_reads_text(detail, spec); !text) {
+    return text.error();
+  }
   spec.distill = {};  // what it learnt is in its weights
   if (const Result<void> settled = settle_shape(checkpoint.path, spec); !settled) {
     return settled.error();

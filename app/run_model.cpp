@@ -78,6 +78,16 @@ Result<void> open_coder(const TrainSpec& spec, RunModel& model) {
 
 }  // namespace
 
+Result<void> check_run_reads_text(const storage::RunDetail& detail, const TrainSpec& spec) {
+  if (!spec.model.images()) {
+    return {};
+  }
+  return Error{ErrorKind::kUsage,
+               "run " + detail.summary.id + " classifies images, and a model of text is wanted",
+               "`lathe show` has its eval/acc, and the weights are in its checkpoints, "
+               "weights.safetensors"};
+}
+
 Result<storage::CheckpointRow> newest_checkpoint(const storage::RunDetail& detail) {
   for (auto row = detail.checkpoints.rbegin(); row != detail.checkpoints.rend(); ++row) {
     if (fs::exists(row->path)) {
@@ -101,6 +111,9 @@ Result<experiments::OpenedModel> open_run_model(storage::RunCatalog& catalog, st
   auto run_spec = experiments::run_spec_from_json(detail->spec);
   if (!run_spec) {
     return run_spec.error();
+  }
+  if (const auto text = check_run_reads_text(*detail, run_spec->train); !text) {
+    return text.error();
   }
   run_spec->train.distill = {};  // what it learnt is in its weights
   const auto resolved = experiments::resolve_model(run_spec->train);

@@ -106,6 +106,9 @@ Result<BaseModel> open_base_model(const ModelConfig& model) {
   if (!file) {
     return file.error();
   }
+  if (file->config().images()) {
+    return BaseModel{std::move(*file), {}};
+  }
   ModelText text = read_model_text(*file);
   if (text.tokenizer == nullptr) {
     return Error{ErrorKind::kData, path->string() + " has no tokenizer: " + text.problem,

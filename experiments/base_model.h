@@ -25,8 +25,8 @@ struct BaseModel {
   ModelEncoding encoding;
 };
 
-// The file and the text of a settled config whose model.from is not empty. kData where it has no
-// tokenizer, or a chat template that cannot be read.
+// The file and the text of a settled config whose model.from is not empty; of a model of images the
+// file alone. kData where it has no tokenizer, or a chat template that cannot be read.
 Result<BaseModel> open_base_model(const ModelConfig& model);
 
 }  // namespace lathe::experiments

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "engine/compress/sensitivity.h"
+#include "engine/lm/language_model.h"
 #include "experiments/clock.h"
 
 namespace lathe::experiments {
@@ -43,6 +44,9 @@ Result<CompressSession> CompressSession::open(Backend& backend, const std::strin
   auto base = open_base_model(*settled);
   if (!base) {
     return base.error();
+  }
+  if (const auto text = check_reads_text(base->file); !text) {
+    return text.error();
   }
   return CompressSession(backend, model, std::move(*base), settled->from_hash);
 }

@@ -31,6 +31,7 @@ Result<TrainSpec> resolve_model(const TrainSpec& spec) {
       return settled.error();
     }
     resolved.model = std::move(*settled);
+    settle_images(resolved);
     const Result<void> taken = take_base(resolved);
     return taken ? Result<TrainSpec>(std::move(resolved)) : taken.error();
   }

@@ -22,7 +22,7 @@ Result<std::shared_ptr<const TokenSource>> read_data(const RunRequest& request,
 
 TextCoder coder_of(const std::optional<BaseModel>& base,
                    const std::shared_ptr<const TokenSource>& data) {
-  if (base) {
+  if (base && base->encoding.tokenizer != nullptr) {
     return make_coder(base->encoding.tokenizer);
   }
   const Tokenizer* own = data->tokenizer();

@@ -145,6 +145,41 @@ void read_gpt2(ConfigKeys& keys, bool big_code) {
   }
 }
 
+// Labels by number, or their number; transformers leaves out both where there are two.
+Json class_count(const ConfigKeys& keys, const Json& config) {
+  const Json* labels = keys.object("id2label");
+  if (labels != nullptr) {
+    return labels->size();
+  }
+  return config.contains("num_labels") ? config["num_labels"] : Json(2);
+}
+
+void read_vit(ConfigKeys& keys, const Json& config) {
+  keys.demand("hidden_size", "dim");
+  keys.demand("num_hidden_layers", "layers");
+  keys.demand("num_attention_heads", "heads");
+  keys.demand("intermediate_size", "ff_dim");
+  keys.fields["norm_eps"] = 1e-12;
+  keys.copy("layer_norm_eps", "norm_eps");
+  keys.fields["norm"] = "layer";
+  keys.fields["positions"] = "learned";
+  keys.fields["bias"] = true;
+  keys.fields["mlp"] = "gelu";
+  keys.only("hidden_act", "gelu");
+  keys.only("qkv_bias", true);
+  ConfigKeys image(config);
+  image.demand("image_size", "size");
+  image.demand("patch_size", "patch_size");
+  image.fields["channels"] = 3;
+  image.copy("num_channels", "channels");
+  image.fields["classes"] = class_count(keys, config);
+  keys.fields["vocab_size"] = image.fields["classes"];
+  keys.fields["image"] = image.fields;
+  if (!image.wrong.empty()) {
+    keys.refuse(image.wrong);
+  }
+}
+
 }  // namespace
 
 Result<ModelConfig> model_config_of(const Json& config, const std::string& origin) {
@@ -160,10 +195,12 @@ Result<ModelConfig> model_config_of(const Json& config, const std::string& origi
     read_llama(keys, architecture == "MistralForCausalLM");
   } else if (architecture == "GPT2LMHeadModel" || architecture == "GPTBigCodeForCausalLM") {
     read_gpt2(keys, architecture == "GPTBigCodeForCausalLM");
+  } else if (architecture == "ViTForImageClassification") {
+    read_vit(keys, config);
   } else {
     keys.refuse("architectures " + (names == config.end() ? "(absent)" : names->dump()) +
                 " is not one that can be computed: LlamaForCausalLM, MistralForCausalLM, "
-                "GPT2LMHeadModel, GPTBigCodeForCausalLM");
+                "GPT2LMHeadModel, GPTBigCodeForCausalLM, ViTForImageClassification");
   }
   if (!keys.wrong.empty()) {
     return Error{ErrorKind::kData, origin + ": " + keys.wrong,

@@ -24,6 +24,9 @@ NameScheme scheme_of_hf(const std::string& architecture) {
   if (architecture.ends_with("GPT2LMHeadModel")) {
     return NameScheme::kHfGpt2;
   }
+  if (architecture == "ViTForImageClassification") {
+    return NameScheme::kHfVit;
+  }
   return architecture.ends_with("GPTBigCodeForCausalLM") ? NameScheme::kHfBigCode
                                                          : NameScheme::kHfLlama;
 }
@@ -38,6 +41,32 @@ std::map<std::string, StoredTensor> with_full_names(
     full.emplace(whole ? name : std::string(kRoot) + name, tensor);
   }
   return full;
+}
+
+// A ViT's patches are a convolution's [out, channels, height, width], which lie as a matrix of
+// their first extent does; its positions and class token are batches of one.
+std::map<std::string, StoredTensor> with_matrices(std::map<std::string, StoredTensor> stored) {
+  constexpr std::int64_t kMostExtent = 1 << 20;  // three of them do not overflow
+  for (auto& [name, tensor] : stored) {
+    std::vector<std::int64_t>& shape = tensor.shape;
+    const bool sound = std::all_of(shape.begin(), shape.end(), [](std::int64_t extent) {
+      return extent > 0 && extent <= kMostExtent;
+    });
+    if (sound && shape.size() == 4) {
+      shape = {shape[0], shape[1] * shape[2] * shape[3]};
+    } else if (shape.size() == 3 && shape[0] == 1) {
+      shape.erase(shape.begin());
+    }
+  }
+  return stored;
+}
+
+// The tensors as the scheme names them.
+std::map<std::string, StoredTensor> tensors_of(const HfFolder& folder, NameScheme scheme) {
+  if (scheme == NameScheme::kHfVit) {
+    return with_matrices(folder.tensors());
+  }
+  return scheme == NameScheme::kHfLlama ? folder.tensors() : with_full_names(folder.tensors());
 }
 
 }  // namespace
@@ -143,9 +172,7 @@ Result<ModelFile> ModelFile::open_folder(const fs::path& path) {
     return plans.error();
   }
   model.plans_ = std::move(*plans);
-  const Result<void> filled =
-      model.fill(scheme, scheme == NameScheme::kHfLlama ? folder->tensors()
-                                                        : with_full_names(folder->tensors()));
+  const Result<void> filled = model.fill(scheme, tensors_of(*folder, scheme));
   if (!filled) {
     return filled.error();
   }

@@ -7,38 +7,55 @@
 namespace lathe {
 namespace {
 
+constexpr std::size_t kSchemes = 6;
+
 // A part of a block: its name here, and in each scheme in the order of NameScheme.
 struct PartNames {
   std::string_view here;
-  std::array<std::string_view, 5> stored;
+  std::array<std::string_view, kSchemes> stored;
 };
 
 constexpr std::array kBlockParts{
-    PartNames{"attention_norm", {"input_layernorm", "ln_1", "ln_1", "attn_norm", "attn_norm"}},
+    PartNames{"attention_norm",
+              {"input_layernorm", "ln_1", "ln_1", "attn_norm", "attn_norm", "layernorm_before"}},
     PartNames{"attention.q",
-              {"self_attn.q_proj", "attn.c_attn", "attn.c_attn", "attn_q", "attn_qkv"}},
+              {"self_attn.q_proj", "attn.c_attn", "attn.c_attn", "attn_q", "attn_qkv",
+               "attention.attention.query"}},
     PartNames{"attention.k",
-              {"self_attn.k_proj", "attn.c_attn", "attn.c_attn", "attn_k", "attn_qkv"}},
+              {"self_attn.k_proj", "attn.c_attn", "attn.c_attn", "attn_k", "attn_qkv",
+               "attention.attention.key"}},
     PartNames{"attention.v",
-              {"self_attn.v_proj", "attn.c_attn", "attn.c_attn", "attn_v", "attn_qkv"}},
+              {"self_attn.v_proj", "attn.c_attn", "attn.c_attn", "attn_v", "attn_qkv",
+               "attention.attention.value"}},
     PartNames{"attention.o",
-              {"self_attn.o_proj", "attn.c_proj", "attn.c_proj", "attn_output", "attn_output"}},
-    PartNames{"mlp_norm", {"post_attention_layernorm", "ln_2", "ln_2", "ffn_norm", "ffn_norm"}},
-    PartNames{"mlp.gate", {"mlp.gate_proj", "", "", "ffn_gate", ""}},
-    PartNames{"mlp.up", {"mlp.up_proj", "mlp.c_fc", "mlp.c_fc", "ffn_up", "ffn_up"}},
-    PartNames{"mlp.down", {"mlp.down_proj", "mlp.c_proj", "mlp.c_proj", "ffn_down", "ffn_down"}},
+              {"self_attn.o_proj", "attn.c_proj", "attn.c_proj", "attn_output", "attn_output",
+               "attention.output.dense"}},
+    PartNames{
+        "mlp_norm",
+        {"post_attention_layernorm", "ln_2", "ln_2", "ffn_norm", "ffn_norm", "layernorm_after"}},
+    PartNames{"mlp.gate", {"mlp.gate_proj", "", "", "ffn_gate", "", ""}},
+    PartNames{"mlp.up",
+              {"mlp.up_proj", "mlp.c_fc", "mlp.c_fc", "ffn_up", "ffn_up", "intermediate.dense"}},
+    PartNames{
+        "mlp.down",
+        {"mlp.down_proj", "mlp.c_proj", "mlp.c_proj", "ffn_down", "ffn_down", "output.dense"}},
 };
 constexpr std::array kOtherParts{
-    PartNames{
-        "embedding",
-        {"model.embed_tokens", "transformer.wte", "transformer.wte", "token_embd", "token_embd"}},
-    PartNames{"positions", {"", "transformer.wpe", "transformer.wpe", "", "position_embd"}},
+    PartNames{"embedding",
+              {"model.embed_tokens", "transformer.wte", "transformer.wte", "token_embd",
+               "token_embd", ""}},
+    PartNames{"patches", {"", "", "", "", "", "vit.embeddings.patch_embeddings.projection"}},
+    PartNames{"class_token", {"", "", "", "", "", "vit.embeddings.cls_token"}},
+    PartNames{"positions",
+              {"", "transformer.wpe", "transformer.wpe", "", "position_embd",
+               "vit.embeddings.position_embeddings"}},
     PartNames{"final_norm",
-              {"model.norm", "transformer.ln_f", "transformer.ln_f", "output_norm", "output_norm"}},
-    PartNames{"head", {"lm_head", "lm_head", "lm_head", "output", "output"}},
+              {"model.norm", "transformer.ln_f", "transformer.ln_f", "output_norm", "output_norm",
+               "vit.layernorm"}},
+    PartNames{"head", {"lm_head", "lm_head", "lm_head", "output", "output", "classifier"}},
 };
-constexpr std::array<std::string_view, 5> kBlockPrefix{"model.layers.", "transformer.h.",
-                                                       "transformer.h.", "blk.", "blk."};
+constexpr std::array<std::string_view, kSchemes> kBlockPrefix{
+    "model.layers.", "transformer.h.", "transformer.h.", "blk.", "blk.", "vit.encoder.layer."};
 
 template <typename Table>
 std::string stored_part(const Table& table, std::string_view here, NameScheme scheme) {
@@ -58,6 +75,7 @@ class Lister {
   void matrix(std::string_view part, std::int64_t rows, std::int64_t cols) {
     add(part, ".weight", {rows, cols});
   }
+  void vector(std::string_view part, std::int64_t size) { add(part, ".bias", {size}); }
   void norm(std::string_view part) {
     add(part, ".gain", {model_.dim});
     if (model_.norm == NormKind::kLayer && model_.bias) {
@@ -94,7 +112,10 @@ class Lister {
     const bool inside = block_ >= 0;
     const std::string number = std::to_string(block_);
     const std::string name = (inside ? "layers." + number + "." : "") + std::string(part) + leaf;
-    const std::string stored_leaf = leaf == ".bias" ? ".bias" : ".weight";
+    // What is no layer of its own has no leaf there.
+    const bool bare =
+        scheme_ == NameScheme::kHfVit && (part == "class_token" || part == "positions");
+    const std::string stored_leaf = bare ? "" : leaf == ".bias" ? ".bias" : ".weight";
     const std::string stored = inside
                                    ? std::string(kBlockPrefix[static_cast<std::size_t>(scheme_)]) +
                                          number + "." + stored_part(kBlockParts, part, scheme_)
@@ -121,9 +142,17 @@ std::vector<NamedWeight> named_weights(const ModelConfig& model, NameScheme sche
   const std::int64_t ff = model.ff_width();
   const bool fused = scheme == NameScheme::kHfGpt2 || scheme == NameScheme::kHfBigCode ||
                      scheme == NameScheme::kGgufGpt2;
-  list.matrix("embedding", model.vocab_size, dim);
+  if (model.images()) {
+    list.matrix("patches", dim, model.image.patch_values());
+    list.vector("patches", dim);
+    if (model.image.pool == ImagePool::kClassToken) {
+      list.matrix("class_token", 1, dim);
+    }
+  } else {
+    list.matrix("embedding", model.vocab_size, dim);
+  }
   if (model.positions == PositionKind::kLearned) {
-    list.matrix("positions", model.context, dim);
+    list.matrix("positions", model.position_rows(), dim);
   }
   for (std::int64_t block = 0; block < model.layers; ++block) {
     list.begin_block(block);
@@ -141,8 +170,11 @@ std::vector<NamedWeight> named_weights(const ModelConfig& model, NameScheme sche
   }
   list.end_blocks();
   list.norm("final_norm");
-  if (!model.tied) {
+  if (!model.shares_head()) {
     list.matrix("head", model.vocab_size, dim);
+  }
+  if (model.images()) {
+    list.vector("head", model.vocab_size);
   }
   return list.take();
 }

@@ -11,7 +11,14 @@
 namespace lathe {
 
 // How a family of files names its weights.
-enum class NameScheme : std::uint8_t { kHfLlama, kHfGpt2, kHfBigCode, kGgufLlama, kGgufGpt2 };
+enum class NameScheme : std::uint8_t {
+  kHfLlama,
+  kHfGpt2,
+  kHfBigCode,
+  kGgufLlama,
+  kGgufGpt2,
+  kHfVit
+};
 
 // A weight of the model and where a file keeps it; stored.bytes are not yet there.
 struct NamedWeight {

@@ -16,7 +16,7 @@ namespace lathe {
 // What a file holds under a name.
 struct StoredTensor {
   StoredType type = StoredType::kF32;
-  std::vector<std::int64_t> shape;  // slowest extent first, one or two of them
+  std::vector<std::int64_t> shape;  // slowest extent first
   std::span<const std::byte> bytes;
 };
 

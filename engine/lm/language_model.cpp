@@ -93,6 +93,15 @@ std::string model_hash(const ModelFile& file) {
   return digest.hex();
 }
 
+Result<void> check_reads_text(const ModelFile& file) {
+  if (!file.config().images()) {
+    return {};
+  }
+  return Error{ErrorKind::kUsage,
+               file.path().string() + " classifies images, and a model of text is wanted",
+               "train it on images: lathe run vision model.from=" + file.path().string()};
+}
+
 std::vector<LinearPlan> stored_plan(const ModelFile& file) {
   std::vector<LinearPlan> plans = file.plans();
   for (LinearPlan& plan : plans) {
@@ -142,6 +151,9 @@ Result<LanguageModel> LanguageModel::open(Backend& backend, const std::filesyste
 }
 
 Result<LanguageModel> LanguageModel::open(Backend& backend, ModelFile file, WeightForm form) {
+  if (const auto text = check_reads_text(file); !text) {
+    return text.error();
+  }
   const bool stored = form == WeightForm::kAsStored;
   const std::vector<LinearPlan> plans = stored ? stored_plan(file) : file.plans();
   ModelText text = read_model_text(file);

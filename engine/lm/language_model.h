@@ -40,9 +40,12 @@ struct ModelText {
 };
 ModelText read_model_text(const ModelFile& file);
 
+// kUsage for a model of images.
+Result<void> check_reads_text(const ModelFile& file);
+
 class LanguageModel {
  public:
-  // kData, naming the file and what is wrong. Throws OutOfMemory.
+  // kData, naming the file and what is wrong; kUsage where it is of images. Throws OutOfMemory.
   static Result<LanguageModel> open(Backend& backend, const std::filesystem::path& path,
                                     WeightForm form);
   // The same of a file that is open already.
