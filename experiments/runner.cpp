@@ -135,6 +135,10 @@ Result<void> Run::begin() {
   started.environment["device"] = backend_->info().device;
   started.environment["threads"] = backend_->parallelism();
   started.environment["kernels"] = backend_->info().kernels;
+  if (data_->images() != nullptr) {
+    started.environment["pixel_mean"] = data_->info().pixel_mean;
+    started.environment["pixel_std"] = data_->info().pixel_std;
+  }
   if (const std::string why = why_auto_is_cpu(); request_.spec.device == "auto" && !why.empty()) {
     log(LogLevel::kInfo, "device auto is cpu: " + why);
   }

@@ -95,7 +95,11 @@ Result<void> check_data(const TrainSpec& spec, const TokenSource& data) {
     return Error{ErrorKind::kUsage, "the corpus holds " + what + ", and " + kind_text(spec),
                  "set data.kind to what the corpus holds"};
   }
-  return images ? check_image_set(spec, *data.images()) : check_vocabulary(spec, data.info());
+  if (!images) {
+    return check_vocabulary(spec, data.info());
+  }
+  // That a model of text is none of images, check_images() tells.
+  return spec.model.images() ? check_image_set(spec, *data.images()) : Result<void>();
 }
 
 }  // namespace lathe

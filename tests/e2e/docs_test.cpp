@@ -40,7 +40,7 @@ TEST_F(DocsTest, EveryExitCodeIsListed) {
 }
 
 TEST_F(DocsTest, EveryConfigThatComesWithTheProgramCanBePlanned) {
-  for (const char* name : {"sample", "tiny", "low_rank_tiny"}) {
+  for (const char* name : {"sample", "tiny", "low_rank_tiny", "vision"}) {
     const Finished planned = lathe({"plan", name});
     EXPECT_EQ(planned.code, 0) << name << planned.err;
   }

@@ -5,6 +5,7 @@
 #include "engine/base/check.h"
 #include "engine/tokenizer/sentencepiece_tokenizer.h"
 #include "engine/tokenizer/token_type.h"
+#include "tests/support/image_files.h"
 #include "tests/support/model_folder.h"
 
 namespace lathe {
@@ -244,6 +245,19 @@ void write_rows(const fs::path& folder) {
   write(folder / "csv", std::string(1, '\2') + "text,label\r\n\"a \"\"b\"\"\nc\",2\nd,0\n");
 }
 
+// As fuzz_images.cpp tells them apart.
+void write_images(const fs::path& folder) {
+  const std::string labels = test::idx_labels(3);
+  const std::string labels_length(1, static_cast<char>(labels.size()));
+  write(folder / "idx", std::string(1, '\0') + labels_length + labels + test::idx_images(3));
+  write(folder / "cifar10", "\1\7" + std::string(3072, 'x'));
+  write(folder / "cifar100", "\2\7\50" + std::string(3072, 'x'));
+  write(folder / "png_grey", "\3" + test::png(8, false));
+  write(folder / "png_colour", "\3" + test::png(8, true));
+  write(folder / "jpeg", "\3" + test::jpeg(8, 100));
+  write(folder / "gzip", "\4" + test::gzipped(labels));
+}
+
 }  // namespace
 }  // namespace lathe
 
@@ -260,4 +274,5 @@ int main(int count, char** arguments) {
   write_pieces(root / "sentencepiece");
   write_templates(root / "chat_template");
   write_rows(root / "rows");
+  write_images(root / "images");
 }

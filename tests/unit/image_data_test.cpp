@@ -1,9 +1,6 @@
 // Image sets: the readers of their files, how they are divided, and the batches made of them.
 #include <gtest/gtest.h>
-#include <png.h>
-#include <turbojpeg.h>
 #include <unistd.h>
-#include <zlib.h>
 
 #include <algorithm>
 #include <cmath>
@@ -14,84 +11,17 @@
 #include "engine/data/batch_source.h"
 #include "engine/data/image_reader.h"
 #include "engine/data/image_set.h"
-#include "engine/data/picture.h"
+#include "tests/support/image_files.h"
 
 namespace lathe {
 namespace {
 
 namespace fs = std::filesystem;
-
-void append_word(std::string& bytes, std::uint32_t word) {
-  for (int shift = 24; shift >= 0; shift -= 8) {
-    bytes.push_back(static_cast<char>(word >> shift & 0xff));
-  }
-}
-
-// `count` images of 2 x 2 pixels; every pixel is the image's number, which mod 3 is its label.
-std::string idx_images(std::uint32_t count) {
-  std::string bytes;
-  for (const std::uint32_t word : {0x0803u, count, 2u, 2u}) {
-    append_word(bytes, word);
-  }
-  for (std::uint32_t image = 0; image < count; ++image) {
-    bytes.append(4, static_cast<char>(image));
-  }
-  return bytes;
-}
-
-std::string idx_labels(std::uint32_t count) {
-  std::string bytes;
-  append_word(bytes, 0x0801);
-  append_word(bytes, count);
-  for (std::uint32_t image = 0; image < count; ++image) {
-    bytes.push_back(static_cast<char>(image % 3));
-  }
-  return bytes;
-}
-
-std::string gzipped(const std::string& bytes) {
-  z_stream stream{};
-  EXPECT_EQ(deflateInit2(&stream, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY), Z_OK);
-  std::vector<Bytef> from(bytes.begin(), bytes.end()), to(bytes.size() + 100);
-  stream.next_in = from.data();
-  stream.avail_in = static_cast<uInt>(from.size());
-  stream.next_out = to.data();
-  stream.avail_out = static_cast<uInt>(to.size());
-  EXPECT_EQ(deflate(&stream, Z_FINISH), Z_STREAM_END);
-  deflateEnd(&stream);
-  return {to.begin(), to.begin() + static_cast<std::ptrdiff_t>(stream.total_out)};
-}
-
-std::string png(std::uint32_t size, bool colour) {
-  png_image image{};
-  image.version = PNG_IMAGE_VERSION;
-  image.width = image.height = size;
-  image.format = colour ? PNG_FORMAT_RGB : PNG_FORMAT_GRAY;
-  std::vector<std::uint8_t> pixels;
-  for (std::uint32_t i = 0; i < size * size * (colour ? 3 : 1); ++i) {
-    pixels.push_back(static_cast<std::uint8_t>(i));
-  }
-  png_alloc_size_t bytes = 0;
-  EXPECT_NE(png_image_write_to_memory(&image, nullptr, &bytes, 0, pixels.data(), 0, nullptr), 0);
-  std::string out(bytes, '\0');
-  EXPECT_NE(png_image_write_to_memory(&image, out.data(), &bytes, 0, pixels.data(), 0, nullptr), 0);
-  return out;
-}
-
-// Grey of one value.
-std::string jpeg(int size, std::uint8_t value) {
-  const tjhandle encoder = tjInitCompress();
-  const std::vector<std::uint8_t> pixels(static_cast<std::size_t>(size * size), value);
-  unsigned char* bytes = nullptr;
-  unsigned long count = 0;
-  EXPECT_EQ(tjCompress2(encoder, pixels.data(), size, 0, size, TJPF_GRAY, &bytes, &count,
-                        TJSAMP_GRAY, 95, 0),
-            0);
-  std::string out(reinterpret_cast<char*>(bytes), count);
-  tjFree(bytes);
-  tjDestroy(encoder);
-  return out;
-}
+using test::gzipped;
+using test::idx_images;
+using test::idx_labels;
+using test::jpeg;
+using test::png;
 
 class ImageData : public testing::Test {
  protected:
