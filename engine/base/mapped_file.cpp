@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -59,6 +60,17 @@ Result<MappedFile> MappedFile::open(const std::filesystem::path& path) {
     return unreadable(path, std::generic_category().message(code));
   }
   return MappedFile(static_cast<const std::byte*>(data), size);
+}
+
+void let_go_of_pages(std::span<const std::byte> mapped) {
+  const auto page = static_cast<std::uintptr_t>(sysconf(_SC_PAGESIZE));
+  const auto begin = reinterpret_cast<std::uintptr_t>(mapped.data());
+  const std::uintptr_t first = (begin + page - 1) / page * page;
+  const std::uintptr_t end = (begin + mapped.size()) / page * page;
+  if (first < end) {
+    // An advice: where it is not taken, the pages stay, which costs memory and nothing else.
+    madvise(const_cast<std::byte*>(mapped.data()) + (first - begin), end - first, MADV_DONTNEED);
+  }
 }
 
 }  // namespace lathe

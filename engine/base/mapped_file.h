@@ -29,4 +29,8 @@ class MappedFile {
   std::size_t size_ = 0;
 };
 
+// Takes the pages that lie whole within a part of a mapped file out of the process's memory; what
+// reads them again gets them from the file. Precondition: the part is of a MappedFile.
+void let_go_of_pages(std::span<const std::byte> mapped);
+
 }  // namespace lathe

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <set>
 
+#include "engine/base/mapped_file.h"
 #include "engine/quant/stored_matrix.h"
 
 namespace lathe {
@@ -62,7 +63,7 @@ Result<StoredTensor> stored_with_tables(const SafetensorsEntry& entry, const Sto
   if (!wrong.empty()) {
     return Error{ErrorKind::kData, entry.name + ": " + wrong, ""};
   }
-  return StoredTensor{.type = form.type, .shape = form.shape, .bytes = bytes};
+  return StoredTensor{.type = form.type, .shape = form.shape, .bytes = bytes, .mapped = true};
 }
 
 // Rows of bytes as rows of whole blocks.
@@ -81,7 +82,8 @@ Result<StoredTensor> stored_blocks(const SafetensorsEntry& entry, const StoredFo
   return StoredTensor{
       .type = form.type,
       .shape = {entry.shape[0], entry.shape[1] / info.block_bytes * info.block_elements},
-      .bytes = bytes};
+      .bytes = bytes,
+      .mapped = true};
 }
 
 // A type's name, or an object with it and the shape. Nothing for what is neither.
@@ -169,6 +171,13 @@ Result<void> HfFolder::add_tensors(std::map<std::string, FoundTensor>& found) {
     tensors_[name] = {
         .type = matrix.type, .shape = {matrix.rows, matrix.cols}, .bytes = matrix.bytes};
   }
+  if (!made_.empty()) {  // from bytes that nothing reads again
+    for (const SafetensorsFile& shard : shards_) {
+      for (const SafetensorsEntry& entry : shard.entries()) {
+        let_go_of_pages(shard.bytes(entry));
+      }
+    }
+  }
   for (const auto& [name, tensor] : found) {
     if (const auto form = stored_forms_.find(name); form != stored_forms_.end()) {
       auto stored = stored_blocks(tensor.entry, form->second, tensor.bytes);
@@ -182,7 +191,8 @@ Result<void> HfFolder::add_tensors(std::map<std::string, FoundTensor>& found) {
     const auto type = stored_type_of_safetensors(tensor.entry.dtype, name);
     tensors_[name] = {.type = type ? *type : StoredType::kF32,
                       .shape = type ? tensor.entry.shape : std::vector<std::int64_t>{},
-                      .bytes = tensor.bytes};
+                      .bytes = tensor.bytes,
+                      .mapped = true};
   }
   return {};
 }

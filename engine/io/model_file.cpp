@@ -137,7 +137,8 @@ Result<ModelFile> ModelFile::open_gguf(const fs::path& path) {
       return unusable(path, "tensor " + tensor.name + " is of ggml's type " +
                                 std::to_string(tensor.ggml_type) + ", which is not read");
     }
-    stored[tensor.name] = {.type = *type, .shape = tensor.shape, .bytes = file->data(tensor)};
+    stored[tensor.name] = {
+        .type = *type, .shape = tensor.shape, .bytes = file->data(tensor), .mapped = true};
   }
   const Result<void> filled = model.fill(
       model.architecture_ == "llama" ? NameScheme::kGgufLlama : NameScheme::kGgufGpt2, stored);
@@ -217,7 +218,8 @@ Result<ModelFile> ModelFile::open_checkpoint(const fs::path& folder, const Model
     }
     tensor.stored = {.type = rounded ? StoredType::kBf16 : StoredType::kF32,
                      .shape = entry->shape,
-                     .bytes = file->bytes(*entry)};
+                     .bytes = file->bytes(*entry),
+                     .mapped = true};
     model.tensors_.push_back(std::move(tensor));
   }
   auto adapters = read_adapters(*file, folder, plans);

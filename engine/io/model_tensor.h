@@ -18,6 +18,7 @@ struct StoredTensor {
   StoredType type = StoredType::kF32;
   std::vector<std::int64_t> shape;  // slowest extent first
   std::span<const std::byte> bytes;
+  bool mapped = false;  // the bytes lie in a mapped file, not in memory of our own
 };
 
 enum class Turn : std::uint8_t {

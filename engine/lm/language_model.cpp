@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "engine/base/hash.h"
+#include "engine/base/mapped_file.h"
 #include "engine/lm/adapter_model.h"
 #include "engine/quant/stored_matrix.h"
 
@@ -26,8 +27,21 @@ bool stays_stored(const ModelTensor& tensor) {
   return is_packed(tensor.stored.type) && has_stored_rows(tensor);
 }
 
-// The stored form: where it lies, if the back end reads it there; else a copy with its rows in
-// order.
+// Of a weight that was copied: the file's own pages would only stand beside it.
+void let_go_of_file(const ModelTensor& tensor) {
+  if (tensor.stored.mapped) {
+    let_go_of_pages(tensor.stored.bytes);
+  }
+}
+
+// Whether the stored form can be used where it lies.
+bool can_stay(const Backend& backend, const ModelTensor& tensor) {
+  const std::span<const std::byte> view = stored_view(tensor);
+  const bool aligned = reinterpret_cast<std::uintptr_t>(view.data()) % kAlignment == 0;
+  return has_stored_rows(tensor) && !view.empty() && aligned && backend.reads_host_memory();
+}
+
+// The stored form: where it lies, if that can be; else a copy with its rows in order.
 Tensor stored_tensor(Backend& backend, const ModelFile& file, const ModelTensor& tensor,
                      const Tag& tag) {
   const Shape shape = shape_of(tensor);
@@ -43,8 +57,7 @@ Tensor stored_tensor(Backend& backend, const ModelFile& file, const ModelTensor&
   const std::span<const std::byte> view = stored_view(tensor);
   const std::int64_t outliers =
       outliers_of(tensor.stored.type, shape.rows(), shape.cols(), tensor.stored.bytes.size());
-  const bool aligned = reinterpret_cast<std::uintptr_t>(view.data()) % kAlignment == 0;
-  if (!view.empty() && aligned && backend.reads_host_memory()) {
+  if (can_stay(backend, tensor)) {
     return {backend.allocator(), tensor.stored.type, shape,   tag,
             view.data(),         file.keeper(),      outliers};
   }
@@ -125,6 +138,9 @@ void load_weights(Backend& backend, const ModelFile& file, Transformer& transfor
       give_weight(*parameter,
                   stored_tensor(backend, file, *tensor,
                                 {Category::kWeights, parameter->layer, parameter->name}));
+      if (!can_stay(backend, *tensor)) {
+        let_go_of_file(*tensor);
+      }
       continue;
     }
     if (!backend.computes()) {
@@ -133,6 +149,7 @@ void load_weights(Backend& backend, const ModelFile& file, Transformer& transfor
     values.resize(static_cast<std::size_t>(tensor->elements()));
     read_tensor(*tensor, values.data());
     set_values(backend, *parameter, values.data());
+    let_go_of_file(*tensor);
   }
 }
 
@@ -173,6 +190,7 @@ LanguageModel LanguageModel::build(Backend& backend, ModelFile file,
   LanguageModel model(std::move(file));
   const ModelFile& source = model.file_;
   model.transformer_ = std::make_unique<Transformer>(backend, source.config(), plans, tables);
+  const std::string hash = model_hash(source);  // reads the file: before its pages are let go
   load_weights(backend, source, *model.transformer_);
   model.tokenizer_ = std::move(text.tokenizer);
   model.tokenizer_problem_ = std::move(text.problem);
@@ -192,7 +210,7 @@ LanguageModel LanguageModel::build(Backend& backend, ModelFile file,
                      .bits_per_weight = 8.0 * static_cast<double>(source.stored_bytes()) /
                                         static_cast<double>(source.parameters()),
                      .open_secs = std::chrono::duration<double>(Clock::now() - start).count(),
-                     .hash = model_hash(source)};
+                     .hash = hash};
   return model;
 }
 

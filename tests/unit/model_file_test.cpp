@@ -5,6 +5,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <sstream>
+
 #include "engine/lm/language_model.h"
 #include "engine/lm/model_vocabulary.h"
 #include "tests/support/model_folder.h"
@@ -149,6 +152,45 @@ TEST(LanguageModel, StoredAndFloatFormsComputeTheSameLogits) {
   }
   EXPECT_EQ(logits[0], logits[1]);
   EXPECT_NE(logits[0][0], 0.0f);
+}
+
+// Of a mapped file: the bytes that are in this process's memory.
+std::int64_t resident_bytes(const std::filesystem::path& path) {
+  std::ifstream maps("/proc/self/smaps");
+  std::int64_t bytes = 0;
+  bool of_the_file = false;
+  for (std::string line; std::getline(maps, line);) {
+    std::istringstream words(line);
+    std::string key;
+    std::int64_t kilobytes = 0;
+    if (words >> key && !key.ends_with(':')) {
+      of_the_file = line.ends_with(path.string());
+    } else if (of_the_file && key == "Rss:" && words >> kilobytes) {
+      bytes += 1024 * kilobytes;
+    }
+  }
+  return bytes;
+}
+
+TEST(ModelFile, WeightsThatAreCopiedDoNotStandInMemoryTwice) {
+  const ModelFolder folder = folder_for_test();
+  ModelConfig model = test::small_llama();
+  model.vocab_size = 8192;  // 1 MB each of embedding and head
+  const test::Values values = test::distinct_values(model);
+  write_hf(folder, model, NameScheme::kHfLlama, values);
+  test::write_gguf(folder.path() / "m.gguf", model, values);
+  for (const auto& [opened, mapped] : {std::pair("", "model.safetensors"), {"m.gguf", "m.gguf"}}) {
+    const std::filesystem::path path = folder.path() / mapped;
+    const auto backend = make_backend("cpu", 1);
+    const auto file = ModelFile::open(*opened == '\0' ? folder.path() : path);
+    ASSERT_TRUE(file.ok()) << file.error().text();
+    expect_values(file, values);
+    EXPECT_GT(resident_bytes(path), 2'000'000) << mapped;  // reading brought it in
+    const auto floats = LanguageModel::open(**backend, *file, WeightForm::kFloats);
+    ASSERT_TRUE(floats.ok()) << floats.error().text();
+    EXPECT_LT(resident_bytes(path), 500'000) << mapped;
+    expect_values(file, values);  // what was let go is read again
+  }
 }
 
 // Files of a vocabulary alone, without the key that says whether a text begins with bos.
