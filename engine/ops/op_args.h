@@ -11,6 +11,7 @@
 #include "engine/ops/attention_tile.h"
 #include "engine/ops/distill_args.h"
 #include "engine/ops/dropout_args.h"
+#include "engine/ops/int8_args.h"
 #include "engine/ops/norm_args.h"
 #include "engine/ops/optimizer_args.h"
 #include "engine/ops/rope_kind.h"

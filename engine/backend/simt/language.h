@@ -5,8 +5,6 @@
 // (synchronisation), 10.14 (atomics), 10.19-10.22 (votes and shuffles).
 #pragma once
 
-#include <bit>
-#include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <source_location>
@@ -16,6 +14,7 @@
 #include "engine/backend/device_error.h"
 #include "engine/backend/simt/block.h"
 #include "engine/backend/simt/half_types.h"
+#include "engine/backend/simt/numbers.h"
 #include "engine/backend/simt/simt_backend.h"
 #include "engine/backend/simt/vector_types.h"
 #include "engine/backend/simt/wmma.h"
@@ -132,33 +131,10 @@ T atomicMax(T* at, std::type_identity_t<T> value) {
   return before;
 }
 
-inline int __popc(unsigned bits) {
-  return std::popcount(bits);
-}
-inline int __ffs(int bits) {
-  return bits == 0 ? 0 : std::countr_zero(static_cast<unsigned>(bits)) + 1;
-}
-inline float rsqrtf(float x) {
-  return 1.0f / std::sqrt(x);
-}
-
-// Of pi x, as CUDA has it.
-inline void sincospi(double x, double* sine, double* cosine) {
-  const double turns = x - 2.0 * std::rint(0.5 * x);
-  *sine = std::sin(turns * 3.14159265358979323846);
-  *cosine = std::cos(turns * 3.14159265358979323846);
-}
 // What ends a grid, and on a device all that follows.
 [[noreturn]] inline void __trap(Place place = Place::current()) {
   throw lathe::DeviceError(std::string("trap at ") + place.file_name() + ":" +
                            std::to_string(place.line()));
-}
-
-inline float __uint_as_float(unsigned bits) {
-  return std::bit_cast<float>(bits);
-}
-inline unsigned __float_as_uint(float value) {
-  return std::bit_cast<unsigned>(value);
 }
 
 namespace lathe::simt {

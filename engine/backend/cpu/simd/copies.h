@@ -40,5 +40,10 @@ void packed_dots(const PackedRows& weight);
 void decode(DType dtype, const unsigned char* stored, float* out, std::int64_t count);
 void decode_with_tables(const StoredMatrix& matrix, std::int64_t row, std::int64_t column,
                         float* out, std::int64_t count);
+void int8_outliers(const float* x, float limit, std::int32_t* left_out, std::int64_t count);
+float int8_largest(const float* x, const std::int32_t* left_out, std::int64_t count);
+void int8_codes(const float* x, const std::int32_t* left_out, float factor, std::int8_t* codes,
+                std::int64_t count);
+void int8_dots(const Int8Rows& product);
 
 }  // namespace lathe::cpu::LATHE_ISA

@@ -123,6 +123,16 @@ struct PackedRows {
   float* sums;  // [count][rows]
 };
 
+// Integer products of `count` rows of an int8_row matrix with `rows` rows of codes, all of `width`,
+// a multiple of 16: sums[n * stride + o].
+struct Int8Rows {
+  const std::int8_t* weights;
+  const std::int8_t* codes;
+  std::int64_t count, rows, width;
+  std::int32_t* sums;
+  std::int64_t stride;
+};
+
 struct Kernels {
   const char* name;
   void (*add)(const float* a, const float* b, float* out, std::int64_t count);
@@ -172,6 +182,14 @@ struct Kernels {
   // `count` columns, whole blocks, of a matrix of a type that has tables.
   void (*decode_with_tables)(const StoredMatrix& matrix, std::int64_t row, std::int64_t column,
                              float* out, std::int64_t count);
+  // left_out[i] becomes 1 where |x| does not stay below the limit.
+  void (*int8_outliers)(const float* x, float limit, std::int32_t* left_out, std::int64_t count);
+  // The largest |x| of what is not left out, and the codes for int8_factor() of a row's largest;
+  // left_out: [count], not 0 where it is.
+  float (*int8_largest)(const float* x, const std::int32_t* left_out, std::int64_t count);
+  void (*int8_codes)(const float* x, const std::int32_t* left_out, float factor, std::int8_t* codes,
+                     std::int64_t count);
+  void (*int8_dots)(const Int8Rows& product);
 };
 
 // The best table for this processor.

@@ -36,6 +36,10 @@ const Kernels kKernels{.name = LATHE_ISA_NAME,
                        .attention_row = attention_row,
                        .packed_dots = packed_dots,
                        .decode = decode,
-                       .decode_with_tables = decode_with_tables};
+                       .decode_with_tables = decode_with_tables,
+                       .int8_outliers = int8_outliers,
+                       .int8_largest = int8_largest,
+                       .int8_codes = int8_codes,
+                       .int8_dots = int8_dots};
 
 }  // namespace lathe::cpu::LATHE_ISA
