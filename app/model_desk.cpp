@@ -126,7 +126,9 @@ Result<Json> ModelDesk::evaluate(const EvaluateModel& job, const JobWatch& watch
   EvalPorts ports;
   ports.sink = &sink_;
   ports.environment = environment();
-  ports.open = [&](const std::string& model) { return open_model(**catalog, model, options_); };
+  ports.open = [&](const std::string& model) {
+    return open_model(**catalog, model, options_, spec->int8());
+  };
   ports.progress = watch.progress;
   const auto outcome = run_eval({.run = new_id(), .model = job.model, .spec = *spec}, ports);
   if (!outcome) {

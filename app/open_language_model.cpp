@@ -25,9 +25,16 @@ ModelText text_of(const ExportSource& source) {
 }  // namespace
 
 Result<LanguageModel> open_language_model(Backend& backend, const std::string& model,
-                                          const GlobalOptions& options) {
+                                          const GlobalOptions& options,
+                                          std::optional<double> int8_threshold) {
   if (const std::filesystem::path path = find_model(model); !path.empty()) {
-    return LanguageModel::open(backend, path, WeightForm::kAsStored);
+    return LanguageModel::open(backend, path, WeightForm::kAsStored, int8_threshold);
+  }
+  if (int8_threshold) {
+    return Error{ErrorKind::kUsage,
+                 "products in integers are of a file's matrices of int8_row, and " + model +
+                     " is a run, which is opened as floats",
+                 "leave --int8-products away, or export it and round it by lathe compress"};
   }
   auto source = open_export_source(model, options);
   if (!source) {

@@ -73,7 +73,8 @@ void set_text(FileModel& opened, EvalModel& model) {
 }  // namespace
 
 Result<experiments::OpenedModel> open_model_file(const fs::path& path, const GlobalOptions& options,
-                                                 TextUse text) {
+                                                 TextUse text,
+                                                 std::optional<double> int8_threshold) {
   const auto device = experiments::resolve_device(options.device);
   if (!device) {
     return device.error();
@@ -84,7 +85,9 @@ Result<experiments::OpenedModel> open_model_file(const fs::path& path, const Glo
   }
   const auto opened = std::make_shared<FileModel>();
   opened->backend = std::move(*backend);
-  auto model = LanguageModel::open(*opened->backend, path, WeightForm::kFloats);
+  auto model = LanguageModel::open(*opened->backend, path,
+                                   int8_threshold ? WeightForm::kAsStored : WeightForm::kFloats,
+                                   int8_threshold);
   if (!model) {
     return model.error();
   }
@@ -110,15 +113,22 @@ Result<experiments::OpenedModel> open_model_file(const fs::path& path, const Glo
 }
 
 Result<experiments::OpenedModel> open_model(storage::RunCatalog& catalog, const std::string& model,
-                                            const GlobalOptions& options) {
+                                            const GlobalOptions& options,
+                                            std::optional<double> int8_threshold) {
   if (const fs::path path = find_model(model); !path.empty()) {
-    return open_model_file(path, options, TextUse::kNeeded);
+    return open_model_file(path, options, TextUse::kNeeded, int8_threshold);
   }
   if (model.find('/') != std::string::npos || model.ends_with(".gguf")) {
     return Error{
         ErrorKind::kData, "there is no model at " + model,
         "name a .gguf file, a folder with config.json, an installed model or a run; `lathe "
         "ls models` lists the last two"};
+  }
+  if (int8_threshold) {
+    return Error{ErrorKind::kUsage,
+                 "int8_products is of a file's matrices of int8_row; the run " + model +
+                     " multiplies as its own train.int8_products says",
+                 "leave int8_products off, or name a file or folder"};
   }
   return open_run_model(catalog, model, options);
 }

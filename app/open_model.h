@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 
 #include "app/cli.h"
@@ -13,12 +14,16 @@ namespace lathe::app {
 // Whether a model without a tokenizer will do.
 enum class TextUse : std::uint8_t { kNeeded, kOptional };
 
-// A file or folder as floats, to be measured. kData. Throws OutOfMemory.
+// A file or folder to be measured: as floats, or with a threshold as it is stored
+// (LanguageModel::open()). kData. Throws OutOfMemory.
 Result<experiments::OpenedModel> open_model_file(const std::filesystem::path& path,
-                                                 const GlobalOptions& options, TextUse text);
+                                                 const GlobalOptions& options, TextUse text,
+                                                 std::optional<double> int8_threshold = {});
 
-// Opens a MODEL to be evaluated. kData or kUsage as the kind of model says. Throws OutOfMemory.
+// Opens a MODEL to be evaluated; a run multiplies as its own train.int8_products says, and a
+// threshold is kUsage. kData or kUsage as the kind of model says. Throws OutOfMemory.
 Result<experiments::OpenedModel> open_model(storage::RunCatalog& catalog, const std::string& model,
-                                            const GlobalOptions& options);
+                                            const GlobalOptions& options,
+                                            std::optional<double> int8_threshold);
 
 }  // namespace lathe::app

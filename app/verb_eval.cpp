@@ -55,7 +55,7 @@ int eval_model(const GlobalOptions& options, const EvalOptions& chosen) {
   ports.sink = place.ports().sink;
   ports.environment = place.ports().environment;
   ports.open = [&](const std::string& model) {
-    return open_model(place.catalog(), model, options);
+    return open_model(place.catalog(), model, options, spec->int8());
   };
   ports.progress = [&](double share, const std::string& what) {
     ports.sink->on_event(Preparing{request.run, share, what});

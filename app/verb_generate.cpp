@@ -28,6 +28,8 @@ struct GenerateOptions {
   std::string system;
   std::int64_t max_tokens = 128;
   std::int64_t context = 0;
+  bool int8_products = false;
+  double int8_threshold = 6.0;
   SamplingConfig sampling{.temperature = 0.8, .top_k = 40, .top_p = 0.95};
 };
 
@@ -129,7 +131,9 @@ Result<int> generate(const GlobalOptions& options, const GenerateOptions& chosen
     return backend.error();
   }
   try {
-    auto model = open_language_model(**backend, chosen.model, options);
+    auto model = open_language_model(
+        **backend, chosen.model, options,
+        chosen.int8_products ? std::optional(chosen.int8_threshold) : std::nullopt);
     if (!model) {
       return model.error();
     }
@@ -165,6 +169,14 @@ void add_generate(CLI::App& root, Cli& cli) {
       ->capture_default_str();
   verb->add_option("--context", chosen->context, "positions at most; 0: the model's own")
       ->check(CLI::Range(0, 1 << 20))
+      ->capture_default_str();
+  CLI::Option* int8 = verb->add_flag(
+      "--int8-products", chosen->int8_products,
+      "multiply matrices of int8_row in integers, activations rounded to 8 bits (LLM.int8)");
+  verb->add_option("--int8-threshold", chosen->int8_threshold,
+                   "columns of activations that reach it are multiplied in floats; 0: none")
+      ->needs(int8)
+      ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   SamplingConfig& sampling = chosen->sampling;
   verb->add_option("--temperature", sampling.temperature, "0: always the most likely token")

@@ -90,12 +90,13 @@ Result<KnownModel> known_model(const NamedModel& model) {
 }
 
 std::shared_ptr<const GivenModel> given_model(const std::shared_ptr<const ModelFile>& file) {
-  return std::make_shared<const GivenModel>(
-      GivenModel{.config = file->config(),
-                 .slots = stored_plan(*file),
-                 .weights = [file](Backend& to, Transformer& transformer) {
-                   load_weights(to, *file, transformer);
-                 }});
+  return std::make_shared<const GivenModel>(GivenModel{
+      .config = file->config(),
+      .slots = stored_plan(*file),
+      .weights = [file](Backend& to,
+                        Transformer& transformer) { load_weights(to, *file, transformer); },
+      .adapters = {},
+      .int8_rows = has_int8_rows(*file)});
 }
 
 std::string lasting_name(const std::string& from) {

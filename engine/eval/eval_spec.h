@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -52,6 +53,13 @@ struct EvalSpec {
   double top_p = 0.95;
   std::int64_t max_tokens = 512;
   std::int64_t seed = 1;
+  bool int8_products = false;
+  double int8_threshold = 6.0;
+
+  // Of LanguageModel::open().
+  std::optional<double> int8() const {
+    return int8_products ? std::optional(int8_threshold) : std::nullopt;
+  }
 
   static constexpr auto fields() {
     using C = EvalSpec;
@@ -95,7 +103,15 @@ struct EvalSpec {
         field("top_p", &C::top_p, {.lo = 0.01, .hi = 1, .help = "humaneval: of the samples"}),
         field("max_tokens", &C::max_tokens,
               {.lo = 1, .hi = 100000, .unit = "tokens", .help = "humaneval: of one sample"}),
-        field("seed", &C::seed, {.lo = 0, .hi = 1e9, .help = "humaneval: decides the samples"})};
+        field("seed", &C::seed, {.lo = 0, .hi = 1e9, .help = "humaneval: decides the samples"}),
+        field("int8_products", &C::int8_products,
+              {.help = "multiply matrices of int8_row in integers, activations rounded to 8 bits "
+                       "row by row (LLM.int8)"}),
+        field("int8_threshold", &C::int8_threshold,
+              {.lo = 0,
+               .hi = 1e6,
+               .help = "int8_products: columns of activations that reach it are multiplied in "
+                       "floats (outliers); 0: none"})};
   }
 };
 static_assert(complete<EvalSpec>());

@@ -1,6 +1,7 @@
 // Opening models for use.
 #include "engine/lm/language_model.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstring>
 
@@ -125,6 +126,17 @@ std::vector<LinearPlan> stored_plan(const ModelFile& file) {
   return plans;
 }
 
+bool has_int8_rows(const ModelFile& file) {
+  const std::vector<LinearPlan>& slots = file.plans();
+  return std::any_of(slots.begin(), slots.end(), [&](const LinearPlan& slot) {
+    const bool factored = slot.storage == LinearStorage::kLowRank;
+    const auto leaves = factored ? std::vector{".a", ".b"} : std::vector{".weight"};
+    return std::any_of(leaves.begin(), leaves.end(), [&](const char* leaf) {
+      return file.find(slot.name + leaf)->stored.type == StoredType::kInt8Row;
+    });
+  });
+}
+
 void load_weights(Backend& backend, const ModelFile& file, Transformer& transformer) {
   std::vector<float> values;
   for (Parameter* parameter : transformer.parameters()) {
@@ -154,25 +166,38 @@ void load_weights(Backend& backend, const ModelFile& file, Transformer& transfor
 }
 
 Result<LanguageModel> LanguageModel::open(Backend& backend, const std::filesystem::path& path,
-                                          WeightForm form) {
+                                          WeightForm form, std::optional<double> int8_threshold) {
   const Clock::time_point start = Clock::now();
   auto file = open_model_at(path);
   if (!file) {
     return file.error();
   }
-  auto model = open(backend, std::move(*file), form);
+  auto model = open(backend, std::move(*file), form, int8_threshold);
   if (model) {
     model->identity_.open_secs = std::chrono::duration<double>(Clock::now() - start).count();
   }
   return model;
 }
 
-Result<LanguageModel> LanguageModel::open(Backend& backend, ModelFile file, WeightForm form) {
+Result<LanguageModel> LanguageModel::open(Backend& backend, ModelFile file, WeightForm form,
+                                          std::optional<double> int8_threshold) {
   if (const auto text = check_reads_text(file); !text) {
     return text.error();
   }
   const bool stored = form == WeightForm::kAsStored;
-  const std::vector<LinearPlan> plans = stored ? stored_plan(file) : file.plans();
+  CHECK(stored || !int8_threshold, "weights in floats have no products in integers");
+  std::vector<LinearPlan> plans = stored ? stored_plan(file) : file.plans();
+  if (int8_threshold && !has_int8_rows(file)) {
+    return Error{ErrorKind::kUsage,
+                 file.path().string() +
+                     " has no matrix of int8_row, which products in integers "
+                     "(int8_products) read",
+                 "make such a model by lathe compress " + file.path().string() +
+                     " decompose=false quant.type=int8_row -o FOLDER, or leave int8_products off"};
+  }
+  for (LinearPlan& plan : plans) {
+    plan.int8_threshold = int8_threshold;
+  }
   ModelText text = read_model_text(file);
   return build(backend, std::move(file), plans, stored ? TableMemory::kGiven : TableMemory::kOwned,
                std::move(text));

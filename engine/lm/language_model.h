@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -45,11 +46,14 @@ Result<void> check_reads_text(const ModelFile& file);
 
 class LanguageModel {
  public:
-  // kData, naming the file and what is wrong; kUsage where it is of images. Throws OutOfMemory.
+  // kData, naming the file and what is wrong. With a threshold, which is of kAsStored alone, slots
+  // of int8_row are multiplied in integers (Int8MatmulArgs); kUsage where there are none, and of a
+  // model of images. Throws OutOfMemory.
   static Result<LanguageModel> open(Backend& backend, const std::filesystem::path& path,
-                                    WeightForm form);
+                                    WeightForm form, std::optional<double> int8_threshold = {});
   // The same of a file that is open already.
-  static Result<LanguageModel> open(Backend& backend, ModelFile file, WeightForm form);
+  static Result<LanguageModel> open(Backend& backend, ModelFile file, WeightForm form,
+                                    std::optional<double> int8_threshold = {});
   // A checkpoint, which knows neither its slots nor its text: as floats.
   static Result<LanguageModel> open(Backend& backend, ModelFile file,
                                     const std::vector<LinearPlan>& plans, ModelText text);
@@ -83,6 +87,9 @@ std::string model_hash(const ModelFile& file);
 
 // The slots of a model whose matrices stay as they are stored; f32 ones stay dense.
 std::vector<LinearPlan> stored_plan(const ModelFile& file);
+
+// Whether some of the slots' matrices are int8_row.
+bool has_int8_rows(const ModelFile& file);
 
 // Fills every parameter; those that are given theirs get the stored form. On meta these alone take
 // their memory. Adapters are left alone. Precondition: the transformer was built from

@@ -146,19 +146,21 @@ bool Linear::any_needs_input(std::initializer_list<const Linear*> slots) {
 void Linear::multiply(TensorRef x, TensorRef y, LinearSaved* saved) {
   const TensorRef bias = bias_ != nullptr ? bias_->weight.ref() : TensorRef{};
   if (plan_.storage != LinearStorage::kLowRank) {
-    multiply_forward(*backend_, plan_.name, x, weights_[0].weight, y, bias);
+    multiply_forward(*backend_, plan_.name, x, weights_[0].weight, y, bias, plan_.int8_threshold);
     return;
   }
   const Shape hidden_shape{x.rows(), plan_.rank};
   Tensor hidden = saved != nullptr ? activation(*backend_, plan_.name, "hidden", hidden_shape)
                                    : workspace(*backend_, plan_.name, "hidden", hidden_shape);
-  multiply_forward(*backend_, plan_.name, x, weights_[0].weight, hidden);
+  multiply_forward(*backend_, plan_.name, x, weights_[0].weight, hidden, {}, plan_.int8_threshold);
   if (plan_.between == Activation::kNone) {
-    multiply_forward(*backend_, plan_.name, hidden, weights_[1].weight, y, bias);
+    multiply_forward(*backend_, plan_.name, hidden, weights_[1].weight, y, bias,
+                     plan_.int8_threshold);
   } else {
     Tensor bent = workspace(*backend_, plan_.name, "activated", hidden_shape);
     ops::activation_forward(*backend_, {.x = hidden, .y = bent, .kind = plan_.between});
-    multiply_forward(*backend_, plan_.name, bent, weights_[1].weight, y, bias);
+    multiply_forward(*backend_, plan_.name, bent, weights_[1].weight, y, bias,
+                     plan_.int8_threshold);
   }
   if (saved != nullptr) {
     saved->hidden = std::move(hidden);

@@ -7,9 +7,11 @@
 namespace lathe {
 
 bool Linear::groups(TensorRef x) const {
-  const bool stored = std::all_of(weights_.begin(), weights_.end(), [](const Parameter& weight) {
-    return is_packed(weight.weight.dtype());
-  });
+  const bool stored =
+      std::all_of(weights_.begin(), weights_.end(), [this](const Parameter& weight) {
+        const DType dtype = weight.weight.dtype();
+        return is_packed(dtype) && !(plan_.int8_threshold && dtype == DType::kInt8Row);
+      });
   return stored && x.rows() <= kPackedFewRows && plan_.between == Activation::kNone;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -70,6 +71,9 @@ struct LinearPlan {
   bool bias = false;          // y += b, b [out], after any storage
   AdapterPlan adapter = {};
   SubtokenPlan subtokens = {};
+  // Of matrices that are given as int8_row: forward multiplies in integers, with this threshold
+  // (Int8MatmulArgs).
+  std::optional<double> int8_threshold = {};
 
   // Largest rank at which two factors hold fewer parameters than the dense weight:
   // r < m n / (m + n).

@@ -17,15 +17,32 @@ void packed_product(Backend& backend, const std::string& layer, PackedMatmulArgs
   ops::packed_matmul(backend, args);
 }
 
+void integer_product(Backend& backend, const std::string& layer, Int8MatmulArgs args) {
+  const Tensor scratch = workspace(
+      backend, layer, "int8",
+      Shape{int8_matmul_workspace_elements(args.w, args.x.rows(), backend.parallelism())});
+  args.workspace = scratch;
+  ops::int8_matmul(backend, args);
+}
+
 }  // namespace
 
 void multiply_forward(Backend& backend, const std::string& layer, TensorRef x, TensorRef w,
-                      TensorRef y, TensorRef bias) {
+                      TensorRef y, TensorRef bias, std::optional<double> int8_threshold) {
   if (!is_packed(w.dtype)) {
     ops::matmul(backend, {.a = x, .b = w, .c = y, .transpose_b = true, .bias = bias});
     return;
   }
-  packed_product(backend, layer, {.x = x, .w = w, .y = y, .workspace = {}});
+  if (int8_threshold && w.dtype == DType::kInt8Row) {
+    integer_product(backend, layer,
+                    {.x = x,
+                     .w = w,
+                     .y = y,
+                     .workspace = {},
+                     .threshold = static_cast<float>(*int8_threshold)});
+  } else {
+    packed_product(backend, layer, {.x = x, .w = w, .y = y, .workspace = {}});
+  }
   if (bias.defined()) {
     ops::bias_add(backend, {.x = y, .bias = bias});
   }

@@ -73,6 +73,41 @@ void check_adapters(const TrainSpec& spec, const std::vector<LinearPlan>& slots,
   }
 }
 
+// Forward products in integers, of slots that stay as they are stored.
+void plan_int8(const TrainSpec& spec, std::vector<LinearPlan>& slots,
+               std::vector<std::string>& errors) {
+  if (!spec.train.int8_products || slots.empty()) {
+    return;
+  }
+  const std::string remedy = ": set train.int8_products=false, or ";
+  if (spec.base == nullptr) {
+    if (spec.model.from.empty()) {
+      errors.push_back(
+          "train.int8_products=true reads matrices of int8_row, and model.from is "
+          "empty" +
+          remedy + "begin with a model of quant.type=int8_row");
+    }
+    return;
+  }
+  if (!spec.base->int8_rows) {
+    errors.push_back("train.int8_products=true reads matrices of int8_row, and " +
+                     (spec.model.from.empty()
+                          ? "train.frozen=" + std::string(enum_name(spec.train.frozen))
+                          : "model.from=" + spec.model.from) +
+                     " has none" + remedy + "round it by lathe compress quant.type=int8_row");
+  } else if (table_memory(spec, slots) != TableMemory::kGiven) {
+    errors.push_back(
+        "train.int8_products=true reads matrices as they are stored, and this run "
+        "trains them" +
+        remedy +
+        "set method.lora.rank, without train_rest, "
+        "restart_every and init=pissa");
+  }
+  for (LinearPlan& slot : slots) {
+    slot.int8_threshold = spec.train.int8_threshold;
+  }
+}
+
 }  // namespace
 
 bool is_trained(TrainedParts parts, ParameterRole role) {
@@ -138,6 +173,7 @@ Result<std::vector<LinearPlan>> plan_slots(const TrainSpec& spec,
       slots[i].given = spec.base->slots[i].given;
     }
   }
+  plan_int8(spec, slots, errors);
   if (errors.empty() && spec.train.parts != TrainedParts::kAll && !any_factored(slots)) {
     errors.push_back("train.parts=" + std::string(enum_name(spec.train.parts)) +
                      " trains nothing: no linear layer of the model is two factors. Set it to all, "

@@ -43,9 +43,10 @@ std::shared_ptr<const GivenModel> planned_base(const TrainSpec& spec) {
   return std::make_shared<const GivenModel>(GivenModel{
       .config = spec.model,
       .slots = std::move(slots),
-      .weights = [type = frozen_dtype(spec.train.frozen)](Backend& to, Transformer& transformer) {
-        give_memory(to, transformer, type);
-      }});
+      .weights = [type = frozen_dtype(spec.train.frozen)](
+                     Backend& to, Transformer& transformer) { give_memory(to, transformer, type); },
+      .adapters = {},
+      .int8_rows = spec.train.frozen == FrozenStore::kInt8Row});
 }
 
 void check_frozen(const TrainSpec& spec, const std::vector<LinearPlan>& slots,

@@ -35,6 +35,8 @@ struct TrainConfig {
   FrozenStore frozen = FrozenStore::kFile;
   Recompute recompute = Recompute::kCheap;
   std::int64_t probe_every = 0;
+  bool int8_products = false;
+  double int8_threshold = 6.0;
 
   static constexpr auto fields() {
     using C = TrainConfig;
@@ -141,7 +143,19 @@ struct TrainConfig {
                .log = true,
                .unit = "steps",
                .help = "every so many steps what VeLoRA keeps of inputs and gradients is measured "
-                       "on held-out rows, at the cost of two steps; 0 means never"})};
+                       "on held-out rows, at the cost of two steps; 0 means never"}),
+        field("int8_products", &C::int8_products,
+              {.sweep = true,
+               .structural = true,
+               .help = "forward products with matrices of int8_row are in integers, activations "
+                       "rounded to 8 bits row by row (LLM.int8); gradients stay in floats"}),
+        field("int8_threshold", &C::int8_threshold,
+              {.lo = 0,
+               .hi = 1e6,
+               .sweep = true,
+               .structural = true,
+               .help = "int8_products: columns of activations that reach it are multiplied in "
+                       "floats (outliers); 0: none"})};
   }
 };
 static_assert(complete<TrainConfig>());

@@ -27,6 +27,7 @@ struct GivenModel {
   std::vector<LinearPlan> slots;
   InitialWeights weights;
   InitialWeights adapters = {};  // of a run that begins with those that it brings
+  bool int8_rows = false;        // some of the slots' matrices are int8_row
 };
 
 struct TrainSpec {

@@ -6,6 +6,7 @@
 
 #include "engine/data/token_source.h"
 #include "engine/lm/model_export.h"
+#include "engine/quant/stored_matrix.h"
 #include "engine/train/model_plan.h"
 #include "experiments/predict.h"
 #include "experiments/replay_run.h"
@@ -120,6 +121,44 @@ TEST_F(BaseModelTest, AdaptersLearnBesideWeightsAsTheyAreStored) {
   request_.spec = *run_spec_from_json(created[0].spec);
   ASSERT_EQ(run_one(request_, ports_).state, RunState::kDone);
   EXPECT_EQ(digests(), first);
+}
+
+TEST_F(BaseModelTest, ProductsInIntegersNeedMatricesThatStayInt8) {
+  TrainSpec& train = request_.spec.train;
+  train.train.int8_products = true;
+  train.train.steps = 8;
+  EXPECT_THAT(run_one(request_, ports_).error->text(),
+              AllOf(HasSubstr("train.int8_products=true reads matrices of int8_row"),
+                    HasSubstr("has none")));
+  const ModelFile dense = *ModelFile::open(model_.path());
+  std::map<std::string, StoredValues> weights;
+  for (const LinearPlan& slot : dense.plans()) {
+    const std::vector<float> values = dense.floats(slot.name + ".weight");
+    StoredValues& stored = weights[slot.name + ".weight"];
+    stored.type = StoredType::kInt8Row;
+    stored.bytes.resize(static_cast<std::size_t>(matrix_bytes(DType::kInt8Row, slot.out, slot.in)));
+    encode_matrix(DType::kInt8Row, values.data(), slot.out, slot.in, stored.bytes.data());
+  }
+  train.model.from = written(ModelFile::with_stored(dense, std::move(weights)), "int8");
+  EXPECT_THAT(run_one(request_, ports_).error->text(), HasSubstr("this run trains them"));
+
+  train.optim.lr = 1e-2;
+  train.method = {{"lora", {{"rank", 4}, {"targets", {"all"}}}}};
+  request_.spec = *run_spec_from_json(to_json(request_.spec));
+  std::map<bool, std::map<std::int64_t, double>> losses;
+  for (const bool integers : {false, true}) {
+    witness_.events.clear();
+    request_.spec.train.train.int8_products = integers;
+    const RunOutcome outcome = run_one(request_, ports_);
+    ASSERT_EQ(outcome.state, RunState::kDone) << outcome.error->text();
+    losses[integers] = series("eval/loss");
+    // What was planned is what was needed.
+    EXPECT_EQ(witness_.all<RunCreated>()[0].predicted_peak_bytes,
+              witness_.all<MemorySample>().back().peak.live_bytes);
+  }
+  EXPECT_NE(losses[true].at(0), losses[false].at(0));
+  EXPECT_NEAR(losses[true].at(0), losses[false].at(0), 0.02);
+  EXPECT_LT(losses[true].at(8), losses[true].at(0));
 }
 
 TEST_F(BaseModelTest, AModelWithoutATokenizerIsRefused) {
