@@ -31,6 +31,18 @@ double outlier_share(const QuantLayer& layer) {
   return static_cast<double>(layer.statistics.outliers) / static_cast<double>(layer.out * layer.in);
 }
 
+// What stands beside the shape and the errors: why it stays, or what is kept beside the codes.
+std::string remark_of(const QuantLayer& layer, const QuantOption& option, std::size_t place) {
+  const auto& rounded = layer.statistics.types[place];
+  if (!rounded) {
+    return "stays: " + refusal_text(layer, option);
+  }
+  return option.outliers ? percent(static_cast<double>(rounded->kept) /
+                                   static_cast<double>(layer.out * layer.in)) +
+                               " kept beside the codes"
+                         : "";
+}
+
 Json plan_json(const QuantProbe& probe, std::size_t option) {
   const QuantPlan plan = plan_quant(probe, option, "all");
   return {{"type", probe.options[option].name}, {"bits", plan.bits},
@@ -49,6 +61,10 @@ Json layer_json(const QuantLayer& layer, std::size_t option) {
     json["bytes"] = rounded->bytes;
     json["error_share"] = rounded->error_share;
     json["levels"] = rounded->levels;
+    if (!rounded->kept_columns.empty()) {
+      json["kept"] = rounded->kept;
+      json["kept_columns"] = rounded->kept_columns;
+    }
     if (rounded->positions) {
       json["positions"] = layer.statistics.positions[*rounded->positions];
     }
@@ -109,7 +125,7 @@ void tell_layers(const QuantProbe& probe, std::size_t option, bool json) {
                     rounded ? bytes_text(rounded->bytes) : bytes(layer.kept_bytes),
                     rounded ? percent(rounded->error_share) : "-", percent(outlier_share(layer)),
                     fmt::format("{:.1f}", layer.statistics.largest_sigmas),
-                    rounded ? "" : "stays: " + refusal_text(layer, probe.options[option])});
+                    remark_of(layer, probe.options[option], option)});
   }
   fmt::print("{}", table_text({{"matrix"},
                                {"shape", true},
@@ -123,6 +139,9 @@ void tell_layers(const QuantProbe& probe, std::size_t option, bool json) {
              probe.options[option].name, plan["bits"].get<double>(),
              percent(plan["error_share"].get<double>()), bytes(plan["bytes_after"].get<double>()),
              bytes(plan["bytes_before"].get<double>()));
+  if (probe.options[option].outliers) {
+    fmt::print("no text was read: inputs were taken for equal, and calibration will lose less\n");
+  }
 }
 
 }  // namespace

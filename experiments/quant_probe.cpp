@@ -29,8 +29,9 @@ QuantOption option_of(const QuantConfig& config, bool has_choices) {
   return {.name = std::string(info.name),
           .type = std::string(enum_name(config.type)),
           .bits = has_choices ? config.bits : 0,
-          .group = has_choices ? config.group : 0,
+          .group = config.type == QuantType::kInt ? config.group : 0,
           .gptq = has_grid(*type),
+          .outliers = spqr_bits(*type) > 0,
           .block_elements = info.block_elements,
           .levels = level_positions(*type)};
 }
@@ -65,6 +66,12 @@ std::vector<QuantOption> quant_options() {
   for (std::size_t i = 1; i < EnumNames<QuantType>::names.size(); ++i) {
     QuantConfig config;
     config.type = static_cast<QuantType>(i);
+    if (config.type == QuantType::kSpqr) {
+      for (config.bits = 3; config.bits <= 4; ++config.bits) {
+        options.push_back(option_of(config, true));
+      }
+      continue;
+    }
     if (config.type != QuantType::kInt) {
       const auto type = stored_type_of(config);
       if (type && can_encode_matrix(*type)) {

@@ -26,6 +26,7 @@ struct QuantOption {
   std::int64_t bits = 0;   // 0: not to be chosen
   std::int64_t group = 0;  // 0: not to be chosen
   bool gptq = false;       // may be rounded by it
+  bool outliers = false;   // are kept beside the codes, as calibration text says; white inputs here
   std::int64_t block_elements = 0;
   std::vector<double> levels;  // level_positions()
 };
@@ -61,7 +62,7 @@ struct QuantPlan {
   double bytes_after = 0;
 };
 
-// Every type that can be rounded to without text: of groups every size and number of bits.
+// Every type; of groups every size and number of bits.
 std::vector<QuantOption> quant_options();
 
 // Rounds every matrix of the linear slots to every type that may be chosen, one matrix at a time.

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "engine/data/parallel.h"
+#include "engine/methods/quant/spqr.h"
 #include "engine/quant/block_codec.h"
 #include "engine/quant/block_grid.h"
 #include "engine/quant/stored_matrix.h"
@@ -177,6 +178,31 @@ double table_error(StoredType type, std::span<const float> weight, std::int64_t 
   return squared_distance(weight, read.data());
 }
 
+// error_share: the squared error, not yet a share. Precondition: all weights are finite.
+RoundStatistics spqr_statistics(StoredType type, std::span<const float> weight, std::int64_t out,
+                                std::int64_t in) {
+  Matrix white(static_cast<std::size_t>(in * in));
+  for (std::int64_t i = 0; i < in; ++i) {
+    white[static_cast<std::size_t>(i * (in + 1))] = 1;
+  }
+  const auto rounded = round_spqr(type, weight, out, in, white, {});
+  CHECK(rounded.ok(), "the identity is positive definite");
+  const StoredMatrix stored = stored_matrix(type, rounded->stored.data(), out, in);
+  std::vector<float> read(weight.size());
+  decode_matrix(stored, read.data());
+  RoundStatistics told{.bytes = static_cast<std::int64_t>(rounded->stored.size()),
+                       .error_share = squared_distance(weight, read.data()),
+                       .levels = {},
+                       .positions = {},
+                       .kept = rounded->outliers,
+                       .kept_columns = std::vector<std::int64_t>(kPositionBins, 0)};
+  const std::vector<std::int64_t> columns = outliers_by_column(stored);
+  for (std::size_t column = 0; column < columns.size(); ++column) {
+    told.kept_columns[column * kPositionBins / columns.size()] += columns[column];
+  }
+  return told;
+}
+
 // Which types share positions, and how many lists of them there are.
 std::vector<Part> parts_of(std::span<const StoredType> types, std::int64_t out, std::int64_t in,
                            std::size_t& position_lists) {
@@ -236,6 +262,11 @@ Result<MatrixStatistics> round_statistics(std::span<const StoredType> types,
                           .largest_sigmas = all.largest_sigmas};
   for (std::size_t i = 0; i < parts.size(); ++i) {
     auto& one = matrix.types.emplace_back();
+    if (parts[i].fits && spqr_bits(parts[i].type) > 0) {
+      one = spqr_statistics(parts[i].type, weight, out, in);
+      one->error_share = all.energy > 0 ? one->error_share / all.energy : 0;
+      continue;
+    }
     if (parts[i].fits && has_tables(parts[i].type)) {
       all.errors[i] = table_error(parts[i].type, weight, out, in);
     }

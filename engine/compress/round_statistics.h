@@ -18,7 +18,8 @@ namespace lathe {
 inline constexpr double kOutlierSigmas = 4;
 inline constexpr std::size_t kPositionBins = 64;
 
-// A matrix in one type, each weight at its nearest level.
+// A matrix in one type, each weight at its nearest level; of spqr as it rounds where inputs are
+// white (E x x^T = I), with its usual threshold: on text it knows better which weights matter.
 struct RoundStatistics {
   std::int64_t bytes = 0;
   double error_share = 0;  // ||W - W'||^2 / ||W||^2; 0 of a matrix of zeros
@@ -29,6 +30,10 @@ struct RoundStatistics {
   // place in MatrixStatistics::positions: types whose blocks span alike share them. None of a type
   // without grid.
   std::optional<std::size_t> positions;
+  // Of spqr: the weights that are kept beside the codes, in all and in kPositionBins equal parts of
+  // a row, from its first column to its last.
+  std::int64_t kept = 0;
+  std::vector<std::int64_t> kept_columns = {};
 };
 
 struct MatrixStatistics {
@@ -39,8 +44,8 @@ struct MatrixStatistics {
   double largest_sigmas = 0;  // the largest |w| / sigma of its row
 };
 
-// weight [out, in]. kData where a weight is not finite. Precondition: can_encode_matrix() of each
-// type. Runs on all cores; the same at any number of them.
+// weight [out, in]. kData where a weight is not finite. Precondition: each type is spqr3,
+// spqr4 or can_encode_matrix(). Runs on all cores; the same at any number of them.
 Result<MatrixStatistics> round_statistics(std::span<const StoredType> types,
                                           std::span<const float> weight, std::int64_t out,
                                           std::int64_t in);

@@ -164,6 +164,18 @@ std::int64_t outliers_of(StoredType type, std::int64_t rows, std::int64_t cols, 
              : (static_cast<std::int64_t>(bytes) - matrix_bytes(type, rows, cols)) / kOutlierBytes;
 }
 
+std::vector<std::int64_t> outliers_by_column(const StoredMatrix& matrix) {
+  std::vector<std::int64_t> counts(static_cast<std::size_t>(matrix.cols), 0);
+  const auto count = [&](const auto& tables) {
+    for (std::uint32_t i = 0; i < tables.first_outlier(matrix.rows); ++i) {
+      ++counts[block::outlier_column(block::long_word_at(tables.outliers + 4 * std::int64_t{i}))];
+    }
+  };
+  spqr_bits(matrix.dtype) == 3 ? count(block::SpqrTables<3>(matrix))
+                               : count(block::SpqrTables<4>(matrix));
+  return counts;
+}
+
 std::string matrix_error(StoredType type, std::int64_t rows, std::int64_t cols,
                          std::span<const std::byte> bytes) {
   std::string what(info_of(type).name);

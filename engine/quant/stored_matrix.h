@@ -31,6 +31,9 @@ void encode_matrix(StoredType type, const float* values, std::int64_t rows, std:
 
 // How many outliers so many bytes have room for; 0 of types without.
 std::int64_t outliers_of(StoredType type, std::int64_t rows, std::int64_t cols, std::size_t bytes);
+// Of a matrix of spqr3 or spqr4: how many outliers each column has. Precondition: matrix_error() is
+// empty.
+std::vector<std::int64_t> outliers_by_column(const StoredMatrix& matrix);
 // What is wrong with a matrix that a file brings, or "": its size, or tables that point out of it.
 std::string matrix_error(StoredType type, std::int64_t rows, std::int64_t cols,
                          std::span<const std::byte> bytes);

@@ -134,6 +134,48 @@ TEST(QuantView, CurvesAreSharesOfALayersWeights) {
   EXPECT_TRUE(level_curves(*probe, option, 6).places.empty()) << "it is not rounded";
 }
 
+TEST(QuantView, SpqrTellsWhatIsKeptBesideTheCodes) {
+  auto probe = *some_probe("tiny", 1);
+  for (const std::int64_t bits : {3, 4}) {
+    probe.options.push_back({.name = "spqr" + std::to_string(bits),
+                             .type = "spqr",
+                             .bits = bits,
+                             .outliers = true,
+                             .block_elements = 64,
+                             .levels = {}});
+    for (QuantLayer& layer : probe.layers) {
+      RoundStatistics rounded{
+          .bytes = layer.out * layer.in * bits / 8 + 4 * 100, .error_share = 0.004, .kept = 100};
+      rounded.kept_columns.assign(64, 0);
+      rounded.kept_columns[5] = 90;
+      rounded.kept_columns[60] = 10;
+      layer.statistics.types.emplace_back(rounded);
+    }
+  }
+  QuantForm form;
+  form.type = "spqr";
+  form.bits = 7;
+  const std::size_t option = option_of(form, probe);
+  EXPECT_EQ(probe.options[option].name, "spqr4") << "the nearest that it has";
+  EXPECT_EQ(quant_choice_of(form, probe)["quant"],
+            (Json{{"type", "spqr"}, {"bits", 4}, {"group", 64}, {"rounding", "nearest"}}));
+  const QuantPlan plan = plan_quant(probe, option, "all");
+  const auto lines = quant_layer_lines(probe, plan, option, 0);
+  EXPECT_EQ(lines[1], "error 0.4 %, 4.78 bits a weight, 2.39 KiB of 8.00 KiB");
+  EXPECT_EQ(lines[2],
+            "100 weights (2.44 %) beside the codes, of inputs taken for equal; 100 % of them in 11 "
+            "% of the columns");
+  const LevelCurves curves = level_curves(probe, option, 0);
+  ASSERT_EQ(curves.kept.size(), 64U);
+  EXPECT_DOUBLE_EQ(curves.kept[5], 90.0 / 64);  // of the 64 weights of a part
+  EXPECT_TRUE(curves.weights.empty());
+  form.type = "int";
+  form.bits = 4;
+  for (const Json& choice : quant_choices_of(form, probe)) {
+    EXPECT_NE(choice["quant"]["type"], "spqr") << "lists go over bits of one type";
+  }
+}
+
 RunRow measured_run(const std::string& name, double bits, double perplexity, double dense,
                     std::int64_t created) {
   RunRow row;

@@ -9,6 +9,7 @@
 
 #include "engine/base/rng.h"
 #include "engine/methods/quant/rounded_weight.h"
+#include "engine/methods/quant/spqr.h"
 #include "engine/quant/block_grid.h"
 #include "tests/support/stored_values.h"
 
@@ -106,6 +107,38 @@ TEST(RoundStatistics, TypesWithTablesAreRoundedAsAWhole) {
     EXPECT_NEAR(matrix->types[i]->error_share / (stored.error / stored.energy), 1, 1e-6);
     EXPECT_EQ(matrix->types[i]->bytes, static_cast<std::int64_t>(stored.stored.size()));
     EXPECT_TRUE(matrix->types[i]->levels.empty());
+  }
+}
+
+// What SpQR makes of white inputs, and where what it keeps beside the codes lies.
+TEST(RoundStatistics, SpqrKeepsWhatStandsOut) {
+  constexpr std::int64_t kOut = 64;
+  constexpr std::int64_t kIn = 128;
+  Rng rng(5, 3);
+  std::vector<float> weight(kOut * kIn);
+  for (float& one : weight) {
+    one = static_cast<float>(rng.next_unit() - 0.5);
+  }
+  for (std::int64_t row = 0; row < kOut; ++row) {
+    weight[static_cast<std::size_t>(row * kIn + 100)] = 9;  // in bin 50 of 64
+  }
+  const std::vector<StoredType> types{StoredType::kSpqr3, StoredType::kSpqr4};
+  const auto matrix = round_statistics(types, weight, kOut, kIn);
+  ASSERT_TRUE(matrix.ok());
+  Matrix white(kIn * kIn);
+  for (std::int64_t i = 0; i < kIn; ++i) {
+    white[static_cast<std::size_t>(i * (kIn + 1))] = 1;
+  }
+  for (std::size_t i = 0; i < types.size(); ++i) {
+    const auto stored = round_spqr(types[i], weight, kOut, kIn, white, {});
+    ASSERT_TRUE(stored.ok());
+    const RoundStatistics& told = *matrix->types[i];
+    EXPECT_EQ(told.bytes, static_cast<std::int64_t>(stored->stored.size()));
+    EXPECT_NEAR(told.error_share / (stored->error / stored->energy), 1, 1e-6);
+    EXPECT_EQ(told.kept, stored->outliers);
+    EXPECT_EQ(sum(told.kept_columns), told.kept);
+    EXPECT_GE(told.kept_columns[50], kOut);
+    EXPECT_LT(told.kept, 2 * kOut);
   }
 }
 

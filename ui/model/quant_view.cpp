@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
+#include <numeric>
 
 #include "engine/base/format.h"
 #include "ui/model/spectrum_view.h"
@@ -92,6 +94,24 @@ bool same_choice(const Json& a, const Json& b) {
          (same(a, b, {"calibration"}) && quant_a == quant_b);
 }
 
+// Outliers that stand beside the codes, and the tenth of the columns that has most of them.
+std::string kept_text(const QuantLayer& layer, const RoundStatistics& rounded) {
+  const double share = static_cast<double>(rounded.kept) / weights_of(layer);
+  std::string text = fmt::format("{} weights ({}) beside the codes, of inputs taken for equal",
+                                 rounded.kept, heat_text(QuantHeat::kOutliers, share));
+  std::vector<std::int64_t> bins = rounded.kept_columns;
+  const std::size_t most = (bins.size() + 9) / 10;
+  if (rounded.kept == 0 || most == 0) {
+    return text;
+  }
+  std::sort(bins.begin(), bins.end(), std::greater<>());
+  const std::int64_t there = std::accumulate(
+      bins.begin(), bins.begin() + static_cast<std::ptrdiff_t>(most), std::int64_t{0});
+  return text + fmt::format("; {:.0f} % of them in {:.0f} % of the columns",
+                            100 * static_cast<double>(there) / static_cast<double>(rounded.kept),
+                            100 * static_cast<double>(most) / static_cast<double>(bins.size()));
+}
+
 }  // namespace
 
 std::vector<std::string> types_of(const QuantProbe& probe) {
@@ -143,7 +163,9 @@ std::string type_help(const std::string& type) {
 }
 
 std::size_t option_of(const QuantForm& form, const QuantProbe& probe) {
-  return find_option(probe, form.type, form.bits, form.group).value_or(0);
+  const std::array<int, 2> bits = bits_of(probe, form.type);
+  return find_option(probe, form.type, std::clamp(form.bits, bits[0], bits[1]), form.group)
+      .value_or(0);
 }
 
 Json quant_choice_of(const QuantForm& form, const QuantProbe& probe) {
@@ -153,10 +175,12 @@ Json quant_choice_of(const QuantForm& form, const QuantProbe& probe) {
 std::vector<Json> quant_choices_of(const QuantForm& form, const QuantProbe& probe) {
   const std::vector<std::int64_t> groups =
       form.list.groups.empty() ? std::vector{form.group} : form.list.groups;
+  const std::string swept = swept_type(probe);
   const auto wanted = [&](const QuantOption& option) {
     return option.bits == 0
                ? form.list.fixed_types
-               : option.bits >= form.list.from && option.bits <= form.list.to &&
+               : option.type == swept && option.bits >= form.list.from &&
+                     option.bits <= form.list.to &&
                      std::find(groups.begin(), groups.end(), option.group) != groups.end();
   };
   const char* target = kTargets[static_cast<std::size_t>(form.target)];
@@ -223,6 +247,9 @@ std::vector<std::string> quant_layer_lines(const QuantProbe& probe, const QuantP
                                 heat_text(QuantHeat::kError, rounded->error_share),
                                 8 * static_cast<double>(rounded->bytes) / weights_of(known),
                                 bytes_text(rounded->bytes), kept));
+    if (probe.options[option].outliers) {
+      lines.push_back(kept_text(known, *rounded));
+    }
   } else {
     lines.push_back(
         fmt::format("stays as it is, {}: {}", kept,
@@ -251,15 +278,20 @@ LevelCurves level_curves(const QuantProbe& probe, std::size_t option, std::size_
   LevelCurves curves;
   const MatrixStatistics& statistics = probe.layers[layer].statistics;
   const auto& rounded = statistics.types[option];
-  if (!rounded || !rounded->positions) {
+  if (!rounded || (!rounded->positions && rounded->kept_columns.empty())) {
     return curves;
   }
   const double all = weights_of(probe.layers[layer]);
-  const std::vector<std::int64_t>& bins = statistics.positions[*rounded->positions];
+  const std::vector<std::int64_t>& bins =
+      rounded->positions ? statistics.positions[*rounded->positions] : rounded->kept_columns;
+  const auto count = static_cast<double>(bins.size());
   for (std::size_t i = 0; i < bins.size(); ++i) {
-    curves.places.push_back((2.0 * static_cast<double>(i) + 1) / static_cast<double>(bins.size()) -
-                            1);
-    curves.weights.push_back(static_cast<double>(bins[i]) / all);
+    curves.places.push_back((2.0 * static_cast<double>(i) + 1) / count - 1);
+    if (rounded->positions) {
+      curves.weights.push_back(static_cast<double>(bins[i]) / all);
+    } else {
+      curves.kept.push_back(static_cast<double>(bins[i]) * count / all);
+    }
   }
   curves.levels = probe.options[option].levels;
   for (const std::int64_t uses : rounded->levels) {

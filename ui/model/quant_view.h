@@ -23,11 +23,15 @@ struct QuantTypeWords {
   const char* title;
   const char* help;
 };
-inline constexpr std::array<QuantTypeWords, 4> kQuantTypes{
+inline constexpr std::array<QuantTypeWords, 5> kQuantTypes{
     {{"nf4", "NF4",
       "16 levels at the quantiles of the normal distribution, 64 weights to a scale (QLoRA)"},
      {"nf4_dq", "NF4, double", "NF4 whose scales are quantised in turn, to 8 bits (QLoRA)"},
      {"int8_row", "8 bits, rows", "bytes, with one scale to a row (LLM.int8)"},
+     {"spqr", "SpQR",
+      "levels whose scales have 3 bits, 16 weights to a scale, and outliers kept beside them; a "
+      "look "
+      "reads no text and takes all inputs for equal, so calibration will lose less"},
      {"int", "Integers",
       "levels at even steps from a group's smallest weight to its largest, with a scale and an "
       "offset to a group"}}};
@@ -101,8 +105,11 @@ struct LevelCurves {
   std::vector<double> weights;  // in each bin
   std::vector<double> levels;   // where they lie
   std::vector<double> uses;     // of each level
+  // Of a type with outliers instead: the share of each bin of a row's columns that is kept so;
+  // places go from the first column (-1) to the last (1).
+  std::vector<double> kept;
 };
-// Empty where the matrix is not rounded to that type, or its blocks have no grid.
+// Empty where the matrix is not rounded to that type, or has neither grid nor outliers.
 LevelCurves level_curves(const QuantProbe& probe, std::size_t option, std::size_t layer);
 
 // Choices of bits of one model that were measured on the same text, from the store and from now.

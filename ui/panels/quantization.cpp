@@ -67,6 +67,8 @@ void choose_type(PanelContext& context, const QuantProbe& probe) {
     for (const std::string& type : types_of(probe)) {
       if (ImGui::Selectable(type_title(type).c_str(), type == form.type)) {
         form.type = type;
+        const std::array<int, 2> bits = bits_of(probe, type);
+        form.bits = bits[1] > 0 ? std::clamp(form.bits, bits[0], bits[1]) : form.bits;
       }
       hint(type_help(type));
     }

@@ -76,6 +76,28 @@ void plot_weights(PanelContext& context, const LevelCurves& curves) {
                    2.0 / static_cast<double>(curves.places.size()), spec);
 }
 
+// How much of each part of a row is kept beside the codes.
+void plot_kept(PanelContext& context, const LevelCurves& curves) {
+  if (!ImPlot::BeginPlot("##kept", {-1, -1}, kPlotFlags)) {
+    return;
+  }
+  ImPlot::SetupAxes("columns, from the first to the last", nullptr,
+                    ImPlotAxisFlags_NoHighlight | ImPlotAxisFlags_NoTickLabels,
+                    ImPlotAxisFlags_NoHighlight);
+  ImPlot::SetupAxisFormat(ImAxis_Y1, percent_text, nullptr);
+  ImPlot::SetupAxisLimits(ImAxis_X1, -1.05, 1.05, ImPlotCond_Always);
+  ImPlot::SetupAxisLimits(ImAxis_Y1, 0, std::max(1e-6, 1.45 * highest_of(curves.kept)),
+                          ImPlotCond_Always);
+  ImPlot::SetupLegend(ImPlotLocation_NorthEast, ImPlotLegendFlags_NoButtons);
+  ImPlotSpec spec;
+  spec.FillColor = context.theme.accent;
+  spec.LineColor = context.theme.accent;
+  ImPlot::PlotBars("weights kept beside the codes", curves.places.data(), curves.kept.data(),
+                   static_cast<int>(curves.places.size()),
+                   2.0 / static_cast<double>(curves.places.size()), spec);
+  ImPlot::EndPlot();
+}
+
 void plot_levels(PanelContext& context, const LevelCurves& curves) {
   ImPlotSpec spec;
   spec.LineColor = context.theme.accent;
@@ -199,7 +221,9 @@ void draw_levels(PanelContext& context, const QuantScene& scene, ImVec2 size) {
   if (curves.places.empty() && scene.plan.rounded[layer]) {
     wrapped_text(context.theme.muted, "Rows of this type share tables: its levels are not drawn.");
   }
-  if (!curves.places.empty() && ImPlot::BeginPlot("##levels", {-1, -1}, kPlotFlags)) {
+  if (!curves.kept.empty()) {
+    plot_kept(context, curves);
+  } else if (!curves.places.empty() && ImPlot::BeginPlot("##levels", {-1, -1}, kPlotFlags)) {
     ImPlot::SetupAxes(nullptr, nullptr, ImPlotAxisFlags_NoHighlight, ImPlotAxisFlags_NoHighlight);
     ImPlot::SetupAxis(ImAxis_Y2, nullptr, ImPlotAxisFlags_AuxDefault | ImPlotAxisFlags_NoHighlight);
     ImPlot::SetupAxisFormat(ImAxis_Y1, percent_text, nullptr);
