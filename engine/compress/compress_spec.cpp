@@ -176,7 +176,9 @@ Result<StoreOptions> store_options(const CompressSpec& spec) {
   return StoreOptions{.type = *type,
                       .rounding = spec.quant.rounding,
                       .gptq = {.damp = spec.quant.damp, .by_activity = spec.quant.by_activity},
-                      .spqr = {.damp = spec.quant.damp, .threshold = spec.quant.threshold}};
+                      .spqr = {.damp = spec.quant.damp,
+                               .threshold = spec.quant.threshold,
+                               .by_activity = spec.quant.by_activity}};
 }
 
 bool reads_text(const CompressSpec& spec) {

@@ -71,7 +71,7 @@ struct QuantConfig {
                .sweep = true,
                .help = "gptq, spqr: added to the inputs' second moment, as a share of its mean"}),
         field("by_activity", &C::by_activity,
-              {.sweep = true, .help = "gptq: columns in the order of their inputs' size"}),
+              {.sweep = true, .help = "gptq, spqr: columns in the order of their inputs' size"}),
         field("threshold", &C::threshold,
               {.lo = 0,
                .hi = 100,

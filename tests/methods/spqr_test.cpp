@@ -106,6 +106,35 @@ TEST(Spqr, LosesLessThanGptqInAsManyBits) {
   EXPECT_LT(gptq->error, 0.8 * nearest.error);
 }
 
+// Some inputs are much larger than others, and the last columns are the ones that matter most.
+TEST(Spqr, ByActivityWhatMattersMostIsRoundedFirst) {
+  Matrix moment = moment_of_neighbours();
+  for (std::int64_t i = 0; i < kIn; ++i) {
+    for (std::int64_t j = 0; j < kIn; ++j) {
+      const double size = std::exp(4.0 * double(i + j) / double(kIn));
+      moment[static_cast<std::size_t>(i * kIn + j)] *= size;
+    }
+  }
+  const std::vector<float> weight = weight_with_outliers();
+  for (const StoredType type : {StoredType::kSpqr3, StoredType::kSpqr4}) {
+    const auto as_they_stand = round_spqr(type, weight, kOut, kIn, moment, {});
+    const auto by_activity = round_spqr(type, weight, kOut, kIn, moment, {.by_activity = true});
+    ASSERT_TRUE(as_they_stand.ok() && by_activity.ok());
+    EXPECT_LT(by_activity->error, 0.9 * as_they_stand->error);
+    EXPECT_EQ(matrix_error(type, kOut, kIn, by_activity->stored), "");  // outliers ascend
+  }
+}
+
+// Without anything to take back, only levels that follow the weights could tell the orders apart.
+TEST(Spqr, OfWhiteInputsTheOrderIsNoMatter) {
+  const std::vector<float> weight = weight_with_outliers();
+  const auto once = round_spqr(StoredType::kSpqr4, weight, kOut, kIn, identity(), {});
+  const auto again =
+      round_spqr(StoredType::kSpqr4, weight, kOut, kIn, identity(), {.by_activity = true});
+  ASSERT_TRUE(once.ok() && again.ok());
+  EXPECT_EQ(again->stored, once->stored);
+}
+
 TEST(Spqr, ALowerThresholdKeepsMoreAndLosesLess) {
   const Matrix moment = moment_of_neighbours();
   std::int64_t fewer = -1;

@@ -85,17 +85,23 @@ struct SecondLevel {
 // Sixteen rows on their way through the columns.
 class Tile {
  public:
-  Tile(int bits, const float* weight, std::int64_t in, const Columns& columns, double threshold)
+  Tile(int bits, const float* weight, std::int64_t in, const Columns& columns,
+       const SpqrOptions& options, double threshold)
       : most_(static_cast<float>((1 << bits) - 1)),
         in_(in),
         columns_(columns),
         threshold_(threshold),
+        as_they_were_(options.by_activity),
+        place_(static_cast<std::size_t>(in)),
+        levels_(static_cast<std::size_t>(in) / kTile),
         codes(kTile * static_cast<std::size_t>(in)),
         scale_codes(codes.size() / kTile),
         zero_codes(codes.size() / kTile),
         outliers(kTile) {
     values_.reserve(codes.size());
-    for (std::int64_t column = 0; column < in; ++column) {
+    for (std::int64_t place = 0; place < in; ++place) {
+      const std::int64_t column = columns.order[static_cast<std::size_t>(place)];
+      place_[static_cast<std::size_t>(column)] = place;
       for (std::size_t row = 0; row < kTile; ++row) {
         values_.push_back(weight[static_cast<std::int64_t>(row) * in + column]);
       }
@@ -103,18 +109,31 @@ class Tile {
   }
 
   void round() {
-    for (std::int64_t column = 0; column < in_; ++column) {
-      if (column % static_cast<std::int64_t>(kTile) == 0) {
+    for (std::int64_t first = 0; as_they_were_ && first < in_; first += kGroup) {
+      fit(first);
+    }
+    for (std::int64_t place = 0; place < in_; ++place) {
+      const std::int64_t column = columns_.order[static_cast<std::size_t>(place)];
+      if (!as_they_were_ && column % kGroup == 0) {
         fit(column);
       }
-      round_column(column);
+      round_column(place, column);
+    }
+    for (std::vector<SpqrOutlier>& row : outliers) {
+      std::sort(row.begin(), row.end(),
+                [](const SpqrOutlier& a, const SpqrOutlier& b) { return a.column < b.column; });
     }
   }
 
  private:
-  float* column(std::int64_t at) { return values_.data() + at * static_cast<std::int64_t>(kTile); }
-  float pivot(std::int64_t at) const {
-    return columns_.factor[static_cast<std::size_t>(at * in_ + at)];
+  static constexpr auto kGroup = static_cast<std::int64_t>(kTile);
+
+  float* at_place(std::int64_t place) { return values_.data() + place * kGroup; }
+  std::int64_t place_of(std::int64_t column) const {
+    return place_[static_cast<std::size_t>(column)];
+  }
+  float pivot(std::int64_t column) const {
+    return columns_.factor[static_cast<std::size_t>(place_of(column) * (in_ + 1))];
   }
 
   // What rounding them loses, each in units of what its column forgives.
@@ -156,7 +175,7 @@ class Tile {
     for (std::size_t row = 0; row < kTile; ++row) {
       Sixteen values;
       for (std::size_t i = 0; i < kTile; ++i) {
-        values[i] = column(first + static_cast<std::int64_t>(i))[row];
+        values[i] = at_place(place_of(first + static_cast<std::int64_t>(i)))[row];
       }
       const Levels levels = levels_of(values, likely_outliers(values, first), most_);
       scales[row] = levels.scale;
@@ -167,22 +186,23 @@ class Tile {
     const auto group = static_cast<std::size_t>(first) / kTile;
     const std::size_t groups = static_cast<std::size_t>(in_) / kTile;
     for (std::size_t row = 0; row < kTile; ++row) {
-      levels_[row] = {scale.values[row], zero.values[row], most_};
+      levels_[group][row] = {scale.values[row], zero.values[row], most_};
       scale_codes[row * groups + group] = scale.codes[row];
       zero_codes[row * groups + group] = zero.codes[row];
     }
     tiles.push_back({scale.step, scale.zero, zero.step, zero.zero});
   }
 
-  void round_column(std::int64_t at) {
-    const float* const factor = columns_.factor.data() + at * in_;
-    float* const values = column(at);
+  void round_column(std::int64_t place, std::int64_t at) {
+    const float* const factor = columns_.factor.data() + place * in_;
+    const std::array<Levels, kTile>& its = levels_[static_cast<std::size_t>(at) / kTile];
+    float* const values = at_place(place);
     Sixteen errors;
     for (std::size_t row = 0; row < kTile; ++row) {
-      const Levels& levels = levels_[row];
+      const Levels& levels = its[row];
       const float code = levels.code(values[row]);
       float rounded = levels.value(code);
-      const double off = (values[row] - rounded) / factor[at];
+      const double off = (values[row] - rounded) / factor[place];
       if (off * off > threshold_) {
         const std::uint16_t beside = half_of_float(values[row] - rounded);
         rounded += float_of_half(beside);
@@ -190,10 +210,13 @@ class Tile {
       }
       codes[row * static_cast<std::size_t>(in_) + static_cast<std::size_t>(at)] =
           static_cast<std::uint8_t>(code);
-      errors[row] = (values[row] - rounded) / factor[at];
+      errors[row] = (values[row] - rounded) / factor[place];
     }
-    for (std::int64_t later = at + 1; later < in_; ++later) {
-      float* const to = column(later);
+    for (std::int64_t later = place + 1; later < in_; ++later) {
+      if (factor[later] == 0) {
+        continue;  // all of them, of white inputs
+      }
+      float* const to = at_place(later);
       for (std::size_t row = 0; row < kTile; ++row) {
         to[row] -= errors[row] * factor[later];
       }
@@ -204,8 +227,10 @@ class Tile {
   std::int64_t in_;
   const Columns& columns_;
   double threshold_;
-  std::vector<float> values_;  // [in, kTile]
-  std::array<Levels, kTile> levels_;
+  bool as_they_were_;
+  std::vector<float> values_;                      // [in, kTile], places
+  std::vector<std::int64_t> place_;                // of each column
+  std::vector<std::array<Levels, kTile>> levels_;  // by group
 
  public:
   std::vector<std::uint8_t> codes, scale_codes, zero_codes;
@@ -217,7 +242,8 @@ class Tile {
 double mean_variance(std::span<const float> weight, std::int64_t out, std::int64_t in,
                      const Columns& columns) {
   double sum = 0;
-  for (std::int64_t at = 0; at < in; ++at) {
+  for (std::int64_t place = 0; place < in; ++place) {
+    const std::int64_t at = columns.order[static_cast<std::size_t>(place)];
     double total = 0;
     double squares = 0;
     for (std::int64_t row = 0; row < out; ++row) {
@@ -225,7 +251,7 @@ double mean_variance(std::span<const float> weight, std::int64_t out, std::int64
       total += value;
       squares += value * value;
     }
-    const double pivot = columns.factor[static_cast<std::size_t>(at * in + at)];
+    const double pivot = columns.factor[static_cast<std::size_t>(place * (in + 1))];
     const double mean = total / static_cast<double>(out);
     const double variance =
         (squares - total * mean) / static_cast<double>(std::max<std::int64_t>(out - 1, 1));
@@ -240,7 +266,7 @@ Result<RoundedWeight> round_spqr(StoredType type, std::span<const float> weight,
                                  std::int64_t in, const Matrix& moment,
                                  const SpqrOptions& options) {
   CHECK(spqr_bits(type) > 0 && fits_type(type, out, in), "whole tiles of spqr3 or spqr4");
-  const auto columns = columns_of(moment, in, options.damp, false);
+  const auto columns = columns_of(moment, in, options.damp, options.by_activity);
   if (!columns) {
     return columns.error();
   }
@@ -256,7 +282,7 @@ Result<RoundedWeight> round_spqr(StoredType type, std::span<const float> weight,
 #pragma omp parallel for schedule(dynamic, 1) num_threads(omp_get_num_procs())
   for (std::size_t index = 0; index < tiles; ++index) {
     Tile tile(parts.bits, weight.data() + index * kTile * static_cast<std::size_t>(in), in,
-              *columns, threshold);
+              *columns, options, threshold);
     tile.round();
     const auto place = [index](const auto& from, auto& to) {
       std::move(from.begin(), from.end(),

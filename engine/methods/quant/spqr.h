@@ -16,10 +16,13 @@ struct SpqrOptions {
   // A weight is an outlier where its squared error, in units of what its column forgives, is more
   // than so much of a column's mean variance in the same units. The higher, the fewer.
   double threshold = 0.2;
+  // Columns in the order of their activity; their groups, which stay neighbours in the matrix, then
+  // have levels for the weights as they were.
+  bool by_activity = false;
 };
 
-// weight [out, in]; moment: E x x^T [in, in], symmetric. Columns are rounded as they stand.
-// Precondition: spqr_bits(type) > 0, fits_type(). kData as columns_of(). Runs on all cores.
+// weight [out, in]; moment: E x x^T [in, in], symmetric. Precondition: spqr_bits(type) > 0,
+// fits_type(). kData as columns_of(). Runs on all cores.
 Result<RoundedWeight> round_spqr(StoredType type, std::span<const float> weight, std::int64_t out,
                                  std::int64_t in, const Matrix& moment, const SpqrOptions& options);
 
