@@ -1,5 +1,6 @@
-// lathe export: a run's metrics as CSV or JSON lines, its newest checkpoint as a folder; a model's
-// weights for other programs, proved before they get their name.
+// lathe export: a run's metrics as CSV or JSON lines, its newest checkpoint as a folder, the memory
+// of one of its steps as a trace; a model's weights for other programs, proved before they get
+// their name.
 #include <fmt/core.h>
 
 #include <atomic>
@@ -12,6 +13,8 @@
 #include "app/signal_watch.h"
 #include "app/verb_list.h"
 #include "app/weights_export.h"
+#include "engine/base/atomic_file.h"
+#include "experiments/memory_trace.h"
 
 namespace lathe::app {
 namespace {
@@ -179,6 +182,35 @@ Result<void> export_logits_of(const GlobalOptions& options, const ExportOptions&
   return {};
 }
 
+Result<void> export_trace(storage::RunCatalog& catalog, const GlobalOptions& options,
+                          const ExportOptions& chosen) {
+  const auto run = catalog.run(chosen.run);
+  if (!run) {
+    return run.error();
+  }
+  const auto profile = catalog.memory_profile(run->summary.id);
+  if (!profile) {
+    return profile.error();
+  }
+  const Result<void> written =
+      write_file_atomically(chosen.out, experiments::memory_trace(*profile));
+  if (!written) {
+    return written.error();
+  }
+  const std::size_t events = profile->time_line.size();
+  if (options.json) {
+    print_json(Json{{"run", run->summary.id},
+                    {"format", chosen.format},
+                    {"out", chosen.out},
+                    {"step", profile->step},
+                    {"events", events}});
+  } else {
+    fmt::print("{}: {} allocations and releases of step {}; open it in Perfetto\n", chosen.out,
+               events, profile->step);
+  }
+  return {};
+}
+
 Result<void> export_run(storage::RunCatalog& catalog, const GlobalOptions& options,
                         const ExportOptions& chosen) {
   const auto run = catalog.run(chosen.run);
@@ -219,7 +251,8 @@ void add_export(CLI::App& root, Cli& cli) {
           return done ? 0 : report_error(done.error(), cli.options);
         }
         return with_catalog(cli.options, [&](storage::RunCatalog& catalog) {
-          return export_run(catalog, cli.options, *chosen);
+          return chosen->format == "trace" ? export_trace(catalog, cli.options, *chosen)
+                                           : export_run(catalog, cli.options, *chosen);
         });
       });
   verb->add_option("run", chosen->run,
@@ -230,8 +263,9 @@ void add_export(CLI::App& root, Cli& cli) {
                    "csv or jsonl: every metric point; native: the newest checkpoint's folder; "
                    "gguf or hf: weights and tokenizer, of a run its newest checkpoint's; peft: a "
                    "run's adapters alone, f32, for its base; logits: a model's, on --data, as "
-                   "safetensors")
-      ->check(CLI::IsMember({"csv", "jsonl", "native", "gguf", "hf", "peft", "logits"}))
+                   "safetensors; trace: the memory of a step, tensor by tensor, for Perfetto and "
+                   "Chrome's trace viewer")
+      ->check(CLI::IsMember({"csv", "jsonl", "native", "gguf", "hf", "peft", "logits", "trace"}))
       ->capture_default_str();
   verb->add_option("--dtype", chosen->dtype,
                    std::string("of the weights in gguf and hf: ") + kExportTypes)

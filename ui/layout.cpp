@@ -24,8 +24,8 @@ void build_layout(ImGuiID dock_space, ImVec2 size) {
   ImGui::DockBuilderDockWindow("Log", left_bottom);
   ImGui::DockBuilderDockWindow("Problems", left_bottom);
   ImGui::DockBuilderDockWindow("Inspector", right);
-  for (const char* title :
-       {"Setup", "Live", "Sweep", "Compare", "Models", "Playground", "Spectrum", "Quantization"}) {
+  for (const char* title : {"Setup", "Live", "Sweep", "Compare", "Models", "Playground", "Spectrum",
+                            "Quantization", "Memory"}) {
     ImGui::DockBuilderDockWindow(title, middle);
   }
   ImGui::DockBuilderFinish(dock_space);

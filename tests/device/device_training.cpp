@@ -190,6 +190,14 @@ TrainSpec dropping_spec() {
   return spec;
 }
 
+TrainSpec projecting_spec(const Json& params) {
+  TrainSpec spec = llama_like_spec();
+  spec.train.recompute = Recompute::kNone;
+  spec.method = {{"velora", {{"groups", 4}, {"targets", {"all"}}}}};
+  spec.method["velora"].update(params);
+  return spec;
+}
+
 TrainSpec distilled_spec() {
   TrainSpec spec = llama_like_spec();
   spec.method = {{"low_rank", {{"rank", 8}}}};

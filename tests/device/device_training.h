@@ -17,6 +17,8 @@ TrainSpec vit_like_spec();
 TrainSpec distilled_spec();
 // Adapters in all slots of a LLaMA, with dropout.
 TrainSpec dropping_spec();
+// All inputs of a LLaMA's slots projected (VeLoRA), with the parameters that are given besides.
+TrainSpec projecting_spec(const Json& params);
 
 // The losses of `steps` steps on both lie within `relative` of each other, and fall.
 void expect_same_losses(Backend& device, const TrainSpec& spec, std::int64_t steps,

@@ -48,6 +48,8 @@ TEST(GpuTraining, AGraphOfTheStepHasTheBitsOfItsOps) {
   expect_same_with_graph(*device, llama_like_spec());
   expect_same_with_graph(*device, gpt2_like_spec());
   expect_same_with_graph(*device, dropping_spec());
+  expect_same_with_graph(*device, projecting_spec({{"init", "ema"}}));
+  expect_same_with_graph(*device, projecting_spec({{"state", "factored"}}));
   expect_same_with_graph_of_samples(*device);
   expect_graph_refuses_broken_steps(*device, llama_like_spec());
 }

@@ -61,6 +61,20 @@ TEST_F(SimtTraining, AdaptersThatDropLearnAsTheProcessorDoes) {
   expect_planned_peak(device_, dropping_spec());
 }
 
+TEST_F(SimtTraining, ProjectionsLearnAsOnTheProcessor) {
+  for (const Json& params : {Json{{"state", "factored"}}, Json{{"init", "svd"}},
+                             Json{{"init", "ema"}, {"backward", "rebuilt"}}}) {
+    TrainSpec spec = projecting_spec(params);
+    expect_same_losses(device_, spec, 4, 1e-4);
+    expect_planned_peak(device_, spec);
+    expect_repeatable(device_, spec, 3);
+    spec.train.recompute = Recompute::kBlocks;
+    spec.train.activations = ActivationStore::kBf16;
+    expect_same_losses(device_, spec, 3, 1e-3);
+    expect_planned_peak(device_, spec);
+  }
+}
+
 TEST_F(SimtTraining, FactorsDrawnToATeacherLearnAsTheProcessorDoes) {
   const TrainSpec spec = distilled_spec();
   expect_same_losses(device_, spec, 5, 1e-4);
@@ -147,6 +161,8 @@ TEST_F(SimtTraining, RecordedStepsGoOnWithRestartsAndATeacher) {
 // The step, which decides what is dropped, lies on the device then.
 TEST_F(SimtTraining, RecordedStepsDropAnewEachTime) {
   expect_same_with_graph(device_, dropping_spec());
+  expect_same_with_graph(device_, projecting_spec({{"init", "ema"}}));
+  expect_same_with_graph(device_, projecting_spec({{"state", "factored"}}));
 }
 
 // A tensor that has come to stay may lie where the recorded ops would write.

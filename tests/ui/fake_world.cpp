@@ -80,7 +80,10 @@ class FakeCatalog : public st::RunCatalog {
   Result<std::vector<ex::MemorySample>> memory_samples(const RunId&, std::int64_t) override {
     return std::vector<ex::MemorySample>{};
   }
-  Result<ex::MemoryProfile> memory_profile(const RunId&) override { return ex::MemoryProfile{}; }
+  Result<ex::MemoryProfile> memory_profile(const RunId&) override {
+    const std::lock_guard lock(store_.mutex);
+    return store_.profile;
+  }
   std::int64_t version() override {
     const std::lock_guard lock(store_.mutex);
     return store_.version;

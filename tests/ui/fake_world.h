@@ -22,7 +22,8 @@ struct FakeStore {
   std::int64_t version = 1;
   std::vector<storage::RunDetail> runs;
   std::map<std::string, std::vector<experiments::MetricPoint>> points;  // "run metric"
-  std::string fail_with;  // every read fails with this
+  std::string fail_with;               // every read fails with this
+  experiments::MemoryProfile profile;  // of every run
 
   StorePort port();
 };

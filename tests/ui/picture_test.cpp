@@ -5,6 +5,7 @@
 
 #include <cstdlib>
 
+#include "tests/support/step_profile.h"
 #include "tests/ui/stage.h"
 
 namespace lathe::ui::testing {
@@ -98,6 +99,15 @@ TEST_F(Pictures, Quantization) {
   live.on_event(experiments::QuantProbed{"look", some_probe(state.model, 30)});
   stage_->frames(3);
   expect_drawn("quantization");
+}
+
+TEST_F(Pictures, Memory) {
+  UiState state;
+  state.focus = "old0000000";
+  state.follow_newest = false;
+  open({.state = state, .recorded = true, .profile = test::ProfileMaker(12).profile()});
+  show(*stage_, ImGuiKey_9);
+  expect_drawn("memory");
 }
 
 TEST_F(Pictures, FirstStart) {

@@ -144,8 +144,10 @@ TEST(QuantView, SpqrTellsWhatIsKeptBesideTheCodes) {
                              .block_elements = 64,
                              .levels = {}});
     for (QuantLayer& layer : probe.layers) {
-      RoundStatistics rounded{
-          .bytes = layer.out * layer.in * bits / 8 + 4 * 100, .error_share = 0.004, .kept = 100};
+      RoundStatistics rounded;
+      rounded.bytes = layer.out * layer.in * bits / 8 + 4 * 100;
+      rounded.error_share = 0.004;
+      rounded.kept = 100;
       rounded.kept_columns.assign(64, 0);
       rounded.kept_columns[5] = 90;
       rounded.kept_columns[60] = 10;

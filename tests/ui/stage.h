@@ -24,7 +24,8 @@ class Stage {
     int height = 900;
     float scale = 1;
     UiState state = {};
-    bool recorded = false;  // the store holds an earlier sweep
+    bool recorded = false;                    // the store holds an earlier sweep
+    experiments::MemoryProfile profile = {};  // of its runs
     std::function<void(const std::string&)> detach = {};
   };
   explicit Stage(Options options);

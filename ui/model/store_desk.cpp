@@ -185,7 +185,8 @@ void StoreDesk::read_records(StoreSnapshot& next, const std::set<std::string>& w
     if (fresh) {
       continue;
     }
-    const Result<std::shared_ptr<const RunRecord>> record = read_record(run.id);
+    const RunRecord* before = have == next.records.end() ? nullptr : have->second.get();
+    const Result<std::shared_ptr<const RunRecord>> record = read_record(run.id, before);
     if (record) {
       next.records[run.id] = *record;
       record_version_[run.id] = version_;
@@ -196,7 +197,8 @@ void StoreDesk::read_records(StoreSnapshot& next, const std::set<std::string>& w
   }
 }
 
-Result<std::shared_ptr<const RunRecord>> StoreDesk::read_record(const std::string& run) {
+Result<std::shared_ptr<const RunRecord>> StoreDesk::read_record(const std::string& run,
+                                                                const RunRecord* before) {
   auto record = std::make_shared<RunRecord>();
   Result<storage::RunDetail> detail = catalog_->run(run);
   if (!detail) {
@@ -225,6 +227,15 @@ Result<std::shared_ptr<const RunRecord>> StoreDesk::read_record(const std::strin
   }
   record->memory =
       std::make_shared<const std::vector<experiments::MemorySample>>(std::move(memory).value());
+  // Long lists, of one step an attempt: those of a run that goes on are not read each time.
+  const bool as_before = before != nullptr && before->step != nullptr &&
+                         before->detail.attempts.size() == record->detail.attempts.size();
+  if (as_before) {
+    record->step = before->step;
+  } else if (const Result<experiments::MemoryProfile> profile = catalog_->memory_profile(run);
+             profile && !profile->time_line.empty()) {
+    record->step = std::make_shared<const StepScene>(step_scene(*profile));
+  }
   return std::shared_ptr<const RunRecord>(std::move(record));
 }
 

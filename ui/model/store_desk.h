@@ -15,6 +15,7 @@
 
 #include "storage/run_catalog.h"
 #include "ui/model/series.h"
+#include "ui/model/step_memory.h"
 
 namespace lathe::ui {
 
@@ -50,6 +51,7 @@ struct RunRecord {
   storage::RunDetail detail;
   std::map<std::string, std::shared_ptr<const Series>> series;
   std::shared_ptr<const std::vector<experiments::MemorySample>> memory;
+  std::shared_ptr<const StepScene> step;  // null as long as none was recorded
 };
 
 struct StoreSnapshot {
@@ -84,7 +86,9 @@ class StoreDesk {
   void take_runs(storage::RunsChange change, std::vector<storage::RunSummary>& runs);
   void read_specs(StoreSnapshot& next, bool& changed);
   void read_records(StoreSnapshot& next, const std::set<std::string>& wanted, bool& changed);
-  Result<std::shared_ptr<const RunRecord>> read_record(const std::string& run);
+  // `before`: what was read of it last, or null.
+  Result<std::shared_ptr<const RunRecord>> read_record(const std::string& run,
+                                                       const RunRecord* before);
   void apply_edits(std::vector<StoreEdit> edits, StoreSnapshot& next);
 
   StorePort port_;

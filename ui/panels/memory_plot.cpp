@@ -11,6 +11,7 @@
 #include "engine/base/format.h"
 #include "ui/model/memory_curves.h"
 #include "ui/panels/panel.h"
+#include "ui/widgets/byte_plots.h"
 #include "ui/widgets/common.h"
 
 namespace lathe::ui {
@@ -32,32 +33,15 @@ void setup_bytes_ticks(double most) {
   ImPlot::SetupAxisTicks(ImAxis_Y1, ticks.data(), static_cast<int>(ticks.size()));
 }
 
-int bytes_axis(double value, char* out, int size, void*) {
-  return std::snprintf(out, static_cast<std::size_t>(size), "%s",
-                       bytes_text(static_cast<std::int64_t>(value)).c_str());
-}
-
 void draw_bands(PanelContext& context, const Samples& drawn, const std::vector<double>& x) {
-  std::vector<double> low(drawn.size(), 0.0);
-  std::vector<double> high(drawn.size(), 0.0);
+  CategorySeries bytes;
   for (std::size_t category = 0; category < kCategoryCount; ++category) {
-    bool any = false;
-    for (std::size_t i = 0; i < drawn.size(); ++i) {
-      const std::int64_t bytes =
-          snapshot_of(drawn[i], context.state.memory_view).by_category[category];
-      high[i] = low[i] + static_cast<double>(bytes);
-      any = any || bytes > 0;
+    for (const experiments::MemorySample& sample : drawn) {
+      const LedgerSnapshot& then = snapshot_of(sample, context.state.memory_view);
+      bytes[category].push_back(static_cast<double>(then.by_category[category]));
     }
-    if (any) {
-      ImPlotSpec spec;
-      spec.FillColor = context.theme.categories[category];
-      spec.FillAlpha = 0.78f;
-      spec.LineColor = context.theme.categories[category];
-      ImPlot::PlotShaded(std::string(kCategoryNames[category]).c_str(), x.data(), low.data(),
-                         high.data(), static_cast<int>(x.size()), spec);
-    }
-    low = high;
   }
+  plot_categories(context.theme, x, bytes);
 }
 
 void draw_curves(PanelContext& context, const Samples& drawn, const std::vector<double>& x) {

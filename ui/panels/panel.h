@@ -69,6 +69,7 @@ struct ViewMemory {
   PlaygroundForm playground;
   SpectrumForm spectrum;
   QuantForm quant;
+  std::string memory_other;          // run that the Memory panel compares with
   std::string table_key;             // what `table` was made for
   std::vector<const RunRow*> table;  // filtered and sorted rows
 };
@@ -102,7 +103,7 @@ struct PanelContext {
 
 struct Panel {
   const char* title;  // also its name in the layout
-  const char* key;    // "1" .. "8" bring it to the front; "" none
+  const char* key;    // "1" .. "9" bring it to the front; "" none
   void (*draw)(PanelContext&);
 };
 
@@ -113,6 +114,7 @@ void draw_compare(PanelContext& context);
 void draw_inspector(PanelContext& context);
 void draw_live_plots(PanelContext& context);
 void draw_log(PanelContext& context);
+void draw_memory(PanelContext& context);
 void draw_memory_plot(PanelContext& context, float height);
 void draw_model_actions(PanelContext& context, const ModelFacts& facts);
 void draw_models(PanelContext& context);

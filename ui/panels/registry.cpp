@@ -6,7 +6,7 @@
 namespace lathe::ui {
 
 std::span<const Panel> panels() {
-  static constexpr std::array<Panel, 12> kPanels{{
+  static constexpr std::array<Panel, 13> kPanels{{
       {"Setup", "1", draw_setup},
       {"Live", "2", draw_live_plots},
       {"Sweep", "3", draw_sweep_editor},
@@ -15,6 +15,7 @@ std::span<const Panel> panels() {
       {"Playground", "6", draw_playground},
       {"Spectrum", "7", draw_spectrum},
       {"Quantization", "8", draw_quantization},
+      {"Memory", "9", draw_memory},
       {"Runs", "", draw_run_table},
       {"Inspector", "", draw_inspector},
       {"Log", "", draw_log},

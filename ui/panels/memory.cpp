@@ -1,0 +1,319 @@
+// Memory: one step of the run in focus, allocation by allocation; what is alive at its peak, as a
+// list and as areas; and how the peak compares with the plan and with another run's.
+#include <fmt/format.h>
+#include <imgui.h>
+#include <implot.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "engine/base/format.h"
+#include "ui/model/step_memory.h"
+#include "ui/panels/panel.h"
+#include "ui/widgets/byte_plots.h"
+#include "ui/widgets/common.h"
+
+namespace lathe::ui {
+
+namespace {
+
+const char* name_of(std::size_t category) {
+  return kCategoryNames[category].data();
+}
+
+const RunRecord* record_of(const PanelContext& context, const std::string& run) {
+  const auto found = context.store.records.find(run);
+  return found == context.store.records.end() ? nullptr : found->second.get();
+}
+
+void draw_header(PanelContext& context, const RunRecord& record) {
+  const storage::RunSummary& run = record.detail.summary;
+  const StepScene& scene = *record.step;
+  ImGui::AlignTextToFramePadding();
+  ImGui::TextUnformatted(run.name.c_str());
+  ImGui::SameLine();
+  muted_text(context.theme,
+             fmt::format("step {}: peak {} at {} of {}, during {}", scene.step,
+                         bytes_text(scene.memory.peak_bytes), scene.memory.peak_event + 1,
+                         scene.memory.events, scene.peak_phase));
+  hint(
+      "A step as a series of allocations and releases. Of a run's first attempt it is the second "
+      "step, as the first one also makes what stays.");
+  ImGui::SameLine();
+  const std::string label = "copy trace command###trace";
+  align_right(ImGui::CalcTextSize(label.c_str(), nullptr, true).x +
+              2 * ImGui::GetStyle().FramePadding.x);
+  const std::string command = "lathe export " + run.id + " --format trace -o memory.json";
+  if (quiet_button(label)) {
+    ImGui::SetClipboardText(command.c_str());
+    context.wishes.toast = "copied: " + command;
+  }
+  hint("Copies the command that writes this step for Perfetto or Chrome's trace viewer");
+}
+
+void tell_of_column(const PanelContext& context, const StepMemory& memory) {
+  const auto after =
+      std::lower_bound(memory.event.begin(), memory.event.end(), ImPlot::GetPlotMousePos().x);
+  const std::size_t place =
+      std::min(memory.event.size() - 1, static_cast<std::size_t>(after - memory.event.begin()));
+  ImGui::BeginTooltip();
+  double sum = 0;
+  for (const auto& bytes : memory.bytes) {
+    sum += bytes[place];
+  }
+  muted_text(context.theme,
+             fmt::format("after {} of {}: {}", static_cast<std::int64_t>(memory.event[place]) + 1,
+                         memory.events, bytes_text(static_cast<std::int64_t>(sum))));
+  for (std::size_t category = kCategoryCount; category-- > 0;) {
+    if (memory.bytes[category][place] > 0) {
+      swatch(context.theme.categories[category], 9 * context.scale);
+      ImGui::SameLine();
+      ImGui::TextUnformatted(
+          fmt::format("{:<11} {}",
+                      bytes_text(static_cast<std::int64_t>(memory.bytes[category][place])),
+                      name_of(category))
+              .c_str());
+    }
+  }
+  ImGui::EndTooltip();
+}
+
+void draw_time_line(PanelContext& context, const StepMemory& memory, ImVec2 size) {
+  constexpr ImPlotFlags kFlags =
+      ImPlotFlags_NoTitle | ImPlotFlags_NoFrame | ImPlotFlags_NoMouseText | ImPlotFlags_NoMenus;
+  if (!ImPlot::BeginPlot("##step_memory", size, kFlags)) {
+    return;
+  }
+  constexpr ImPlotAxisFlags kAxis = ImPlotAxisFlags_AutoFit | ImPlotAxisFlags_NoHighlight;
+  ImPlot::SetupAxes("allocations of the step", nullptr, kAxis, kAxis);
+  ImPlot::SetupAxisFormat(ImAxis_Y1, bytes_axis, nullptr);
+  ImPlot::SetupLegend(ImPlotLocation_NorthEast, ImPlotLegendFlags_Reverse);
+  plot_categories(context.theme, memory.event, memory.bytes);
+  const auto peak = static_cast<double>(memory.peak_event);
+  ImPlotSpec line;
+  line.LineColor = context.theme.text;
+  line.LineWeight = 1.4f * context.scale;
+  line.Flags = ImPlotItemFlags_NoFit | ImPlotItemFlags_NoLegend;
+  ImPlot::PlotInfLines("##peak", &peak, 1, line);
+  if (ImPlot::IsPlotHovered()) {
+    tell_of_column(context, memory);
+  }
+  ImPlot::EndPlot();
+}
+
+void draw_alive(PanelContext& context, const StepScene& scene, ImVec2 size) {
+  constexpr ImGuiTableFlags kFlags = ImGuiTableFlags_ScrollY | ImGuiTableFlags_RowBg |
+                                     ImGuiTableFlags_NoSavedSettings |
+                                     ImGuiTableFlags_SizingStretchProp;
+  if (!ImGui::BeginTable("alive", 3, kFlags, size)) {
+    return;
+  }
+  ImGui::TableSetupScrollFreeze(0, 1);
+  ImGui::TableSetupColumn("alive at the peak", ImGuiTableColumnFlags_WidthStretch, 3);
+  ImGui::TableSetupColumn("bytes", ImGuiTableColumnFlags_WidthStretch, 1);
+  ImGui::TableSetupColumn("share", ImGuiTableColumnFlags_WidthStretch, 0.7f);
+  ImGui::TableHeadersRow();
+  ImGuiListClipper clipper;
+  clipper.Begin(static_cast<int>(scene.alive.size()));
+  while (clipper.Step()) {
+    for (int row = clipper.DisplayStart; row < clipper.DisplayEnd; ++row) {
+      const AliveTensor& tensor = scene.alive[static_cast<std::size_t>(row)];
+      const auto category = static_cast<std::size_t>(tensor.category);
+      ImGui::TableNextRow();
+      ImGui::TableNextColumn();
+      swatch(context.theme.categories[category], 9 * context.scale);
+      ImGui::SameLine();
+      const std::string name =
+          tensor.name.empty() ? std::string(kCategoryNames[category]) : tensor.name;
+      ImGui::TextUnformatted((tensor.layer.empty() ? name : tensor.layer + " " + name).c_str());
+      hint(fmt::format("{}, {}{}", kCategoryNames[category],
+                       tensor.count == 1 ? "once" : fmt::format("{} times", tensor.count),
+                       tensor.name.empty() ? ", there before the step" : ""));
+      ImGui::TableNextColumn();
+      ImGui::TextUnformatted(bytes_text(tensor.bytes).c_str());
+      ImGui::TableNextColumn();
+      muted_text(context.theme,
+                 fmt::format("{:.1f} %", 100.0 * static_cast<double>(tensor.bytes) /
+                                             static_cast<double>(scene.memory.peak_bytes)));
+    }
+  }
+  ImGui::EndTable();
+}
+
+// The part of the peak under the mouse, in words.
+void tell_of_part(const PanelContext& context, const PartMemory& part) {
+  ImGui::BeginTooltip();
+  muted_text(context.theme, fmt::format("{}: {}", part.part.empty() ? "whole model" : part.part,
+                                        bytes_text(part.bytes)));
+  for (const LayerBytes& bytes : part.by_category) {
+    const auto category = static_cast<std::size_t>(bytes.category);
+    swatch(context.theme.categories[category], 9 * context.scale);
+    ImGui::SameLine();
+    ImGui::TextUnformatted(
+        fmt::format("{:<11} {}", bytes_text(bytes.bytes), name_of(category)).c_str());
+  }
+  ImGui::EndTooltip();
+}
+
+// One part: its categories within, and its name where there is room.
+void draw_part(const PanelContext& context, const PartMemory& part, const Area& area) {
+  ImDrawList& draw = *ImGui::GetWindowDrawList();
+  const auto corner = [](double x, double y) {
+    return ImVec2(static_cast<float>(x), static_cast<float>(y));
+  };
+  std::vector<double> sizes;
+  for (const LayerBytes& bytes : part.by_category) {
+    sizes.push_back(static_cast<double>(bytes.bytes));
+  }
+  const std::vector<Area> within = treemap(sizes, area);
+  for (std::size_t i = 0; i < within.size(); ++i) {
+    const auto category = static_cast<std::size_t>(part.by_category[i].category);
+    const Area& one = within[i];
+    draw.AddRectFilled(corner(one.x, one.y), corner(one.x + one.width, one.y + one.height),
+                       ImGui::GetColorU32(with_alpha(context.theme.categories[category], 0.78f)));
+  }
+  const ImVec2 low = corner(area.x, area.y);
+  const ImVec2 high = corner(area.x + area.width, area.y + area.height);
+  draw.AddRect(low, high, ImGui::GetColorU32(ImGuiCol_WindowBg), 0, 0, 2 * context.scale);
+  const std::string name = part.part.empty() ? "whole model" : part.part;
+  const ImVec2 text = ImGui::CalcTextSize(name.c_str());
+  const float gap = 4 * context.scale;
+  if (text.x + 2 * gap < high.x - low.x && text.y + 2 * gap < high.y - low.y) {
+    draw.AddText({low.x + gap, low.y + gap}, IM_COL32_BLACK, name.c_str());
+  }
+}
+
+void draw_parts(PanelContext& context, const StepScene& scene, ImVec2 size) {
+  const ImVec2 origin = ImGui::GetCursorScreenPos();
+  ImGui::InvisibleButton("##parts", size);
+  const bool hovered = ImGui::IsItemHovered();
+  const ImVec2 mouse = ImGui::GetIO().MousePos;
+  std::vector<double> sizes;
+  for (const PartMemory& part : scene.parts) {
+    sizes.push_back(static_cast<double>(part.bytes));
+  }
+  const std::vector<Area> areas = treemap(sizes, {origin.x, origin.y, size.x, size.y});
+  for (std::size_t i = 0; i < areas.size(); ++i) {
+    draw_part(context, scene.parts[i], areas[i]);
+    const Area& area = areas[i];
+    const bool inside = mouse.x >= area.x && mouse.x < area.x + area.width && mouse.y >= area.y &&
+                        mouse.y < area.y + area.height;
+    if (hovered && inside) {
+      tell_of_part(context, scene.parts[i]);
+    }
+  }
+}
+
+// Chooses whom to compare with; null: nobody.
+const RunRecord* choose_other(PanelContext& context) {
+  std::string& other = context.view.memory_other;
+  const RunRow* chosen = context.find_row(other);
+  ImGui::SetNextItemWidth(-1);
+  if (ImGui::BeginCombo("##other", chosen == nullptr ? "compare with" : chosen->name.c_str())) {
+    if (ImGui::Selectable("no other run", chosen == nullptr)) {
+      other.clear();
+    }
+    for (const std::string& run : context.shown) {
+      const RunRow* row = context.find_row(run);
+      if (row != nullptr && run != context.state.focus &&
+          ImGui::Selectable((row->name + "##" + run).c_str(), run == other)) {
+        other = run;
+      }
+    }
+    ImGui::EndCombo();
+  }
+  hint("Runs that the plots show can be compared: tick them in Runs");
+  return other.empty() || other == context.state.focus ? nullptr : record_of(context, other);
+}
+
+void bytes_cell(const std::string& text) {
+  ImGui::TableNextColumn();
+  align_right(ImGui::CalcTextSize(text.c_str()).x);
+  ImGui::TextUnformatted(text.c_str());
+}
+
+void draw_row(PanelContext& context, const char* name, std::int64_t planned, std::int64_t actual,
+              const std::int64_t* other) {
+  ImGui::TableNextRow();
+  ImGui::TableNextColumn();
+  ImGui::TextUnformatted(name);
+  bytes_cell(bytes_text(planned));
+  bytes_cell(bytes_text(actual));
+  if (other == nullptr) {
+    return;
+  }
+  bytes_cell(bytes_text(*other));
+  const std::int64_t change = actual - *other;
+  ImGui::TableNextColumn();
+  const std::string text =
+      change == 0 ? "same"
+                  : fmt::format("{}{}", change > 0 ? '+' : '-', bytes_text(std::abs(change)));
+  align_right(ImGui::CalcTextSize(text.c_str()).x);
+  colored_text(change == 0  ? context.theme.muted
+               : change > 0 ? context.theme.bad
+                            : context.theme.good,
+               text);
+}
+
+void draw_comparison(PanelContext& context, const RunRecord& record) {
+  const RunRecord* other = choose_other(context);
+  constexpr ImGuiTableFlags kFlags =
+      ImGuiTableFlags_RowBg | ImGuiTableFlags_NoSavedSettings | ImGuiTableFlags_SizingStretchProp;
+  if (!ImGui::BeginTable("compared", other == nullptr ? 3 : 5, kFlags)) {
+    return;
+  }
+  ImGui::TableSetupColumn("at the peak");
+  ImGui::TableSetupColumn("planned");
+  ImGui::TableSetupColumn("actual");
+  if (other != nullptr) {
+    ImGui::TableSetupColumn("the other");
+    ImGui::TableSetupColumn("difference");
+  }
+  ImGui::TableHeadersRow();
+  const LedgerSnapshot& planned = record.detail.predicted_peak;
+  const LedgerSnapshot& actual = record.detail.peak;
+  const LedgerSnapshot* const theirs = other == nullptr ? nullptr : &other->detail.peak;
+  for (std::size_t category = 0; category < kCategoryCount; ++category) {
+    const std::int64_t* const bytes = theirs == nullptr ? nullptr : &theirs->by_category[category];
+    if (planned.by_category[category] + actual.by_category[category] +
+            (bytes == nullptr ? 0 : *bytes) >
+        0) {
+      draw_row(context, name_of(category), planned.by_category[category],
+               actual.by_category[category], bytes);
+    }
+  }
+  draw_row(context, "all", planned.live_bytes, actual.live_bytes,
+           theirs == nullptr ? nullptr : &theirs->live_bytes);
+  ImGui::EndTable();
+}
+
+}  // namespace
+
+void draw_memory(PanelContext& context) {
+  const RunRecord* record = record_of(context, context.state.focus);
+  if (record == nullptr || record->step == nullptr) {
+    empty_state(context, "no step was recorded yet",
+                context.state.focus.empty()
+                    ? "Choose a run in Runs: the memory of its second step is shown here."
+                    : "The memory of the second step of the run in focus is shown here once that "
+                      "step is done.");
+    return;
+  }
+  const StepScene& scene = *record->step;
+  draw_header(context, *record);
+  const ImVec2 room = ImGui::GetContentRegionAvail();
+  const float gap = ImGui::GetStyle().ItemSpacing.x;
+  const float left = std::floor(room.x * 0.62f);
+  const float upper = std::floor(room.y * 0.52f);
+  draw_time_line(context, scene.memory, {left, upper});
+  ImGui::SameLine();
+  draw_alive(context, scene, {room.x - left - gap, upper});
+  const ImVec2 lower = ImGui::GetContentRegionAvail();
+  draw_parts(context, scene, {left, lower.y});
+  ImGui::SameLine();
+  ImGui::BeginChild("comparison", {room.x - left - gap, lower.y});
+  draw_comparison(context, *record);
+  ImGui::EndChild();
+}
+
+}  // namespace lathe::ui
