@@ -138,7 +138,7 @@ TEST(RoundStatistics, SpqrKeepsWhatStandsOut) {
     EXPECT_EQ(told.kept, stored->outliers);
     EXPECT_EQ(sum(told.kept_columns), told.kept);
     EXPECT_GE(told.kept_columns[50], kOut);
-    EXPECT_LT(told.kept, 2 * kOut);
+    EXPECT_LE(told.kept, 16 * kOut);  // its neighbours share its scale
   }
 }
 
