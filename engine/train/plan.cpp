@@ -52,6 +52,14 @@ Result<PlanReport> plan_step(const TrainSpec& spec, const MachineShape& machine)
   report.peak_by_layer = ledger.peak_by_layer();
   report.flops_per_step = step->flops;
   report.paper_input_bytes = input_bytes_by_the_paper(spec);
+  if (report.paper_input_bytes > 0) {  // the first step draws directions, too; later ones do not
+    const Result<StepReport> later = (*trainer)->step();
+    if (!later) {
+      return later.error();
+    }
+    report.flops_per_step = later->flops;
+    report.bytes_per_step = meta->counters().total_bytes;
+  }
   return report;
 }
 

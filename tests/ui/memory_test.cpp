@@ -52,8 +52,9 @@ TEST(Memory, AnotherRunStandsBesideIt) {
   bring_to_front(stage);
   EXPECT_TRUE(stage.act("compare", [](ImGuiTestContext* ctx) {
     ctx->SetRef("//Memory");
-    ctx->ComboClick("**/##other/old-r8##old0000001");
+    ctx->ComboClick("##other/old-r8##old0000001");
     ctx->Yield(3);
+    IM_CHECK(is_drawn(ctx, "compared/difference"));
   }));
 }
 

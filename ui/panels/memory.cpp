@@ -205,10 +205,10 @@ void draw_parts(PanelContext& context, const StepScene& scene, ImVec2 size) {
 }
 
 // Chooses whom to compare with; null: nobody.
-const RunRecord* choose_other(PanelContext& context) {
+const RunRecord* choose_other(PanelContext& context, float width) {
   std::string& other = context.view.memory_other;
   const RunRow* chosen = context.find_row(other);
-  ImGui::SetNextItemWidth(-1);
+  ImGui::SetNextItemWidth(width);
   if (ImGui::BeginCombo("##other", chosen == nullptr ? "compare with" : chosen->name.c_str())) {
     if (ImGui::Selectable("no other run", chosen == nullptr)) {
       other.clear();
@@ -255,11 +255,11 @@ void draw_row(PanelContext& context, const char* name, std::int64_t planned, std
                text);
 }
 
-void draw_comparison(PanelContext& context, const RunRecord& record) {
-  const RunRecord* other = choose_other(context);
+void draw_comparison(PanelContext& context, const RunRecord& record, float width) {
+  const RunRecord* other = choose_other(context, width);
   constexpr ImGuiTableFlags kFlags =
       ImGuiTableFlags_RowBg | ImGuiTableFlags_NoSavedSettings | ImGuiTableFlags_SizingStretchProp;
-  if (!ImGui::BeginTable("compared", other == nullptr ? 3 : 5, kFlags)) {
+  if (!ImGui::BeginTable("compared", other == nullptr ? 3 : 5, kFlags, {width, 0})) {
     return;
   }
   ImGui::TableSetupColumn("at the peak");
@@ -311,9 +311,9 @@ void draw_memory(PanelContext& context) {
   const ImVec2 lower = ImGui::GetContentRegionAvail();
   draw_parts(context, scene, {left, lower.y});
   ImGui::SameLine();
-  ImGui::BeginChild("comparison", {room.x - left - gap, lower.y});
-  draw_comparison(context, *record);
-  ImGui::EndChild();
+  ImGui::BeginGroup();
+  draw_comparison(context, *record, room.x - left - gap);
+  ImGui::EndGroup();
 }
 
 }  // namespace lathe::ui
