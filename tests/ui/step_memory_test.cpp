@@ -75,6 +75,25 @@ TEST(StepMemory, PartsAddUpToThePeak) {
   EXPECT_EQ(sum, made.peak());
 }
 
+TEST(StepMemory, PeaksSideBySide) {
+  LedgerSnapshot planned, actual, other;
+  planned.by_category[0] = actual.by_category[0] = 100;
+  other.by_category[2] = 7;
+  planned.live_bytes = actual.live_bytes = 100;
+  other.live_bytes = 7;
+  const std::vector<PeakRow> alone = peak_rows(planned, actual, nullptr);
+  ASSERT_EQ(alone.size(), 2u);
+  EXPECT_EQ(alone[0].name, "weights");
+  EXPECT_EQ(alone[1].name, "all");
+  const std::vector<PeakRow> both = peak_rows(planned, actual, &other);
+  ASSERT_EQ(both.size(), 3u);
+  EXPECT_EQ(both[1].name, "gradients");
+  EXPECT_EQ(both[1].other, 7);
+  EXPECT_EQ(change_of_bytes(2048, 1024), "+1.00 KiB");
+  EXPECT_EQ(change_of_bytes(1024, 2048), "-1.00 KiB");
+  EXPECT_EQ(change_of_bytes(5, 5), "same");
+}
+
 TEST(Treemap, AreasAreInProportionAndFillTheWhole) {
   const std::vector<double> sizes{6, 6, 4, 3, 2, 2, 1};
   const Area whole{10, 20, 6, 4};

@@ -1,11 +1,15 @@
 // Sums over a step's time line.
 #include "ui/model/step_memory.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <cstdlib>
 #include <map>
 #include <tuple>
 #include <unordered_map>
 
+#include "engine/base/format.h"
 #include "experiments/memory_trace.h"
 
 namespace lathe::ui {
@@ -193,6 +197,29 @@ std::vector<AliveTensor> alive_at_peak(const MemoryProfile& profile) {
 
 std::vector<Area> treemap(const std::vector<double>& sizes, const Area& whole) {
   return Squarifier(sizes, whole).areas();
+}
+
+std::vector<PeakRow> peak_rows(const LedgerSnapshot& planned, const LedgerSnapshot& actual,
+                               const LedgerSnapshot* other) {
+  const LedgerSnapshot none;
+  const LedgerSnapshot& theirs = other == nullptr ? none : *other;
+  std::vector<PeakRow> rows;
+  for (std::size_t category = 0; category < kCategoryNames.size(); ++category) {
+    const PeakRow row{kCategoryNames[category], planned.by_category[category],
+                      actual.by_category[category], theirs.by_category[category]};
+    if (row.planned + row.actual + row.other > 0) {
+      rows.push_back(row);
+    }
+  }
+  rows.push_back({"all", planned.live_bytes, actual.live_bytes, theirs.live_bytes});
+  return rows;
+}
+
+std::string change_of_bytes(std::int64_t bytes, std::int64_t other) {
+  if (bytes == other) {
+    return "same";
+  }
+  return fmt::format("{}{}", bytes > other ? '+' : '-', bytes_text(std::abs(bytes - other)));
 }
 
 StepScene step_scene(const MemoryProfile& profile) {

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "experiments/events.h"
@@ -57,6 +58,19 @@ struct PartMemory {
 };
 // The largest first.
 std::vector<PartMemory> parts_at_peak(const experiments::MemoryProfile& profile);
+
+// A category's bytes at the peak as planned, as they were, and in another run.
+struct PeakRow {
+  std::string_view name;  // "all" of the last
+  std::int64_t planned = 0;
+  std::int64_t actual = 0;
+  std::int64_t other = 0;
+};
+// Of categories that any of them has; `other` may be null.
+std::vector<PeakRow> peak_rows(const LedgerSnapshot& planned, const LedgerSnapshot& actual,
+                               const LedgerSnapshot* other);
+// "+1.5 MiB" of what is more than the other, "same" of the same.
+std::string change_of_bytes(std::int64_t bytes, std::int64_t other);
 
 // All of it, worked out once for a profile, off the thread that draws.
 struct StepScene {

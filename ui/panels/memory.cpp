@@ -5,6 +5,7 @@
 #include <implot.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "engine/base/format.h"
@@ -87,6 +88,7 @@ void draw_time_line(PanelContext& context, const StepMemory& memory, ImVec2 size
   constexpr ImPlotAxisFlags kAxis = ImPlotAxisFlags_AutoFit | ImPlotAxisFlags_NoHighlight;
   ImPlot::SetupAxes("allocations of the step", nullptr, kAxis, kAxis);
   ImPlot::SetupAxisFormat(ImAxis_Y1, bytes_axis, nullptr);
+  setup_bytes_ticks(static_cast<double>(memory.peak_bytes));
   ImPlot::SetupLegend(ImPlotLocation_NorthEast, ImPlotLegendFlags_Reverse);
   plot_categories(context.theme, memory.event, memory.bytes);
   const auto peak = static_cast<double>(memory.peak_event);
@@ -213,6 +215,9 @@ const RunRecord* choose_other(PanelContext& context, float width) {
     if (ImGui::Selectable("no other run", chosen == nullptr)) {
       other.clear();
     }
+    if (context.shown.size() < 2) {
+      muted_text(context.theme, "tick runs in Runs to have them here");
+    }
     for (const std::string& run : context.shown) {
       const RunRow* row = context.find_row(run);
       if (row != nullptr && run != context.state.focus &&
@@ -232,58 +237,42 @@ void bytes_cell(const std::string& text) {
   ImGui::TextUnformatted(text.c_str());
 }
 
-void draw_row(PanelContext& context, const char* name, std::int64_t planned, std::int64_t actual,
-              const std::int64_t* other) {
+void draw_row(const PanelContext& context, const PeakRow& row, bool compared) {
   ImGui::TableNextRow();
   ImGui::TableNextColumn();
-  ImGui::TextUnformatted(name);
-  bytes_cell(bytes_text(planned));
-  bytes_cell(bytes_text(actual));
-  if (other == nullptr) {
+  ImGui::TextUnformatted(row.name.data());
+  bytes_cell(bytes_text(row.planned));
+  bytes_cell(bytes_text(row.actual));
+  if (!compared) {
     return;
   }
-  bytes_cell(bytes_text(*other));
-  const std::int64_t change = actual - *other;
+  bytes_cell(bytes_text(row.other));
   ImGui::TableNextColumn();
-  const std::string text =
-      change == 0 ? "same"
-                  : fmt::format("{}{}", change > 0 ? '+' : '-', bytes_text(std::abs(change)));
-  align_right(ImGui::CalcTextSize(text.c_str()).x);
-  colored_text(change == 0  ? context.theme.muted
-               : change > 0 ? context.theme.bad
-                            : context.theme.good,
-               text);
+  const std::string change = change_of_bytes(row.actual, row.other);
+  align_right(ImGui::CalcTextSize(change.c_str()).x);
+  colored_text(row.actual == row.other  ? context.theme.muted
+               : row.actual > row.other ? context.theme.bad
+                                        : context.theme.good,
+               change);
 }
 
 void draw_comparison(PanelContext& context, const RunRecord& record, float width) {
   const RunRecord* other = choose_other(context, width);
   constexpr ImGuiTableFlags kFlags =
       ImGuiTableFlags_RowBg | ImGuiTableFlags_NoSavedSettings | ImGuiTableFlags_SizingStretchProp;
-  if (!ImGui::BeginTable("compared", other == nullptr ? 3 : 5, kFlags, {width, 0})) {
+  const bool compared = other != nullptr;
+  if (!ImGui::BeginTable("compared", compared ? 5 : 3, kFlags, {width, 0})) {
     return;
   }
-  ImGui::TableSetupColumn("at the peak");
-  ImGui::TableSetupColumn("planned");
-  ImGui::TableSetupColumn("actual");
-  if (other != nullptr) {
-    ImGui::TableSetupColumn("the other");
-    ImGui::TableSetupColumn("difference");
+  constexpr std::array kColumns{"at the peak", "planned", "actual", "the other", "difference"};
+  for (int column = 0; column < ImGui::TableGetColumnCount(); ++column) {
+    ImGui::TableSetupColumn(kColumns[static_cast<std::size_t>(column)]);
   }
   ImGui::TableHeadersRow();
-  const LedgerSnapshot& planned = record.detail.predicted_peak;
-  const LedgerSnapshot& actual = record.detail.peak;
-  const LedgerSnapshot* const theirs = other == nullptr ? nullptr : &other->detail.peak;
-  for (std::size_t category = 0; category < kCategoryCount; ++category) {
-    const std::int64_t* const bytes = theirs == nullptr ? nullptr : &theirs->by_category[category];
-    if (planned.by_category[category] + actual.by_category[category] +
-            (bytes == nullptr ? 0 : *bytes) >
-        0) {
-      draw_row(context, name_of(category), planned.by_category[category],
-               actual.by_category[category], bytes);
-    }
+  for (const PeakRow& row : peak_rows(record.detail.predicted_peak, record.detail.peak,
+                                      compared ? &other->detail.peak : nullptr)) {
+    draw_row(context, row, compared);
   }
-  draw_row(context, "all", planned.live_bytes, actual.live_bytes,
-           theirs == nullptr ? nullptr : &theirs->live_bytes);
   ImGui::EndTable();
 }
 

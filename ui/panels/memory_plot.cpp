@@ -20,19 +20,6 @@ namespace {
 
 using Samples = std::vector<experiments::MemorySample>;
 
-// Ticks at round numbers of binary units, three to six of them from 0 to `most`.
-void setup_bytes_ticks(double most) {
-  double step = 1;
-  while (most / step > 6) {
-    step *= 2;
-  }
-  std::vector<double> ticks;
-  for (double tick = 0; tick <= most + step; tick += step) {
-    ticks.push_back(tick);
-  }
-  ImPlot::SetupAxisTicks(ImAxis_Y1, ticks.data(), static_cast<int>(ticks.size()));
-}
-
 void draw_bands(PanelContext& context, const Samples& drawn, const std::vector<double>& x) {
   CategorySeries bytes;
   for (std::size_t category = 0; category < kCategoryCount; ++category) {

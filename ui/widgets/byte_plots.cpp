@@ -4,6 +4,7 @@
 #include <implot.h>
 
 #include <cstdio>
+#include <vector>
 
 #include "engine/base/format.h"
 
@@ -12,6 +13,18 @@ namespace lathe::ui {
 int bytes_axis(double value, char* out, int size, void*) {
   return std::snprintf(out, static_cast<std::size_t>(size), "%s",
                        bytes_text(static_cast<std::int64_t>(value)).c_str());
+}
+
+void setup_bytes_ticks(double most) {
+  double step = 1;
+  while (most / step > 6) {
+    step *= 2;
+  }
+  std::vector<double> ticks;
+  for (double tick = 0; tick <= most + step; tick += step) {
+    ticks.push_back(tick);
+  }
+  ImPlot::SetupAxisTicks(ImAxis_Y1, ticks.data(), static_cast<int>(ticks.size()));
 }
 
 void plot_categories(const Theme& theme, const std::vector<double>& x,
