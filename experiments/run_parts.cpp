@@ -45,6 +45,19 @@ RunCreated created_event(const RunRequest& request, const PlanReport& plan) {
   return created;
 }
 
+Json environment_of(const RunnerPorts& ports, const Backend& backend, const TokenSource& data) {
+  Json environment = ports.environment;
+  environment["backend"] = backend.info().name;
+  environment["device"] = backend.info().device;
+  environment["threads"] = backend.parallelism();
+  environment["kernels"] = backend.info().kernels;
+  if (data.images() != nullptr) {
+    environment["pixel_mean"] = data.info().pixel_mean;
+    environment["pixel_std"] = data.info().pixel_std;
+  }
+  return environment;
+}
+
 Result<RunParts> make_run_parts(const RunRequest& request, const RunnerPorts& ports,
                                 const TrainSpec& train, const PlanReport& plan) {
   const auto device = resolve_device(request.spec.device);

@@ -11,6 +11,9 @@ namespace lathe::experiments {
 // What tells of a new run, with its plan.
 RunCreated created_event(const RunRequest& request, const PlanReport& plan);
 
+// What an attempt ran with, of all that is not in its spec.
+Json environment_of(const RunnerPorts& ports, const Backend& backend, const TokenSource& data);
+
 // Later members use those before.
 struct RunParts {
   std::unique_ptr<Backend> backend;

@@ -130,15 +130,7 @@ Result<void> Run::begin() {
   started.attempt = request_.attempt;
   started.from_step = trainer_->steps_done();
   started.total_steps = last_step();
-  started.environment = ports_.environment;
-  started.environment["backend"] = backend_->info().name;
-  started.environment["device"] = backend_->info().device;
-  started.environment["threads"] = backend_->parallelism();
-  started.environment["kernels"] = backend_->info().kernels;
-  if (data_->images() != nullptr) {
-    started.environment["pixel_mean"] = data_->info().pixel_mean;
-    started.environment["pixel_std"] = data_->info().pixel_std;
-  }
+  started.environment = environment_of(ports_, *backend_, *data_);
   if (const std::string why = why_auto_is_cpu(); request_.spec.device == "auto" && !why.empty()) {
     log(LogLevel::kInfo, "device auto is cpu: " + why);
   }
