@@ -59,7 +59,7 @@ def test_lathe_computes_the_same(vit):
         logits = model(pixels).logits
     truth = torch.tensor(labels.astype(np.int64))
     loss = torch.nn.functional.cross_entropy(logits, truth).item()
-    accuracy = (logits.argmax(1) == truth).float().mean().item()
+    accuracy = (logits.argmax(1) == truth).double().mean().item()
     words = ["data.kind=images", f"data.path={folder / 'set'}", "data.pixel_mean=0.5",
              "data.pixel_std=0.25", f"model.from={folder / 'model'}", "train.steps=1",
              "train.batch_size=4", "train.eval_every=1", "train.eval_batches=100"]
