@@ -8,14 +8,18 @@
 
 #include "engine/methods/method.h"
 #include "engine/train/trainer.h"
-#include "tests/support/memory_tokens.h"
+#include "tests/methods/tiny_run.h"
 
 namespace lathe {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::int64_t kVocab = 40;
+using test::make_run;
+using test::tiny_spec;
+using TestRun = test::TinyRun;
+
+constexpr std::int64_t kVocab = test::kTinyVocab;
 
 // Parameters with which a method changes nothing that a forward pass can see; a method without an
 // entry fails the test.
@@ -44,28 +48,6 @@ Json lossy(std::string_view id) {
     return {{"sub_token_size", 8}, {"targets", {"all"}}, {"state", "factored"}};
   }
   return nullptr;
-}
-
-TrainSpec tiny_spec() {
-  TrainSpec spec;
-  spec.model = {.dim = 32, .layers = 2, .heads = 4, .ff_dim = 64, .vocab_size = kVocab};
-  spec.train = {.steps = 30, .batch_size = 4, .seq_len = 16, .eval_batches = 2};
-  spec.optim = {.lr = 1e-2, .warmup_steps = 4};
-  return spec;
-}
-
-struct TestRun {
-  std::unique_ptr<Backend> backend;
-  std::unique_ptr<Trainer> trainer;
-};
-
-TestRun make_run(const TrainSpec& spec, int threads = 2) {
-  TestRun run{std::move(*make_backend("cpu", threads)), nullptr};
-  std::vector<std::string> warnings;
-  auto trainer = make_trainer(*run.backend, spec, test::learnable_tokens(kVocab, 2000), warnings);
-  EXPECT_TRUE(trainer.ok()) << (trainer.ok() ? "" : trainer.error().text());
-  run.trainer = std::move(*trainer);
-  return run;
 }
 
 class Contract : public testing::TestWithParam<Method> {

@@ -19,7 +19,7 @@
 #include "engine/optim/prune_state.h"
 #include "engine/train/model_plan.h"
 #include "engine/train/trainer.h"
-#include "tests/support/memory_tokens.h"
+#include "tests/methods/tiny_run.h"
 
 namespace lathe {
 namespace {
@@ -27,7 +27,11 @@ namespace {
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
 
-constexpr std::int64_t kVocab = 40;
+using test::make_run;
+using test::refusal;
+using TestRun = test::TinyRun;
+
+constexpr std::int64_t kVocab = test::kTinyVocab;
 
 Json normalised(const Json& params) {
   std::vector<std::string> errors;
@@ -37,37 +41,9 @@ Json normalised(const Json& params) {
 }
 
 TrainSpec tiny_spec(const Json& params) {
-  TrainSpec spec;
-  spec.model = {.dim = 32, .layers = 2, .heads = 4, .ff_dim = 64, .vocab_size = kVocab};
-  spec.train = {.steps = 30, .batch_size = 4, .seq_len = 16, .eval_batches = 2};
-  spec.optim = {.lr = 1e-2, .warmup_steps = 4};
+  TrainSpec spec = test::tiny_spec();
   spec.method["lora"] = normalised(params);
   return spec;
-}
-
-struct TestRun {
-  std::unique_ptr<Backend> backend;
-  std::unique_ptr<Trainer> trainer;
-  void steps(int count) {
-    for (int i = 0; i < count; ++i) {
-      ASSERT_TRUE(trainer->step().ok());
-    }
-  }
-};
-
-TestRun make_run(const TrainSpec& spec) {
-  TestRun run{std::move(*make_backend("cpu", 2)), nullptr};
-  std::vector<std::string> warnings;
-  auto trainer = make_trainer(*run.backend, spec, test::learnable_tokens(kVocab, 2000), warnings);
-  EXPECT_TRUE(trainer.ok()) << (trainer.ok() ? "" : trainer.error().text());
-  run.trainer = std::move(*trainer);
-  return run;
-}
-
-std::string refusal(const TrainSpec& spec) {
-  const auto plan = plan_step(spec, {.parallelism = 1});
-  EXPECT_FALSE(plan.ok());
-  return plan.ok() ? "" : plan.error().text();
 }
 
 TEST(Lora, CountsOfPublishedAdapters) {

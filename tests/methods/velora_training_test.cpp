@@ -11,7 +11,7 @@
 #include "engine/nn/block.h"
 #include "engine/nn/transformer.h"
 #include "engine/train/trainer.h"
-#include "tests/support/memory_tokens.h"
+#include "tests/methods/tiny_run.h"
 
 namespace lathe {
 namespace {
@@ -19,7 +19,9 @@ namespace {
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
 
-constexpr std::int64_t kVocab = 40;
+using test::make_run;
+using test::refusal;
+using TestRun = test::TinyRun;
 
 Json normalised(const Json& params) {
   std::vector<std::string> errors;
@@ -29,56 +31,31 @@ Json normalised(const Json& params) {
 }
 
 TrainSpec tiny_spec(const Json& params) {
-  TrainSpec spec;
-  spec.model = {.dim = 32, .layers = 2, .heads = 4, .ff_dim = 64, .vocab_size = kVocab};
-  spec.train = {.steps = 60, .batch_size = 4, .seq_len = 16, .eval_batches = 2};
+  TrainSpec spec = test::tiny_spec();
+  spec.train.steps = 60;
   spec.train.recompute = Recompute::kNone;
-  spec.optim = {.lr = 1e-2, .warmup_steps = 4};
   spec.method["velora"] = normalised(params);
   return spec;
 }
 
-struct TestRun {
-  std::unique_ptr<Backend> backend;
-  std::unique_ptr<Trainer> trainer;
-  void steps(int count) {
-    for (int i = 0; i < count; ++i) {
-      ASSERT_TRUE(trainer->step().ok());
-    }
+std::vector<float> directions(const TestRun& run) {
+  std::vector<float> all;
+  for (const Subtokens* subtokens : run.trainer->transformer().subtokens()) {
+    const TensorRef v = subtokens->direction();
+    all.insert(all.end(), v.f32(), v.f32() + v.elements());
   }
-  std::vector<float> directions() {
-    std::vector<float> all;
-    for (const Subtokens* subtokens : trainer->transformer().subtokens()) {
-      const TensorRef v = subtokens->direction();
-      all.insert(all.end(), v.f32(), v.f32() + v.elements());
-    }
-    return all;
-  }
-  std::vector<float> weight(const std::string& name) {
-    for (const Parameter* parameter : trainer->transformer().parameters()) {
-      if (parameter->name == name) {
-        const TensorRef w = parameter->weight;
-        return {w.f32(), w.f32() + w.elements()};
-      }
-    }
-    ADD_FAILURE() << "no " << name;
-    return {};
-  }
-};
-
-TestRun make_run(const TrainSpec& spec) {
-  TestRun run{std::move(*make_backend("cpu", 2)), nullptr};
-  std::vector<std::string> warnings;
-  auto trainer = make_trainer(*run.backend, spec, test::learnable_tokens(kVocab, 2000), warnings);
-  EXPECT_TRUE(trainer.ok()) << (trainer.ok() ? "" : trainer.error().text());
-  run.trainer = std::move(*trainer);
-  return run;
+  return all;
 }
 
-std::string refusal(const TrainSpec& spec) {
-  const auto plan = plan_step(spec, {.parallelism = 1});
-  EXPECT_FALSE(plan.ok());
-  return plan.ok() ? "" : plan.error().text();
+std::vector<float> weight(const TestRun& run, const std::string& name) {
+  for (const Parameter* parameter : run.trainer->transformer().parameters()) {
+    if (parameter->name == name) {
+      const TensorRef w = parameter->weight;
+      return {w.f32(), w.f32() + w.elements()};
+    }
+  }
+  ADD_FAILURE() << "no " << name;
+  return {};
 }
 
 std::string warning(const TrainSpec& spec) {
@@ -97,19 +74,19 @@ TEST(VeloraTraining, DirectionsAreDrawnOnceUnlessTheyFollow) {
     spec.train.recompute = blocks ? Recompute::kBlocks : Recompute::kNone;
     TestRun once = make_run(spec);
     once.steps(1);
-    const std::vector<float> first = once.directions();
+    const std::vector<float> first = directions(once);
     once.steps(20);
     ASSERT_TRUE(once.trainer->evaluate().ok());
-    EXPECT_EQ(once.directions(), first);
+    EXPECT_EQ(directions(once), first);
   }
   for (const char* init : {"every_batch", "ema"}) {
     TestRun moves = make_run(tiny_spec({{"groups", 4}, {"init", init}}));
     moves.steps(1);
-    const std::vector<float> first = moves.directions();
+    const std::vector<float> first = directions(moves);
     ASSERT_TRUE(moves.trainer->evaluate().ok());
-    EXPECT_EQ(moves.directions(), first) << "evaluation moves nothing";
+    EXPECT_EQ(directions(moves), first) << "evaluation moves nothing";
     moves.steps(1);
-    EXPECT_NE(moves.directions(), first);
+    EXPECT_NE(directions(moves), first);
   }
 }
 
@@ -162,7 +139,7 @@ TEST(VeloraTraining, AdamSeesNoScaleAndNoDifferenceOfState) {
     spec.optim.clip_norm = 0;
     TestRun run = make_run(spec);
     run.steps(50);
-    ends.push_back(run.weight("layers.0.mlp.down.weight"));
+    ends.push_back(weight(run, "layers.0.mlp.down.weight"));
   }
   for (std::size_t i = 1; i < ends.size(); ++i) {
     double far = 0;
@@ -193,9 +170,9 @@ TEST(VeloraTraining, WeightsMoveAlongTheSignsOfTheDirection) {
   spec.optim.eps = 1e-16;
   spec.optim.weight_decay = 0;
   TestRun run = make_run(spec);
-  const std::vector<float> before = run.weight("layers.1.mlp.down.weight");
+  const std::vector<float> before = weight(run, "layers.1.mlp.down.weight");
   run.steps(50);
-  const std::vector<float> after = run.weight("layers.1.mlp.down.weight");
+  const std::vector<float> after = weight(run, "layers.1.mlp.down.weight");
   const TensorRef v = run.trainer->transformer().subtokens().back()->direction();
   ASSERT_EQ(v.elements(), std::int64_t{kSize});
   double moved = 0;
