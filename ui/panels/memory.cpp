@@ -5,7 +5,6 @@
 #include <implot.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 
 #include "engine/base/format.h"
@@ -241,7 +240,9 @@ void draw_row(const PanelContext& context, const PeakRow& row, bool compared) {
   ImGui::TableNextRow();
   ImGui::TableNextColumn();
   ImGui::TextUnformatted(row.name.data());
-  bytes_cell(bytes_text(row.planned));
+  if (!compared) {
+    bytes_cell(bytes_text(row.planned));
+  }
   bytes_cell(bytes_text(row.actual));
   if (!compared) {
     return;
@@ -259,14 +260,16 @@ void draw_row(const PanelContext& context, const PeakRow& row, bool compared) {
 void draw_comparison(PanelContext& context, const RunRecord& record, float width) {
   const RunRecord* other = choose_other(context, width);
   constexpr ImGuiTableFlags kFlags =
-      ImGuiTableFlags_RowBg | ImGuiTableFlags_NoSavedSettings | ImGuiTableFlags_SizingStretchProp;
+      ImGuiTableFlags_RowBg | ImGuiTableFlags_NoSavedSettings | ImGuiTableFlags_SizingStretchSame;
   const bool compared = other != nullptr;
-  if (!ImGui::BeginTable("compared", compared ? 5 : 3, kFlags, {width, 0})) {
+  const std::vector<const char*> columns =
+      compared ? std::vector{"at the peak", "this run", "the other", "change"}
+               : std::vector{"at the peak", "planned", "actual"};
+  if (!ImGui::BeginTable("compared", static_cast<int>(columns.size()), kFlags, {width, 0})) {
     return;
   }
-  constexpr std::array kColumns{"at the peak", "planned", "actual", "the other", "difference"};
-  for (int column = 0; column < ImGui::TableGetColumnCount(); ++column) {
-    ImGui::TableSetupColumn(kColumns[static_cast<std::size_t>(column)]);
+  for (const char* column : columns) {
+    ImGui::TableSetupColumn(column);
   }
   ImGui::TableHeadersRow();
   for (const PeakRow& row : peak_rows(record.detail.predicted_peak, record.detail.peak,
