@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "experiments/metrics.h"
 #include "tests/experiments/runner_fixture.h"
 
 namespace lathe::experiments {
@@ -46,6 +47,23 @@ std::optional<double> value_of(const MetricBatch& batch, const std::string& metr
     }
   }
   return std::nullopt;
+}
+
+TEST(StepEvents, ProbesAreEachSlotsTheMeanAndTheLeast) {
+  Witness witness;
+  StepEvents events("run", 1, witness);
+  events.probe(3, {});
+  EXPECT_TRUE(witness.all<MetricBatch>().empty()) << "nothing of a run without projections";
+  events.probe(4, {{"layers.0.mlp.down", 0.5, 0.8}, {"layers.1.mlp.down", 0.1, 0.4}});
+  const MetricBatch batch = witness.all<MetricBatch>().at(0);
+  EXPECT_EQ(batch.points.at(0).step, 4);
+  EXPECT_DOUBLE_EQ(value_of(batch, "velora/kept_energy").value(), 0.3);
+  EXPECT_DOUBLE_EQ(value_of(batch, "velora/kept_energy_min").value(), 0.1);
+  EXPECT_DOUBLE_EQ(value_of(batch, "velora/cosine_min").value(), 0.4);
+  EXPECT_DOUBLE_EQ(value_of(batch, "velora/cosine:layers.0.mlp.down").value(), 0.8);
+  for (const MetricPoint& point : batch.points) {
+    EXPECT_NE(find_metric(point.metric), nullptr) << point.metric;
+  }
 }
 
 TEST(StepEvents, LedgerReserveAndDeviceAreThreeNumbers) {

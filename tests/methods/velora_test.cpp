@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "engine/backend/sums.h"
 #include "engine/base/rng.h"
 #include "tests/methods/velora_slot.h"
 
@@ -222,6 +223,22 @@ TEST_F(VeloraSlot, InputsOfMeanZeroFallBackToAllAlike) {
   for (const float value : pass({.groups = kGroups}).v) {
     EXPECT_NEAR(value, 1.0 / std::sqrt(double(kSize)), 1e-7);
   }
+}
+
+TEST_F(VeloraSlot, AProbeMeasuresWhatIsKeptOfInputAndGradient) {
+  SlotRun run(plan_of({.groups = kGroups, .scale = 0.3}));
+  const SlotPass made = run.pass(x_, dy_);
+  const Tensor sums = make_sums(run.backend(), "t", "probe", kSubtokenSquares);
+  run.linear().subtokens()->probe_into(sums);
+  EXPECT_EQ(run.pass(drawn(kSlotRows * kSlotIn, 9), dy_).v, made.v) << "probes move nothing";
+  run.pass(x_, dy_);
+  const std::vector<double> squares = read_sums(run.backend(), sums);
+  EXPECT_NEAR(squares[1] / squares[0], dot(made.z, made.z) / dot(x_, x_), 1e-6);
+  const Values& projected = made.gradients[0];
+  const Values& exact = exact_.gradients[0];
+  const double cosine =
+      dot(projected, exact) / std::sqrt(dot(projected, projected) * dot(exact, exact));
+  EXPECT_NEAR(std::sqrt(squares[3] / squares[4]), cosine, 1e-6);
 }
 
 // y += s B A x: A's gradient alone is projected.

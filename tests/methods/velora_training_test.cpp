@@ -188,6 +188,32 @@ TEST(VeloraTraining, WeightsMoveAlongTheSignsOfTheDirection) {
   EXPECT_GT(moved, 0.05);
 }
 
+TEST(VeloraTraining, ProbesTellOfEachSlotAndChangeNothing) {
+  const TrainSpec spec = tiny_spec({{"groups", 4}, {"init", "ema"}});
+  TestRun probed = make_run(spec);
+  TestRun plain = make_run(spec);
+  probed.steps(2);
+  plain.steps(2);
+  const std::vector<SubtokenProbe> probes = probed.trainer->probe();
+  ASSERT_EQ(probes.size(), 4u);
+  EXPECT_EQ(probes[3].slot, "layers.1.mlp.down");
+  for (const SubtokenProbe& probe : probes) {
+    EXPECT_GT(probe.kept_energy, 0.0);
+    EXPECT_LT(probe.kept_energy, 1.0);
+    EXPECT_GT(probe.cosine, 0.0);
+    EXPECT_LT(probe.cosine, 1.0);
+  }
+  probed.steps(3);
+  plain.steps(3);
+  EXPECT_EQ(probed.trainer->parameter_digest(), plain.trainer->parameter_digest());
+  TestRun whole = make_run(tiny_spec({{"groups", 1}, {"targets", {"v:32", "down:64"}}}));
+  whole.steps(1);
+  for (const SubtokenProbe& probe : whole.trainer->probe()) {
+    EXPECT_NEAR(probe.kept_energy, 1.0, 1e-6) << probe.slot;
+    EXPECT_NEAR(probe.cosine, 1.0, 1e-6) << probe.slot;
+  }
+}
+
 TEST(VeloraTraining, GoesOnFromACheckpointToTheSameBits) {
   const fs::path folder =
       fs::temp_directory_path() / ("lathe_velora_" + std::to_string(::getpid()));
