@@ -12,7 +12,9 @@
 #include "engine/lm/adapter_model.h"
 #include "engine/lm/installed_models.h"
 #include "engine/lm/language_model.h"
+#include "engine/lm/rounded_base.h"
 #include "engine/train/model_plan.h"
+#include "engine/train/planned_base.h"
 #include "experiments/base_model.h"
 #include "experiments/predict.h"
 #include "experiments/run_spec.h"
@@ -135,12 +137,16 @@ Result<ExportSource> open_run_source(const storage::RunDetail& detail,
     return plans.error();
   }
   std::optional<ModelFile> base;
+  std::optional<StoredType> rounded_to;
   if (spec.base != nullptr) {
     auto opened = experiments::open_base_model(spec.model);
     if (!opened) {
       return opened.error();
     }
-    base = std::move(opened->file);
+    if (spec.train.frozen != FrozenStore::kFile) {
+      rounded_to = frozen_dtype(spec.train);
+    }
+    base = rounded_to ? rounded_base(opened->file, *rounded_to) : std::move(opened->file);
   }
   auto file =
       ModelFile::open_checkpoint(checkpoint.path, spec.model, *plans, base ? &*base : nullptr);
@@ -156,7 +162,8 @@ Result<ExportSource> open_run_source(const storage::RunDetail& detail,
                       .trained = std::move(*plans),
                       .checkpoint = checkpoint.path,
                       .base_name = spec.model.from,
-                      .base_hash = spec.model.from_hash};
+                      .base_hash = spec.model.from_hash,
+                      .rounded_to = rounded_to};
   find_text(spec, source);
   return source;
 }

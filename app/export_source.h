@@ -30,6 +30,7 @@ struct ExportSource {
   std::vector<LinearPlan> trained = {};
   std::filesystem::path checkpoint = {};
   std::string base_name = {}, base_hash = {};
+  std::optional<StoredType> rounded_to = {};  // that model's matrices (train.frozen)
 };
 
 // `model` as WeightsExport says. kUsage where there is none such, kData for what cannot be read.

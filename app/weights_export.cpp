@@ -60,6 +60,7 @@ Result<ExportReport> export_adapter_of(Backend& backend, const ExportSource& sou
                                     .out = wanted.out,
                                     .name = source.name,
                                     .base_name = source.base_name,
+                                    .rounded_to = source.rounded_to,
                                     .record = source.record,
                                     .progress = progress});
   } catch (const std::exception& failure) {

@@ -12,6 +12,7 @@
 #include "engine/lm/language_model.h"
 #include "engine/lm/loftq_start.h"
 #include "engine/train/model_plan.h"
+#include "engine/train/planned_base.h"
 #include "experiments/known_models.h"
 
 namespace lathe::experiments {
@@ -93,7 +94,9 @@ Result<void> take_base(TrainSpec& spec) {
     return known.error();
   }
   spec.base_slots = known->factored;
-  spec.base = given_model(known->file);
+  spec.base = spec.train.frozen == FrozenStore::kFile
+                  ? given_model(known->file)
+                  : rounded_model(known->file, frozen_dtype(spec.train));
   return take_loftq(spec, *known->file);
 }
 

@@ -11,6 +11,8 @@
 #include "engine/lm/adapter_model.h"
 #include "engine/lm/installed_models.h"
 #include "engine/lm/language_model.h"
+#include "engine/lm/rounded_base.h"
+#include "engine/train/planned_base.h"
 
 namespace lathe::experiments {
 namespace {
@@ -97,6 +99,26 @@ std::shared_ptr<const GivenModel> given_model(const std::shared_ptr<const ModelF
                         Transformer& transformer) { load_weights(to, *file, transformer); },
       .adapters = {},
       .int8_rows = has_int8_rows(*file)});
+}
+
+std::shared_ptr<const GivenModel> rounded_model(const std::shared_ptr<const ModelFile>& file,
+                                                StoredType type) {
+  std::vector<LinearPlan> slots = file->plans();
+  for (LinearPlan& slot : slots) {
+    slot.given = true;
+  }
+  const auto weights = [file, type](Backend& to, Transformer& transformer) {
+    if (to.computes()) {
+      load_weights(to, rounded_base(*file, type), transformer);
+    } else {
+      give_memory(to, transformer, type);  // plans need no values, and ask often
+    }
+  };
+  return std::make_shared<const GivenModel>(GivenModel{.config = file->config(),
+                                                       .slots = std::move(slots),
+                                                       .weights = weights,
+                                                       .adapters = {},
+                                                       .int8_rows = type == StoredType::kInt8Row});
 }
 
 std::string lasting_name(const std::string& from) {

@@ -37,6 +37,9 @@ Result<KnownModel> known_model(const NamedModel& model);
 
 // What a trainer takes of a file.
 std::shared_ptr<const GivenModel> given_model(const std::shared_ptr<const ModelFile>& file);
+// The same with its matrices rounded to `type` (rounded_base()) when a run takes them.
+std::shared_ptr<const GivenModel> rounded_model(const std::shared_ptr<const ModelFile>& file,
+                                                StoredType type);
 
 // Of one model whatever the folder a command is given in.
 std::string lasting_name(const std::string& from);

@@ -240,12 +240,6 @@ class Storing {
 
 }  // namespace
 
-std::vector<std::string> matrices_of(const LinearPlan& plan) {
-  return plan.storage == LinearStorage::kLowRank
-             ? std::vector<std::string>{plan.name + ".a", plan.name + ".b"}
-             : std::vector<std::string>{plan.name + ".weight"};
-}
-
 Result<StoredModel> store_slots(Backend& backend, const ModelFile& model,
                                 const CalibrationSequences& sequences, const StoreOptions& options,
                                 std::span<const LayerType> types,

@@ -45,8 +45,6 @@ struct StoredModel {
 // kUsage, naming the matrix, where it cannot be of the type.
 Result<void> check_fits(const std::string& name, const std::vector<std::int64_t>& shape,
                         StoredType type);
-// The matrices of a slot, the one that reads its input first.
-std::vector<std::string> matrices_of(const LinearPlan& plan);
 
 // `types`: whose matrices; the others stay as they are. kUsage, naming the matrix, where its rows
 // are not whole blocks of the type or (GPTQ, SpQR) its factors have a nonlinearity between them;

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "engine/base/check.h"
+#include "engine/base/mapped_file.h"
 #include "engine/quant/block_codec.h"
 #include "engine/quant/stored_matrix.h"
 
@@ -148,6 +149,12 @@ void read_tensor(const ModelTensor& tensor, float* out) {
     for (std::int64_t row = 0; row < rows_of(tensor); ++row) {
       out[row * cols_of(tensor) + col] = line[static_cast<std::size_t>(tensor.first + row)];
     }
+  }
+}
+
+void let_go_of_file(const ModelTensor& tensor) {
+  if (tensor.stored.mapped) {
+    let_go_of_pages(tensor.stored.bytes);
   }
 }
 

@@ -53,4 +53,8 @@ void copy_stored_rows(const ModelTensor& tensor, std::byte* out);
 // The stored bytes that are the weight as they lie; empty where rows have to be moved.
 std::span<const std::byte> stored_view(const ModelTensor& tensor);
 
+// Of a weight that was copied: lets the pages of a mapped file go, which would only stand beside
+// it. They are read again where they are asked for again.
+void let_go_of_file(const ModelTensor& tensor);
+
 }  // namespace lathe

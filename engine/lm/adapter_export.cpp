@@ -7,6 +7,7 @@
 #include "engine/lm/export_files.h"
 #include "engine/lm/language_model.h"
 #include "engine/lm/logit_probe.h"
+#include "engine/lm/rounded_base.h"
 #include "engine/nn/adapter.h"
 
 namespace lathe {
@@ -41,12 +42,27 @@ Result<void> tell(const AdapterExport& request, double share, const std::string&
   return {};
 }
 
+// The model that the folder is: beside the base as the run had it.
+Result<ModelFile> read_back(const AdapterExport& request, const fs::path& written) {
+  if (!request.rounded_to) {
+    return open_model_at(written);
+  }
+  const auto config = read_peft_config(written);
+  if (!config) {
+    return config.error();
+  }
+  const auto adapter = read_peft_adapter(written, *config, request.base);
+  return adapter ? ModelFile::with_adapters(rounded_base(request.base, *request.rounded_to),
+                                            adapter->slots)
+                 : adapter.error();
+}
+
 Result<void> verify(Backend& backend, const AdapterExport& request, const fs::path& written,
                     ExportReport& report) {
   if (const Result<void> goes_on = tell(request, 0.2, "reading back"); !goes_on) {
     return goes_on;
   }
-  const auto reopened = open_model_at(written);
+  const auto reopened = read_back(request, written);
   if (!reopened) {
     return Error{ErrorKind::kMismatch,
                  "what was written cannot be read: " + reopened.error().message,

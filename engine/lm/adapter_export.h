@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,13 +13,15 @@
 namespace lathe {
 
 struct AdapterExport {
-  const ModelFile& base;             // as the run began with it
+  const ModelFile& base;             // as its file has it
   const ModelFile& merged;           // what the run has made of it
   std::vector<StoredAdapter> slots;  // as the run trained them
   std::filesystem::path out;         // a folder that does not exist
   std::string name;                  // for people
   std::string base_name;             // a path, or the name of an installed model
-  Json record = Json::object();      // as ExportRequest has it
+  // The type that the run rounded the base's matrices to when it began (rounded_base()).
+  std::optional<StoredType> rounded_to = {};
+  Json record = Json::object();  // as ExportRequest has it
   ExportProgress progress = {};
 };
 

@@ -109,6 +109,13 @@ std::string adapter_card(const AdapterExport& request, const AdapterPlan& writte
         "It began as the leading part of the base's weights (PiSSA), which is taken away again: "
         "half of its rank is that part.\n\n";
   }
+  if (request.rounded_to) {
+    card.append("It was trained beside the base's matrices rounded to ");
+    card.append(info_of(*request.rounded_to).name);
+    card.append(
+        ", and has the run's values beside those (QLoRA); beside the base as it is they differ by "
+        "what rounding took.\n\n");
+  }
   card +=
       "Written by Lathe and read back: beside its base, on 64 positions, its logits differ from "
       "the run's by ";

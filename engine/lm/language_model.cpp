@@ -6,7 +6,6 @@
 #include <cstring>
 
 #include "engine/base/hash.h"
-#include "engine/base/mapped_file.h"
 #include "engine/lm/adapter_model.h"
 #include "engine/quant/stored_matrix.h"
 
@@ -26,13 +25,6 @@ Shape shape_of(const ModelTensor& tensor) {
 
 bool stays_stored(const ModelTensor& tensor) {
   return is_packed(tensor.stored.type) && has_stored_rows(tensor);
-}
-
-// Of a weight that was copied: the file's own pages would only stand beside it.
-void let_go_of_file(const ModelTensor& tensor) {
-  if (tensor.stored.mapped) {
-    let_go_of_pages(tensor.stored.bytes);
-  }
 }
 
 // Whether the stored form can be used where it lies.

@@ -12,6 +12,12 @@ bool any_factored(const std::vector<LinearPlan>& slots) {
   });
 }
 
+std::vector<std::string> matrices_of(const LinearPlan& plan) {
+  return plan.storage == LinearStorage::kLowRank
+             ? std::vector<std::string>{plan.name + ".a", plan.name + ".b"}
+             : std::vector<std::string>{plan.name + ".weight"};
+}
+
 std::vector<LinearPlan> dense_plan(const ModelConfig& model) {
   std::vector<LinearPlan> slots;
   const std::int64_t kv_dim = model.kv_width();

@@ -86,6 +86,9 @@ struct LinearPlan {
 
 bool any_factored(const std::vector<LinearPlan>& slots);
 
+// The names of a slot's matrices, the one that reads its input first.
+std::vector<std::string> matrices_of(const LinearPlan& plan);
+
 // The linear slots of a model in forward order, all dense: q, k, v, o, gate (where the MLP has
 // one), up, down of each block; ModelConfig::slots_per_block() of them.
 std::vector<LinearPlan> dense_plan(const ModelConfig& model);

@@ -26,31 +26,18 @@ constexpr DType weight_dtype(WeightStore store) {
   return store == WeightStore::kF32 ? DType::kF32 : DType::kBf16;
 }
 
-// In which type a file would have the matrices of slots that adapters leave as they are. With all
-// but `file`, which is that of model.from, embedding and head are f16, as `lathe compress` writes
-// them.
-enum class FrozenStore : std::uint8_t {
-  kFile,
-  kF16,
-  kQ8_0,
-  kInt8Row,
-  kInt8,
-  kNf4,
-  kNf4Double,
-  kInt4
-};
+// The type of the matrices of slots that adapters leave as they are: `file`, as model.from stores
+// them, or what they are rounded to when a run begins; `int`, levels of so many bits in groups
+// (group_dtype()). With all but `file` embedding and head are kTableType, as `lathe compress`
+// writes them.
+enum class FrozenStore : std::uint8_t { kFile, kF16, kQ8_0, kInt8Row, kInt, kNf4, kNf4Double };
 
 template <>
 struct EnumNames<FrozenStore> {
-  static constexpr std::array<std::string_view, 8> names{"file",     "f16", "q8_0",   "int8_row",
-                                                         "int8_g64", "nf4", "nf4_dq", "int4_g64"};
+  static constexpr std::array<std::string_view, 7> names{"file", "f16", "q8_0",  "int8_row",
+                                                         "int",  "nf4", "nf4_dq"};
 };
 
-constexpr DType frozen_dtype(FrozenStore store) {
-  constexpr std::array kTypes{DType::kF32,       DType::kF16,        DType::kQ8_0,
-                              DType::kInt8Row,   group_dtype(8, 64), DType::kNf4,
-                              DType::kNf4Double, group_dtype(4, 64)};
-  return kTypes[static_cast<std::size_t>(store)];
-}
+inline constexpr DType kTableType = DType::kF16;
 
 }  // namespace lathe

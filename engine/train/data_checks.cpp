@@ -78,11 +78,6 @@ void check_images(const TrainSpec& spec, std::vector<std::string>& errors) {
     errors.push_back("distill.from=" + spec.distill.from + " is a model of text, and " + size +
                      " makes one of images: leave distill.from empty");
   }
-  if (spec.train.frozen != FrozenStore::kFile) {
-    errors.push_back("train.frozen=" + std::string(enum_name(spec.train.frozen)) +
-                     " plans for a model of text from a file, and " + size +
-                     " makes one of images: set train.frozen=file");
-  }
 }
 
 Result<void> check_data(const TrainSpec& spec, const TokenSource& data) {

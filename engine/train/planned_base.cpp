@@ -3,23 +3,15 @@
 
 #include <algorithm>
 
-#include "engine/nn/transformer.h"
 #include "engine/train/model_plan.h"
 
 namespace lathe {
 namespace {
 
-void give_memory(Backend& backend, Transformer& transformer, DType matrices) {
-  CHECK(!backend.computes(), "a planned base has no values");
-  for (Parameter* parameter : transformer.parameters()) {
-    if (!parameter->given) {
-      continue;
-    }
-    const bool table = parameter->role == ParameterRole::kTable || parameter->layer == "head";
-    give_weight(*parameter,
-                Tensor(backend.allocator(), table ? DType::kF16 : matrices, parameter->shape,
-                       Tag{Category::kWeights, parameter->layer, parameter->name}));
-  }
+// Where bytes lie that nobody reads: a file's, or those of a model in memory, are not the engine's.
+std::shared_ptr<const void> nowhere() {
+  static const auto kByte = std::make_shared<const std::byte>();
+  return kByte;
 }
 
 // Columns of the first of a slot's matrices that are no whole blocks; 0 if all are.
@@ -32,6 +24,42 @@ std::int64_t odd_columns(const LinearPlan& slot, std::int64_t block) {
 
 }  // namespace
 
+DType frozen_dtype(const TrainConfig& train) {
+  switch (train.frozen) {
+    case FrozenStore::kFile:
+      break;
+    case FrozenStore::kF16:
+      return DType::kF16;
+    case FrozenStore::kQ8_0:
+      return DType::kQ8_0;
+    case FrozenStore::kInt8Row:
+      return DType::kInt8Row;
+    case FrozenStore::kInt:
+      return group_dtype(static_cast<int>(train.frozen_bits), static_cast<int>(train.frozen_group));
+    case FrozenStore::kNf4:
+      return DType::kNf4;
+    case FrozenStore::kNf4Double:
+      return DType::kNf4Double;
+  }
+  return DType::kF32;
+}
+
+void give_memory(Backend& backend, Transformer& transformer, DType matrices) {
+  CHECK(!backend.computes(), "a planned base has no values");
+  for (Parameter* parameter : transformer.parameters()) {
+    if (!parameter->given) {
+      continue;
+    }
+    const bool table = parameter->role == ParameterRole::kTable || parameter->layer == "head";
+    const DType type = table ? kTableType : matrices;
+    const Tag tag{Category::kWeights, parameter->layer, parameter->name};
+    give_weight(*parameter, backend.reads_host_memory()
+                                ? Tensor(backend.allocator(), type, parameter->shape, tag,
+                                         nowhere().get(), nowhere())
+                                : Tensor(backend.allocator(), type, parameter->shape, tag));
+  }
+}
+
 std::shared_ptr<const GivenModel> planned_base(const TrainSpec& spec) {
   if (spec.train.frozen == FrozenStore::kFile) {
     return nullptr;
@@ -43,7 +71,7 @@ std::shared_ptr<const GivenModel> planned_base(const TrainSpec& spec) {
   return std::make_shared<const GivenModel>(GivenModel{
       .config = spec.model,
       .slots = std::move(slots),
-      .weights = [type = frozen_dtype(spec.train.frozen)](
+      .weights = [type = frozen_dtype(spec.train)](
                      Backend& to, Transformer& transformer) { give_memory(to, transformer, type); },
       .adapters = {},
       .int8_rows = spec.train.frozen == FrozenStore::kInt8Row});
@@ -55,18 +83,19 @@ void check_frozen(const TrainSpec& spec, const std::vector<LinearPlan>& slots,
     return;
   }
   const std::string what = "train.frozen=" + std::string(enum_name(spec.train.frozen));
-  if (!spec.model.from.empty()) {
-    errors.push_back(what + " is of a model that is not here, and model.from=" + spec.model.from +
-                     " says how it stores its matrices: set train.frozen=file");
-    return;
-  }
   if (table_memory(spec, slots) != TableMemory::kGiven) {
     errors.push_back(what +
                      " is of matrices that adapters leave as they are: set method.lora.rank, "
                      "without train_rest, restart_every and init=pissa, or train.frozen=file");
     return;
   }
-  const DTypeLayout layout = dtype_layout(frozen_dtype(spec.train.frozen));
+  const DType type = frozen_dtype(spec.train);
+  if (type == DType::kF32) {
+    errors.push_back("train.frozen_group=" + std::to_string(spec.train.frozen_group) +
+                     " is no group of levels: set it to 32, 64 or 128");
+    return;
+  }
+  const DTypeLayout layout = dtype_layout(type);
   const auto odd = std::find_if(slots.begin(), slots.end(), [&](const LinearPlan& slot) {
     return odd_columns(slot, layout.block_elements) != 0;
   });

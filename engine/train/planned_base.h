@@ -1,16 +1,24 @@
-// A model that adapters would stand beside, known by its shape and the type that its file would
-// have: what QLoRA of a model that is not here would take.
+// A model whose matrices adapters leave as they are, in the type that train.frozen names: what
+// QLoRA takes, also of a model that is not here.
 #pragma once
 
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "engine/nn/transformer.h"
 #include "engine/train/train_spec.h"
 
 namespace lathe {
 
-// The base that spec.train.frozen tells of, which gives memory and no values: for meta alone. Null
+// The type that train.frozen names; f32 where it is `file`, or levels in groups that there are not.
+DType frozen_dtype(const TrainConfig& train);
+
+// Gives each given parameter memory: kTableType embedding and head, `matrices` the others. For meta
+// alone.
+void give_memory(Backend& backend, Transformer& transformer, DType matrices);
+
+// The base without a file that spec.train.frozen tells of, which has memory and no values. Null
 // where it is `file`. spec.model.vocab_size must be set.
 std::shared_ptr<const GivenModel> planned_base(const TrainSpec& spec);
 

@@ -25,6 +25,10 @@ std::string spec_digest(const TrainSpec& spec) {
   if (spec.train.frozen == FrozenStore::kFile) {
     train.erase("frozen");
   }
+  if (spec.train.frozen != FrozenStore::kInt) {
+    train.erase("frozen_bits");
+    train.erase("frozen_group");
+  }
   if (!spec.train.int8_products) {
     train.erase("int8_products");
     train.erase("int8_threshold");

@@ -33,6 +33,8 @@ struct TrainConfig {
   ActivationStore activations = ActivationStore::kF32;
   TrainedParts parts = TrainedParts::kAll;
   FrozenStore frozen = FrozenStore::kFile;
+  std::int64_t frozen_bits = 4;
+  std::int64_t frozen_group = 64;
   Recompute recompute = Recompute::kCheap;
   std::int64_t probe_every = 0;
   bool int8_products = false;
@@ -128,9 +130,23 @@ struct TrainConfig {
         field("frozen", &C::frozen,
               {.sweep = true,
                .structural = true,
-               .help = "to be planned, not run: without a model.from, the type that a file would "
-                       "have the matrices in which adapters leave as they are; embedding and head "
-                       "are f16 then"}),
+               .help = "type of the matrices that adapters leave as they are: that of model.from's "
+                       "file, or what they are rounded to when the run begins, embedding and head "
+                       "to f16 then (QLoRA); without a model.from it can be planned, not run"}),
+        field("frozen_bits", &C::frozen_bits,
+              {.lo = 2,
+               .hi = 8,
+               .sweep = true,
+               .structural = true,
+               .help = "of a level, with train.frozen=int"}),
+        field("frozen_group", &C::frozen_group,
+              {.lo = 32,
+               .hi = 128,
+               .log = true,
+               .sweep = true,
+               .structural = true,
+               .help = "neighbours in a row with one scale and one offset, with train.frozen=int: "
+                       "32, 64 or 128"}),
         field("recompute", &C::recompute,
               {.sweep = true,
                .structural = true,

@@ -334,12 +334,11 @@ Result<std::unique_ptr<Trainer>> make_trainer(Backend& backend, const TrainSpec&
                  "train.graph=true needs a CUDA device, and the run is on " + backend.info().name,
                  "set train.graph=false, or choose a CUDA device"};
   }
-  if (spec.train.frozen != FrozenStore::kFile && backend.computes()) {
+  if (spec.train.frozen != FrozenStore::kFile && spec.model.from.empty() && backend.computes()) {
     return Error{ErrorKind::kUsage,
                  "train.frozen=" + std::string(enum_name(spec.train.frozen)) +
-                     " plans for a model that is not here: it has no weights to begin with",
-                 "plan with `lathe plan`; to run, name such a model as model.from and set "
-                 "train.frozen=file"};
+                     " rounds the matrices of a model, and model.from is empty",
+                 "name the model as model.from, or plan with `lathe plan`"};
   }
   const auto slots = plan_slots(resolved, warnings);
   if (!slots) {

@@ -5,7 +5,9 @@
 #include <gtest/gtest.h>
 
 #include "engine/data/token_source.h"
+#include "engine/lm/adapter_export.h"
 #include "engine/lm/model_export.h"
+#include "engine/lm/rounded_base.h"
 #include "engine/quant/stored_matrix.h"
 #include "engine/train/model_plan.h"
 #include "experiments/predict.h"
@@ -121,6 +123,62 @@ TEST_F(BaseModelTest, AdaptersLearnBesideWeightsAsTheyAreStored) {
   request_.spec = *run_spec_from_json(created[0].spec);
   ASSERT_EQ(run_one(request_, ports_).state, RunState::kDone);
   EXPECT_EQ(digests(), first);
+}
+
+TEST_F(BaseModelTest, MatricesAreRoundedWhenTheRunBegins) {
+  TrainSpec& train = request_.spec.train;
+  train.train.frozen = FrozenStore::kQ8_0;
+  train.train.steps = 30;
+  train.optim.lr = 2e-2;
+  EXPECT_THAT(run_one(request_, ports_).error->text(), HasSubstr("set method.lora.rank"));
+  train.method = {{"lora", {{"rank", 4}, {"targets", {"all"}}}}};
+  request_.spec = *run_spec_from_json(to_json(request_.spec));
+  witness_.events.clear();
+  const RunOutcome outcome = run_one(request_, ports_);
+  ASSERT_EQ(outcome.state, RunState::kDone) << outcome.error->text();
+  const auto created = witness_.all<RunCreated>();
+  const LedgerSnapshot peak = witness_.all<MemorySample>().back().peak;
+  EXPECT_EQ(created[0].predicted_peak_bytes, peak.live_bytes);
+  const std::int64_t blocks = 2 * (32 * (32 + 16 + 16 + 32) + 3 * 32 * 64);
+  EXPECT_EQ(peak.by_category[static_cast<std::size_t>(Category::kWeights)],
+            blocks * 34 / 32 + 2 * 2 * 260 * 32 + 4 * 5 * 32);
+
+  // Merged, the run's model is the rounded one and the adapters.
+  std::vector<std::string> warnings;
+  const auto resolved = resolve_model(train);
+  const auto plans = plan_slots(*resolved, warnings);
+  const ModelFile rounded = rounded_base(*ModelFile::open(model_.path()), StoredType::kQ8_0);
+  const auto whole = ModelFile::open_checkpoint(witness_.all<CheckpointSaved>().back().path,
+                                                resolved->model, *plans, &rounded);
+  ASSERT_TRUE(whole.ok()) << whole.error().text();
+  const std::string embedding = "embedding.weight";
+  EXPECT_EQ(whole->floats(embedding), rounded.floats(embedding));
+
+  // The adapters alone are proved beside it, and would not be beside the file.
+  const fs::path folder = witness_.all<CheckpointSaved>().back().path;
+  const auto own = SafetensorsFile::open(folder / "weights.safetensors");
+  const ModelFile file = *ModelFile::open(model_.path());
+  AdapterExport request{.base = file,
+                        .merged = *whole,
+                        .slots = *read_adapters(*own, folder, *plans),
+                        .out = model_.path() / "adapter",
+                        .name = "adapter",
+                        .base_name = model_.path().string()};
+  const auto backend = make_backend("cpu", 1);
+  EXPECT_THAT(export_adapter(**backend, request).error().text(), HasSubstr("other logits"));
+  request.rounded_to = StoredType::kQ8_0;
+  const auto exported = export_adapter(**backend, request);
+  ASSERT_TRUE(exported.ok()) << exported.error().text();
+
+  // A file of the same values is the same beginning.
+  const double before = series("eval/loss").at(0);
+  EXPECT_LT(series("eval/loss").at(30), 0.97 * before);
+  train.model = {};
+  train.model.from = written(rounded, "rounded");
+  train.train.frozen = FrozenStore::kFile;
+  witness_.events.clear();
+  ASSERT_EQ(run_one(request_, ports_).state, RunState::kDone);
+  EXPECT_NEAR(series("eval/loss").at(0), before, 1e-5 * before);
 }
 
 TEST_F(BaseModelTest, ProductsInIntegersNeedMatricesThatStayInt8) {
