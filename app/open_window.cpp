@@ -26,6 +26,7 @@
 #include "experiments/calibration.h"
 #include "experiments/device.h"
 #include "experiments/event_bus.h"
+#include "experiments/plan_profile.h"
 #include "experiments/predict.h"
 #include "experiments/session.h"
 
@@ -85,6 +86,21 @@ Result<ui::SampleOffer> make_sample(const GlobalOptions& options) {
   }
   return ui::SampleOffer{
       .sweep = to_json(*fitted), .points = static_cast<std::int64_t>(points->size()), .secs = secs};
+}
+
+// The Memory panel's step of settings.
+Result<ui::PlannedScene> planned_scene(const Json& run, int threads) {
+  const auto spec = run_spec_from_json(run);
+  if (!spec) {
+    return spec.error();
+  }
+  auto planned = plan_profile(*spec, threads);
+  if (!planned) {
+    return planned.error();
+  }
+  return ui::PlannedScene{.scene = ui::step_scene(planned->profile),
+                          .peak = planned->profile.peak,
+                          .sub_token_sizes = std::move(planned->sub_token_sizes)};
 }
 
 std::string machine_text(const GlobalOptions& options) {
@@ -231,9 +247,10 @@ class WindowPlace {
     ports.store = {.open = [file] { return storage::open_catalog(file); },
                    .edit = [this](const ui::StoreEdit& edit) { return apply_edit(*store_, edit); }};
     ports.predict = make_predictor(options_.threads);
-    ports.ranks = [](const ModelSpectrum& spectrum, const Json& spec) {
-      return plan_ranks(spectrum, spec, window_bytes_per_param());
+    ports.ranks = [](const ui::RankQuestion& asked) {
+      return plan_ranks(*asked.spectrum, asked.spec, window_bytes_per_param());
     };
+    ports.steps = [this](const Json& run) { return planned_scene(run, options_.threads); };
     ports.sample = [this] { return make_sample(options_); };
     ports.detach = [this](const std::string& id) { detached_ = id; };
     ports.leaving = [this] { return signals_.received() != 0; };

@@ -9,8 +9,11 @@
 #include "app/config_source.h"
 #include "app/table.h"
 #include "app/verb_list.h"
+#include "engine/base/atomic_file.h"
 #include "engine/base/format.h"
 #include "engine/train/trainer.h"
+#include "experiments/memory_trace.h"
+#include "experiments/plan_profile.h"
 #include "experiments/predict.h"
 
 namespace lathe::app {
@@ -19,6 +22,7 @@ namespace {
 struct PlanOptions {
   std::string config;
   std::vector<std::string> overrides;
+  std::string trace;  // file; empty: none
 };
 
 std::string category_name(Category category) {
@@ -101,6 +105,13 @@ Json plan_json(const PlanReport& plan) {
           {"warnings", plan.warnings}};
 }
 
+Result<void> write_trace(const experiments::RunSpec& spec, const GlobalOptions& options,
+                         const std::string& file) {
+  const auto planned = experiments::plan_profile(spec, options.threads);
+  return planned ? write_file_atomically(file, experiments::memory_trace(planned->profile))
+                 : planned.error();
+}
+
 int run_plan(const GlobalOptions& options, const PlanOptions& chosen) {
   const auto spec = load_run_spec(chosen.config, chosen.overrides);
   if (!spec) {
@@ -109,6 +120,11 @@ int run_plan(const GlobalOptions& options, const PlanOptions& chosen) {
   const auto plan = experiments::plan_run(*spec, options.threads);
   if (!plan) {
     return report_error(plan.error(), options);
+  }
+  if (!chosen.trace.empty()) {
+    if (const Result<void> written = write_trace(*spec, options, chosen.trace); !written) {
+      return report_error(written.error(), options);
+    }
   }
   for (const std::string& warning : plan->warnings) {
     report_warning(warning, options);
@@ -131,6 +147,9 @@ void add_plan(CLI::App& root, Cli& cli) {
                [&cli, chosen] { return run_plan(cli.options, *chosen); });
   verb->add_option("config", chosen->config, "a JSON file or a config's name")->required();
   verb->add_option("overrides", chosen->overrides, "key=value, e.g. rank=16 train.seq_len=512");
+  verb->add_option("--trace", chosen->trace,
+                   "also write the second step, tensor by tensor, to this file for Perfetto and "
+                   "Chrome's trace viewer");
 }
 
 }  // namespace lathe::app

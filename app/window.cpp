@@ -183,10 +183,12 @@ Result<void> show_window(const WindowPorts& ports) {
   ui::StoreDesk desk(ports.store, wake_window);
   ui::SweepPreview preview(ports.predict, wake_window);
   ui::RankPreview ranks(ports.ranks, wake_window);
+  ui::StepPreview steps(ports.steps, wake_window);
   ui::Workbench bench({.live = ports.live,
                        .desk = &desk,
                        .preview = &preview,
                        .ranks = &ranks,
+                       .steps = &steps,
                        .commands = ports.commands,
                        .machine = ports.machine,
                        .installed_models = ports.installed_models,

@@ -10,6 +10,7 @@
 #include "ui/model/live_view.h"
 #include "ui/model/rank_preview.h"
 #include "ui/model/sample_offer.h"
+#include "ui/model/step_preview.h"
 #include "ui/model/store_desk.h"
 
 namespace lathe::app {
@@ -20,7 +21,8 @@ struct WindowPorts {
   ui::LiveView* live = nullptr;
   ui::StorePort store;
   experiments::Predictor predict;
-  ui::RankChooser ranks;
+  ui::RankPreview::Work ranks;
+  ui::StepPreview::Work steps;
   // Measures the machine and makes the sample fit it; called on a thread of its own.
   std::function<Result<ui::SampleOffer>()> sample;
   // Takes down which run or sweep shall go on without the window, once it has been stopped with a

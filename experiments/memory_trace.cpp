@@ -39,11 +39,12 @@ Json lifetime(const MemoryProfile& profile, const LedgerEvent& taken, std::size_
 
 // Names of the process and of a row for each category.
 void name_rows(const MemoryProfile& profile, Json& events) {
-  events.push_back(
-      {{"name", "process_name"},
-       {"ph", "M"},
-       {"pid", 1},
-       {"args", {{"name", "run " + profile.run + ", step " + std::to_string(profile.step)}}}});
+  events.push_back({{"name", "process_name"},
+                    {"ph", "M"},
+                    {"pid", 1},
+                    {"args",
+                     {{"name", (profile.run.empty() ? "planned" : "run " + profile.run) +
+                                   ", step " + std::to_string(profile.step)}}}});
   for (std::size_t category = 0; category < kCategoryNames.size(); ++category) {
     events.push_back({{"name", "thread_name"},
                       {"ph", "M"},

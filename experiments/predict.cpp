@@ -54,22 +54,26 @@ Result<TrainSpec> resolve_model(const TrainSpec& spec) {
   return resolved;
 }
 
-Result<PlanReport> plan_run(const RunSpec& spec, int threads) {
+Result<PlanCase> plan_case(const RunSpec& spec, int threads) {
   const auto device = resolve_device(spec.device);
   if (!device) {
     return device.error();
   }
-  const auto resolved = resolve_model(spec.train);
+  auto resolved = resolve_model(spec.train);
   if (!resolved) {
     return resolved.error();
   }
-  // Asked of the device itself, so that the plan's workspaces are those of the run.
   const auto machine =
       machine_shape(*device, threads > 0 ? threads : static_cast<int>(spec.threads));
   if (!machine) {
     return machine.error();
   }
-  return plan_step(*resolved, *machine);
+  return PlanCase{std::move(*resolved), *machine};
+}
+
+Result<PlanReport> plan_run(const RunSpec& spec, int threads) {
+  const auto of = plan_case(spec, threads);
+  return of ? plan_step(of->spec, of->machine) : of.error();
 }
 
 Result<void> check_memory(const PlanReport& plan, const std::string& device) {

@@ -15,6 +15,15 @@ namespace lathe::experiments {
 // but too small for the tokenizer's ids.
 Result<TrainSpec> resolve_model(const TrainSpec& spec);
 
+// What the engine plans with: the spec with resolve_model()'s models, and the shape of the machine,
+// asked of the device itself, so that the plan's workspaces are those of the run.
+struct PlanCase {
+  TrainSpec spec;
+  MachineShape machine;
+};
+// `threads` as plan_run() has it.
+Result<PlanCase> plan_case(const RunSpec& spec, int threads);
+
 // One step of the run on the meta back end, for `threads` engine threads: 0 means the spec's, and
 // if that is 0 too what the run itself would use.
 Result<PlanReport> plan_run(const RunSpec& spec, int threads);

@@ -17,6 +17,7 @@ struct WorkbenchPorts {
   StoreDesk* desk = nullptr;
   SweepPreview* preview = nullptr;
   RankPreview* ranks = nullptr;
+  StepPreview* steps = nullptr;
   experiments::CommandSink* commands = nullptr;
   std::string machine;                        // "2 CPU threads, no GPU"
   std::vector<std::string> installed_models;  // names under the models folder

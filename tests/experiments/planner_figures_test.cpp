@@ -140,6 +140,26 @@ TEST(PlannerFigures, SevenBillionUnderAdaptersInEachType) {
   EXPECT_EQ(peak_of(q8, Category::kWeights), matrices / 32 * 34 + 2 * tables + 4 * gains);
 }
 
+// What a step of GaLore's 130 M keeps on 8,192 tokens: blocks computed again below inputs computed
+// again below VeLoRA on v and down below everything kept.
+TEST(PlannerFigures, WhatEachWayOfKeepingLessFrees) {
+  const auto kept = [](const char* recompute, std::int64_t groups) {
+    return peak_of(planned("velora_60m", {{"model.dim", 768},
+                                          {"model.layers", 12},
+                                          {"model.heads", 12},
+                                          {"model.ff_dim", 2048},
+                                          {"train.batch_size", 32},
+                                          {"train.grad_accum", 1},
+                                          {"train.recompute", recompute},
+                                          {"method.velora.targets", {"v", "down"}},
+                                          {"method.velora.groups", groups}}),
+                   Category::kActivations);
+  };
+  EXPECT_LT(kept("blocks", 0), kept("cheap", 0));
+  EXPECT_LT(kept("cheap", 0), kept("none", 64));
+  EXPECT_LT(kept("none", 64), kept("none", 0));
+}
+
 // LoRD's abstract: QLoRA of the decomposed model needs up to 21.2 % less memory than of the dense
 // one. Of the matrices that is so at the rank of its smallest checkpoint (21.1 %), of all weights
 // with embedding and positions a little less; what factors keep for backward goes against it.
@@ -178,6 +198,11 @@ TEST(PlannerFigures, FrozenTypesNeedAdaptersAndWholeBlocks) {
                 .find("has 40 columns"),
             std::string::npos);
   EXPECT_EQ(error({{"method.lora.rank", 4}, {"train.frozen", "f16"}}), "");
+  EXPECT_EQ(error({{"method.lora.rank", 4}, {"train.frozen", "int"}, {"train.frozen_group", 32}}),
+            "");
+  EXPECT_NE(error({{"method.lora.rank", 4}, {"train.frozen", "int"}, {"train.frozen_group", 33}})
+                .find("train.frozen_group=33"),
+            std::string::npos);
   EXPECT_NE(error({{"method.lora.rank", 4}, {"model.dim", 192}, {"method.lora.train_rest", true}})
                 .find("train_rest"),
             std::string::npos);

@@ -6,6 +6,7 @@
 
 #include "engine/backend/device_error.h"
 #include "experiments/metrics.h"
+#include "experiments/plan_profile.h"
 #include "experiments/replay_run.h"
 #include "tests/experiments/runner_fixture.h"
 
@@ -116,6 +117,26 @@ TEST_F(RunnerTest, ThePredictedPeakIsTheOneReached) {
   ASSERT_EQ(witness_.all<MemoryProfile>().size(), 1u);
   EXPECT_EQ(witness_.all<MemoryProfile>()[0].step, 2);
   EXPECT_FALSE(witness_.all<MemoryProfile>()[0].time_line.empty());
+}
+
+TEST_F(RunnerTest, ThePlannedTimeLineIsTheOneRecorded) {
+  run_one(request_, ports_);
+  const MemoryProfile recorded = witness_.all<MemoryProfile>().at(0);
+  const auto planned = plan_profile(request_.spec, 0);
+  ASSERT_TRUE(planned.ok()) << planned.error().text();
+  EXPECT_EQ(planned->profile.peak.by_category, recorded.peak.by_category);
+  EXPECT_EQ(planned->profile.peak_phase, recorded.peak_phase);
+  ASSERT_EQ(planned->profile.time_line.size(), recorded.time_line.size());
+  for (std::size_t i = 0; i < recorded.time_line.size(); ++i) {
+    const LedgerEvent& event = planned->profile.time_line[i];
+    ASSERT_EQ(event.bytes, recorded.time_line[i].bytes) << i;
+    ASSERT_EQ(event.live_bytes, recorded.time_line[i].live_bytes) << i;
+    ASSERT_EQ(event.category, recorded.time_line[i].category) << i;
+  }
+  for (const std::int64_t size : planned->sub_token_sizes) {
+    EXPECT_EQ(request_.spec.train.model.dim % size, 0);
+  }
+  EXPECT_FALSE(planned->sub_token_sizes.empty());
 }
 
 TEST_F(RunnerTest, AStoppedRunGoesOnToTheSameBits) {

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "experiments/run_spec.h"
+#include "tests/support/step_profile.h"
 
 namespace lathe::ui::testing {
 
@@ -179,6 +180,18 @@ ex::Predictor fake_predictor() {
                           .stored_bytes = 4 * (100000 + 9000 * r),
                           .flops_per_step = 1e9 + 1e7 * static_cast<double>(r),
                           .warnings = {}};
+  };
+}
+
+StepPreview::Work fake_steps() {
+  return [](const Json& run) -> Result<PlannedScene> {
+    if (ex::get_path(run, "method.velora.sub_token_size") == Json(4)) {
+      return Error{ErrorKind::kUsage, "sub-tokens of 4 are unlucky", "choose 2 or 8"};
+    }
+    const test::ProfileMaker made(ex::get_path(run, "model.layers").get<std::int64_t>());
+    return PlannedScene{.scene = step_scene(made.profile()),
+                        .peak = made.profile().peak,
+                        .sub_token_sizes = {2, 4, 8, 16}};
   };
 }
 

@@ -12,6 +12,7 @@
 #include "storage/run_catalog.h"
 #include "ui/model/live_view.h"
 #include "ui/model/sample_offer.h"
+#include "ui/model/step_preview.h"
 #include "ui/model/store_desk.h"
 
 namespace lathe::ui::testing {
@@ -40,6 +41,8 @@ class KeptCommands : public experiments::CommandSink {
 
 // Peak falls with the rank; a rank of 13 is refused.
 experiments::Predictor fake_predictor();
+// As many blocks as model.layers says. Sub-tokens of 2, 4, 8 and 16; those of 4 are refused.
+StepPreview::Work fake_steps();
 
 // A sweep over low_rank.rank = 4, 8, 16, 32 on a small model.
 Json sample_sweep();

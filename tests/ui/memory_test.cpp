@@ -59,6 +59,32 @@ TEST(Memory, AnotherRunStandsBesideIt) {
   }));
 }
 
+TEST(Memory, SettingsArePlannedAndTheSliderCutsInputs) {
+  Stage stage({});
+  bring_to_front(stage);
+  const auto planned = [&](const char* item) {
+    return stage.settle([&] {
+      bool drawn = false;
+      EXPECT_TRUE(stage.act("look", [&](ImGuiTestContext* ctx) { drawn = is_drawn(ctx, item); }));
+      return drawn;
+    });
+  };
+  EXPECT_TRUE(
+      stage.act("plan", [](ImGuiTestContext* ctx) { ctx->ItemClick("//Memory/settings"); }));
+  ASSERT_TRUE(planned("//Memory/##sub_tokens"));
+  const SweepDraft& draft = stage.bench().draft();
+  EXPECT_FALSE(draft.has_method("velora"));
+  // Five places: whole, 2, 4, 8, 16. The middle is 4, which the fake refuses.
+  EXPECT_TRUE(
+      stage.act("cut", [](ImGuiTestContext* ctx) { ctx->ItemClick("//Memory/##sub_tokens"); }));
+  ASSERT_TRUE(planned("//Memory/keep inputs whole")) << draft.value("method.velora");
+  EXPECT_EQ(draft.value("method.velora.sub_token_size"), Json(4));
+  EXPECT_TRUE(stage.act(
+      "whole", [](ImGuiTestContext* ctx) { ctx->ItemClick("//Memory/keep inputs whole"); }));
+  ASSERT_TRUE(planned("//Memory/##sub_tokens"));
+  EXPECT_EQ(draft.value("method.velora.sub_token_size"), Json(0));
+}
+
 // A hundred thousand allocations.
 TEST(Memory, DrawingStaysWithinAFrame) {
   Stage stage(recorded(25'000));

@@ -2,6 +2,7 @@
 // the build folder for people to look at.
 #include <gtest/gtest.h>
 #include <imgui.h>
+#include <imgui_te_context.h>
 
 #include <cstdlib>
 
@@ -108,6 +109,11 @@ TEST_F(Pictures, Memory) {
   open({.state = state, .recorded = true, .profile = test::ProfileMaker(12).profile()});
   show(*stage_, ImGuiKey_9);
   expect_drawn("memory");
+  ASSERT_TRUE(stage_->act("settings", [](ImGuiTestContext* test) {
+    test->SetRef("//Memory");
+    test->ItemClick("settings");
+  }));
+  expect_drawn("memory-settings");
 }
 
 TEST_F(Pictures, FirstStart) {

@@ -15,7 +15,7 @@ namespace {
 namespace ex = experiments;
 
 // What the preview says once it is at rest.
-std::shared_ptr<const RankAnswer> settled(const RankPreview& preview) {
+std::shared_ptr<const RankPreview::Answer> settled(const RankPreview& preview) {
   for (int i = 0; i < 1000 && preview.pending(); ++i) {
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
@@ -27,13 +27,13 @@ TEST(RankPreview, AnswersTheNewestQuestionAndNoneTwice) {
   std::atomic<int> answered = 0;
   std::atomic<bool> held = true;
   RankPreview preview(
-      [&](const ex::ModelSpectrum&, const Json& spec) -> Result<ex::RankPlan> {
+      [&](const RankQuestion& asked) -> Result<ex::RankPlan> {
         while (held) {
           std::this_thread::yield();
         }
         ++answered;
         ex::RankPlan plan;
-        plan.ops_after = spec.value("budget", 0.0);
+        plan.ops_after = asked.spec.value("budget", 0.0);
         return plan;
       },
       [] {});
@@ -46,7 +46,7 @@ TEST(RankPreview, AnswersTheNewestQuestionAndNoneTwice) {
   const auto answer = settled(preview);
   ASSERT_NE(answer, nullptr);
   EXPECT_EQ(answer->question.spec, (Json{{"budget", 50}}));
-  EXPECT_EQ(answer->plan.ops_after, 50);
+  EXPECT_EQ(answer->value.ops_after, 50);
   EXPECT_LE(answered, 2);  // the first may have been taken up before the others came
   const int before = answered;
   preview.ask({spectrum, {{"budget", 50}}});
@@ -56,7 +56,7 @@ TEST(RankPreview, AnswersTheNewestQuestionAndNoneTwice) {
 
 TEST(RankPreview, TellsWhyThereIsNoPlan) {
   RankPreview preview(
-      [](const ex::ModelSpectrum&, const Json&) -> Result<ex::RankPlan> {
+      [](const RankQuestion&) -> Result<ex::RankPlan> {
         return Error{ErrorKind::kUsage, "too little", "give more"};
       },
       [] {});

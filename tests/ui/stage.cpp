@@ -59,14 +59,16 @@ Stage::Stage(Options options) : options_(std::move(options)) {
   desk_ = std::make_unique<StoreDesk>(store_.port(), [] {});
   preview_ = std::make_unique<SweepPreview>(fake_predictor(), [] {});
   ranks_ = std::make_unique<RankPreview>(
-      [](const experiments::ModelSpectrum& spectrum, const Json& spec) {
-        return experiments::plan_ranks(spectrum, spec, 2);
+      [](const RankQuestion& asked) {
+        return experiments::plan_ranks(*asked.spectrum, asked.spec, 2);
       },
       [] {});
+  steps_ = std::make_unique<StepPreview>(fake_steps(), [] {});
   bench_ = std::make_unique<Workbench>(WorkbenchPorts{.live = live_.get(),
                                                       .desk = desk_.get(),
                                                       .preview = preview_.get(),
                                                       .ranks = ranks_.get(),
+                                                      .steps = steps_.get(),
                                                       .commands = &commands_,
                                                       .machine = "2 CPU threads, no GPU",
                                                       .installed_models = {"SmolLM2-135M-Instruct"},

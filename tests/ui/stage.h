@@ -57,6 +57,7 @@ class Stage {
   std::unique_ptr<StoreDesk> desk_;
   std::unique_ptr<SweepPreview> preview_;
   std::unique_ptr<RankPreview> ranks_;
+  std::unique_ptr<StepPreview> steps_;
   ImGuiTestEngine* engine_ = nullptr;
   std::unique_ptr<Workbench> bench_;
 };

@@ -177,11 +177,13 @@ std::vector<Json> quant_choices_of(const QuantForm& form, const QuantProbe& prob
       form.list.groups.empty() ? std::vector{form.group} : form.list.groups;
   const std::string swept = swept_type(probe);
   const auto wanted = [&](const QuantOption& option) {
-    return option.bits == 0
-               ? form.list.fixed_types
-               : option.type == swept && option.bits >= form.list.from &&
-                     option.bits <= form.list.to &&
-                     std::find(groups.begin(), groups.end(), option.group) != groups.end();
+    if (option.bits == 0) {
+      return form.list.fixed_types;
+    }
+    const bool asked = option.type == swept
+                           ? std::find(groups.begin(), groups.end(), option.group) != groups.end()
+                           : form.list.spqr;
+    return asked && option.bits >= form.list.from && option.bits <= form.list.to;
   };
   const char* target = kTargets[static_cast<std::size_t>(form.target)];
   std::vector<Json> choices;

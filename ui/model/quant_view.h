@@ -54,6 +54,7 @@ struct QuantListForm {
   int to = 8;
   std::vector<std::int64_t> groups;  // none: that of the form
   bool fixed_types = true;           // those too that leave bits no choice
+  bool spqr = false;                 // of those bits, whatever the groups
 };
 
 struct QuantForm {

@@ -22,6 +22,7 @@
 #include "ui/model/spectrum_view.h"
 #include "ui/model/store_desk.h"
 #include "ui/model/sweep_draft.h"
+#include "ui/model/step_preview.h"
 #include "ui/model/sweep_preview.h"
 #include "ui/model/ui_state.h"
 #include "ui/theme.h"
@@ -69,7 +70,8 @@ struct ViewMemory {
   PlaygroundForm playground;
   SpectrumForm spectrum;
   QuantForm quant;
-  std::string memory_other;          // run that the Memory panel compares with
+  bool memory_planned = false;       // the Memory panel shows the settings, not the run in focus
+  std::string memory_other;          // run that it compares with
   std::string table_key;             // what `table` was made for
   std::vector<const RunRow*> table;  // filtered and sorted rows
 };
@@ -84,6 +86,7 @@ struct PanelContext {
   const PreviewResult* preview;                                   // null before the first
   bool preview_pending;
   RankPreview& ranks;
+  StepPreview& steps;
   const SampleOffer* sample;                         // null while the machine is being measured
   const std::string& machine;                        // "2 CPU threads, no GPU"
   const std::vector<std::string>& installed_models;  // names under the models folder

@@ -238,6 +238,8 @@ void draw_list(PanelContext& context, const QuantScene& scene) {
     }
   }
   ImGui::Checkbox("types of fixed bits too", &list.fixed_types);
+  ImGui::Checkbox("SpQR of 3 and 4 bits", &list.spqr);
+  hint("Of the bits that are asked for; it reads calibration text, which takes longer");
   const std::vector<Json> choices = quant_choices_of(context.view.quant, scene.probe);
   ImGui::BeginDisabled(choices.empty());
   if (primary_button(context.theme, fmt::format("Measure {} choices###start_list", choices.size()),

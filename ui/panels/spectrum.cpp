@@ -220,10 +220,10 @@ void draw_scene(PanelContext& context, const ModelFacts& facts,
   draw_rule(context);
   const Json choice = choice_of(context.view.spectrum, *spectrum);
   context.ranks.ask({spectrum, choice});
-  const std::shared_ptr<const RankAnswer> answer = context.ranks.latest();
+  const std::shared_ptr<const RankPreview::Answer> answer = context.ranks.latest();
   const bool of_this = answer != nullptr && answer->question.spectrum == spectrum;
   const SpectrumScene scene{facts, *spectrum, choice,
-                            of_this && !answer->error ? &answer->plan : nullptr};
+                            of_this && !answer->error ? &answer->value : nullptr};
   ImGui::Separator();
   const float figures = 3.6f * ImGui::GetTextLineHeightWithSpacing();
   ImGui::BeginChild("figures_place", {0, figures});
