@@ -1,9 +1,12 @@
-// How methods name the linear slots of a block: q, k, v, o, gate, up, down.
+// How methods name the linear slots of a block (q, k, v, o, gate, up, down), and blocks.
 #pragma once
 
 #include <array>
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "engine/nn/linear_plan.h"
 
@@ -28,5 +31,26 @@ inline bool names_slot(std::string_view name, const LinearPlan& slot) {
 
 // "`key` has "x": choose among q, k, ...".
 std::string no_such_slot(std::string_view key, std::string_view name);
+
+// Of a text that is digits alone.
+std::optional<std::int64_t> whole_number(std::string_view text);
+
+// The blocks that a method is confined to: "3" and "0-5" of `texts`, the value of `key`; all where
+// there are none.
+class BlockChoice {
+ public:
+  // What names no block of the model is appended to errors.
+  BlockChoice(std::string_view key, const std::vector<std::string>& texts, const ModelConfig& model,
+              std::vector<std::string>& errors);
+  bool has(const LinearPlan& slot) const;
+
+ private:
+  struct Range {
+    std::int64_t first = 0, last = 0;
+  };
+  static std::optional<Range> parse(std::string_view text);
+
+  std::vector<Range> ranges_;
+};
 
 }  // namespace lathe

@@ -2,7 +2,6 @@
 #include "engine/methods/velora/velora.h"
 
 #include <algorithm>
-#include <charconv>
 #include <map>
 #include <optional>
 
@@ -11,13 +10,6 @@
 
 namespace lathe {
 namespace {
-
-std::optional<std::int64_t> number_of(std::string_view text) {
-  std::int64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  const bool whole = error == std::errc() && end == text.data() + text.size() && value >= 0;
-  return whole ? std::optional(value) : std::nullopt;
-}
 
 // A target, "down" or "down:86".
 struct Target {
@@ -30,26 +22,11 @@ std::optional<Target> parse_target(std::string_view text) {
   if (colon == std::string_view::npos) {
     return Target{.slot = text};
   }
-  const auto groups = number_of(text.substr(colon + 1));
+  const auto groups = whole_number(text.substr(colon + 1));
   if (!groups || *groups == 0) {
     return std::nullopt;
   }
   return Target{.slot = text.substr(0, colon), .groups = *groups};
-}
-
-// Blocks "3" or "0-5".
-struct BlockRange {
-  std::int64_t first = 0, last = 0;
-};
-
-std::optional<BlockRange> parse_range(std::string_view text) {
-  const std::size_t dash = text.find('-');
-  const auto first = number_of(text.substr(0, dash));
-  const auto last = dash == std::string_view::npos ? first : number_of(text.substr(dash + 1));
-  if (!first || !last || *last < *first) {
-    return std::nullopt;
-  }
-  return BlockRange{*first, *last};
 }
 
 // The numbers that divide `width`, which a person chooses from: all, or those nearest to `wanted`.
@@ -71,7 +48,9 @@ std::string divisors_near(std::int64_t width, std::int64_t wanted) {
 class Planner {
  public:
   Planner(const VeloraParams& params, const ModelConfig& model, std::vector<std::string>& errors)
-      : params_(params), errors_(errors) {
+      : params_(params),
+        errors_(errors),
+        blocks_("method.velora.layers", params.layers, model, errors) {
     if (params.groups > 0 && params.sub_token_size > 0) {
       errors.push_back("method.velora.groups=" + std::to_string(params.groups) +
                        " and sub_token_size=" + std::to_string(params.sub_token_size) +
@@ -88,12 +67,11 @@ class Planner {
           "state=full");
     }
     read_targets();
-    read_layers(model);
   }
 
   // The groups of this slot; 0 if it is none of the targets.
   std::int64_t groups_of(const LinearPlan& slot) {
-    if (!in_chosen_block(slot)) {
+    if (!blocks_.has(slot)) {
       return 0;
     }
     // The last that names it counts.
@@ -133,27 +111,6 @@ class Planner {
     }
   }
 
-  void read_layers(const ModelConfig& model) {
-    for (const std::string& text : params_.layers) {
-      const auto range = parse_range(text);
-      if (!range || range->last >= model.layers) {
-        errors_.push_back("method.velora.layers has \"" + text + "\": blocks are 0 to " +
-                          std::to_string(model.layers - 1) + ", one of them or a range as in 0-3");
-      } else {
-        ranges_.push_back(*range);
-      }
-    }
-  }
-
-  bool in_chosen_block(const LinearPlan& slot) const {
-    // "layers.3.attention.v"
-    const std::string_view rest = std::string_view(slot.name).substr(slot.name.find('.') + 1);
-    const std::int64_t block = number_of(rest.substr(0, rest.find('.'))).value_or(0);
-    return ranges_.empty() || std::any_of(ranges_.begin(), ranges_.end(), [&](BlockRange range) {
-             return range.first <= block && block <= range.last;
-           });
-  }
-
   // Once for the slots of a name.
   void refuse(const LinearPlan& slot, const char* what, std::int64_t asked) {
     if (refused_[std::string(slot_name(slot))]++ > 0) {
@@ -168,8 +125,8 @@ class Planner {
 
   const VeloraParams& params_;
   std::vector<std::string>& errors_;
+  BlockChoice blocks_;
   std::vector<Target> targets_;
-  std::vector<BlockRange> ranges_;
   std::map<std::string, int> refused_;
 };
 
