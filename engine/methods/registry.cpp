@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 
+#include "engine/methods/galore/galore.h"
 #include "engine/methods/lora/lora.h"
 #include "engine/methods/low_rank/low_rank.h"
 #include "engine/methods/method.h"
@@ -10,7 +11,8 @@
 namespace lathe {
 
 std::span<const Method> methods() {
-  static const std::array kMethods{lora_method(), low_rank_method(), velora_method()};
+  static const std::array kMethods{galore_method(), lora_method(), low_rank_method(),
+                                   velora_method()};
   return kMethods;
 }
 

@@ -309,4 +309,12 @@ void Block::append_subtokens(std::vector<Subtokens*>& out) {
   }
 }
 
+void Block::append_projections(std::vector<GradientProjection*>& out) {
+  for (const Linear* linear : slots()) {
+    if (linear->projection() != nullptr) {
+      out.push_back(linear->projection());
+    }
+  }
+}
+
 }  // namespace lathe

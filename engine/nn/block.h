@@ -88,6 +88,7 @@ class Block {
 
   void append_parameters(std::vector<Parameter*>& out);
   void append_subtokens(std::vector<Subtokens*>& out);
+  void append_projections(std::vector<GradientProjection*>& out);
 
  private:
   // forward(), whatever is computed again.

@@ -44,6 +44,12 @@ Linear::Linear(Backend& backend, const LinearPlan& plan) : backend_(&backend), p
         make_parameter(backend, plan.name, "bias", Shape{plan.out}, false));
   }
   if (plan.adapter.rank == 0) {
+    if (plan.galore.rank > 0) {
+      CHECK(plan.storage == LinearStorage::kDense, "a gradient that is projected is of a matrix");
+      projection_ =
+          std::make_unique<GradientProjection>(backend, plan.name, plan.galore, weights_[0].shape);
+      weights_[0].projection = projection_.get();
+    }
     if (plan.subtokens.groups > 0) {
       subtokens_ = std::make_unique<Subtokens>(backend, plan.name, plan.subtokens, plan.in);
       weights_[0].direction = plan.subtokens.factored ? subtokens_->direction() : TensorRef{};
@@ -173,6 +179,9 @@ void Linear::backward(TensorRef x, TensorRef dy, TensorRef dx, float dx_beta, Li
     backward_low_rank(x, dy, dx, dx_beta, std::move(saved));
   } else {
     add_input_gradient(dy, x, std::move(saved.subtokens), trained_bias());
+    if (projection_ != nullptr && projection_->per_layer()) {
+      projection_->take_gradient(weights_[0]);
+    }
     multiply_backward(*backend_, plan_.name, dy, weights_[0].weight, dx, dx_beta);
   }
   if (adapter_ != nullptr) {

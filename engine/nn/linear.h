@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/nn/adapter.h"
+#include "engine/nn/gradient_projection.h"
 #include "engine/nn/linear_plan.h"
 #include "engine/nn/parameter.h"
 
@@ -72,6 +73,8 @@ class Linear {
   void append_parameters(std::vector<Parameter*>& out);
   // The adapter's, where there is one; null where the plan has none.
   Subtokens* subtokens() const;
+  // Null where the optimizer sees the whole gradient.
+  GradientProjection* projection() const { return projection_.get(); }
 
  private:
   // Whether it can be a product of a packed_group of x.
@@ -95,6 +98,7 @@ class Linear {
   std::vector<Parameter> weights_;    // dense: W [out, in]; low rank: A [rank, in], B [out, rank]
   std::unique_ptr<Adapter> adapter_;  // null where the plan has none
   std::unique_ptr<Subtokens> subtokens_;  // of a slot without an adapter, which has its own
+  std::unique_ptr<GradientProjection> projection_;  // of a dense weight that is trained, or null
 };
 
 }  // namespace lathe

@@ -56,6 +56,15 @@ struct SubtokenPlan {
   bool factored = false;  // the optimizer sees a number for each sub-token of a row of the weight
 };
 
+// GaLore (arXiv 2403.03507): of the gradient of W [out, in] the optimizer sees what lies along
+// `rank` directions of W's smaller side, its leading singular vectors at the step that chose them.
+struct GalorePlan {
+  std::int64_t rank = 0;          // r, at most the smaller side; 0: it sees all
+  double scale = 1.0;             // alpha, of what the optimizer makes of that
+  std::int64_t update_every = 1;  // T: steps 0, T, 2 T, ... choose directions anew
+  bool per_layer = false;         // projected in backward, so that no gradient of W is kept
+};
+
 struct LinearPlan {
   std::string name;        // module path, "layers.3.attention.q"
   std::int64_t in = 0;     // columns n of W [out, in]
@@ -71,6 +80,7 @@ struct LinearPlan {
   bool bias = false;          // y += b, b [out], after any storage
   AdapterPlan adapter = {};
   SubtokenPlan subtokens = {};
+  GalorePlan galore = {};  // of a dense weight that is trained
   // Of matrices that are given as int8_row: forward multiplies in integers, with this threshold
   // (Int8MatmulArgs).
   std::optional<double> int8_threshold = {};

@@ -13,6 +13,8 @@ namespace lathe {
 // A table is looked up by rows: tokens (perhaps the head as well) or positions.
 enum class ParameterRole : std::uint8_t { kOther, kFactorA, kFactorB, kAdapter, kTable };
 
+class GradientProjection;  // engine/nn/gradient_projection.h
+
 struct Parameter {
   std::string name;   // full path with the leaf, "layers.3.attention.q.weight"
   std::string layer;  // module path, for the ledger
@@ -29,6 +31,8 @@ struct Parameter {
   // Where it is defined, f32 [M], the gradient has one number for each M neighbours of a row of the
   // weight, and is that times `direction` (AdamwSubtokenStepArgs).
   TensorRef direction = {};
+  // Where there is one, the optimizer sees what it makes of the gradient.
+  GradientProjection* projection = nullptr;
 
   Shape gradient_shape() const {
     return direction.defined() ? Shape{shape[0], shape[1] / direction.elements()} : shape;

@@ -368,6 +368,14 @@ std::vector<Subtokens*> Transformer::subtokens() {
   return all;
 }
 
+std::vector<GradientProjection*> Transformer::projections() {
+  std::vector<GradientProjection*> all;
+  for (const auto& block : blocks_) {
+    block->append_projections(all);
+  }
+  return all;
+}
+
 std::vector<Parameter*> Transformer::parameters() {
   std::vector<Parameter*> all;
   if (patches_ != nullptr) {

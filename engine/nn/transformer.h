@@ -92,6 +92,7 @@ class Transformer {
   std::vector<Parameter*> parameters();
   // What the slots have beside these that training goes on from.
   std::vector<Subtokens*> subtokens();
+  std::vector<GradientProjection*> projections();
 
  private:
   // Positions and first keys that the model needs and the caller did not give.

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <numbers>
 
+#include "engine/optim/projected_step.h"
+
 namespace lathe {
 namespace {
 
@@ -17,6 +19,20 @@ AdamwStepArgs numbers_of(const OptimConfig& config, double lr, std::int64_t step
   args.clip_norm = config.clip_norm;
   args.step = step;
   return args;
+}
+
+// What the optimizer is given of a parameter's gradient by backward.
+TensorRef gradient_of(const Parameter& parameter) {
+  const GradientProjection* projection = parameter.projection;
+  return projection != nullptr && projection->per_layer() ? projection->gradient()
+                                                          : parameter.gradient.ref();
+}
+
+Shape moment_shape(const Parameter& parameter) {
+  if (parameter.projection != nullptr) {
+    return parameter.projection->projected_shape();
+  }
+  return parameter.direction.defined() ? parameter.gradient_shape() : parameter.weight.shape();
 }
 
 }  // namespace
@@ -57,8 +73,7 @@ AdamW::AdamW(Backend& backend, std::vector<Parameter*> parameters, std::uint64_t
 }
 
 AdamW::Moment AdamW::zero_moment(const Parameter& parameter, MomentStore store, DynamicMap map) {
-  const Shape shape =
-      parameter.direction.defined() ? parameter.gradient_shape() : parameter.weight.shape();
+  const Shape shape = moment_shape(parameter);
   const std::int64_t elements = shape.elements();
   const bool coded = store == MomentStore::k8Bit && elements >= kLeastCodedElements &&
                      parameter.role != ParameterRole::kTable && !parameter.direction.defined();
@@ -82,7 +97,7 @@ AdamW::Moment AdamW::zero_moment(const Parameter& parameter, MomentStore store, 
 void AdamW::measure(TensorRef squares, TensorRef total) {
   std::vector<TensorRef> gradients;
   for (const Parameter* parameter : parameters_) {
-    gradients.push_back(parameter->gradient);
+    gradients.push_back(gradient_of(*parameter));
   }
   ops::sum_squares(*backend_, {.x = gradients, .sums = squares, .total = total});
 }
@@ -96,6 +111,9 @@ void AdamW::step(const OptimConfig& config, double lr, std::int64_t step, const 
   std::vector<SubtokenTensor> cut;
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
     const Parameter& parameter = *parameters_[i];
+    if (parameter.projection != nullptr) {
+      continue;
+    }
     if (parameter.direction.defined()) {
       cut.push_back({.weight = parameter.weight,
                      .gradient = parameter.gradient,
@@ -124,11 +142,19 @@ void AdamW::step(const OptimConfig& config, double lr, std::int64_t step, const 
     args.tensors = {};
     ops::adamw_subtoken_step(*backend_, {.tensors = cut, .by = args});
   }
+  for (std::size_t i = 0; i < parameters_.size(); ++i) {
+    if (parameters_[i]->projection != nullptr) {
+      projected_step(*backend_, *parameters_[i], first_[i].ref(), second_[i].ref(), args);
+    }
+  }
 }
 
 void AdamW::drop_gradients() {
   for (Parameter* parameter : parameters_) {
     parameter->gradient.reset();
+    if (parameter->projection != nullptr) {
+      parameter->projection->drop_gradient();
+    }
   }
 }
 

@@ -36,7 +36,7 @@ std::vector<NamedTensor> weights_of(const TrainedModel& model) {
   return list;
 }
 
-// What only training needs: moments, masters, directions of sub-tokens.
+// What only training needs: moments, masters, directions of sub-tokens, projections.
 std::vector<NamedTensor> moments_of(const TrainedModel& model) {
   const AdamW& optimizer = *model.optimizer;
   std::vector<NamedTensor> list;
@@ -55,6 +55,9 @@ std::vector<NamedTensor> moments_of(const TrainedModel& model) {
   }
   for (const Subtokens* subtokens : model.subtokens) {
     list.push_back({subtokens->name(), subtokens->direction()});
+  }
+  for (const GradientProjection* projection : model.projections) {
+    list.push_back({projection->name(), projection->basis()});
   }
   return list;
 }

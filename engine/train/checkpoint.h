@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/base/result.h"
+#include "engine/nn/gradient_projection.h"
 #include "engine/nn/subtokens.h"
 #include "engine/optim/adamw.h"
 #include "engine/train/trainer.h"
@@ -24,11 +25,12 @@ struct TrainState {
 };
 
 // What a checkpoint is of: the parameters of the model but for given weights, the optimizer of
-// those that are trained, and what stands for slots' inputs.
+// those that are trained, what stands for slots' inputs, and what their gradients are projected by.
 struct TrainedModel {
   std::vector<Parameter*> parameters;
   AdamW* optimizer = nullptr;
   std::vector<Subtokens*> subtokens = {};
+  std::vector<GradientProjection*> projections = {};
 };
 
 // kDisk on failure; nothing of the former checkpoint of that name is lost then.

@@ -5,6 +5,7 @@
 
 #include "engine/methods/method.h"
 #include "engine/train/data_checks.h"
+#include "engine/train/galore_checks.h"
 #include "engine/train/planned_base.h"
 #include "engine/train/subtoken_checks.h"
 
@@ -166,6 +167,7 @@ Result<std::vector<LinearPlan>> plan_slots(const TrainSpec& spec,
   check_adapters(spec, slots, errors);
   if (!slots.empty()) {
     check_subtokens(spec, slots, errors, warnings);
+    check_galore(spec, slots, errors);
     check_frozen(spec, slots, errors);
   }
   if (table_memory(spec, slots) == TableMemory::kGiven) {

@@ -52,6 +52,10 @@ std::string spec_digest(const TrainSpec& spec) {
     optim.erase("state");
   }
   Json method = spec.method;
+  if (const auto galore = method.find("galore");
+      galore != method.end() && galore->value("rank", 0) == 0) {
+    method.erase(galore);
+  }
   if (const auto lora = method.find("lora");
       lora != method.end() && lora->value("dropout", 0.0) == 0.0) {
     lora->erase("dropout");

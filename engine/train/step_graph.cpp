@@ -45,7 +45,12 @@ void StepGraph::measure(const std::function<void()>& step) {
            .peak_phase = ledger.peak_phase()};
 }
 
-const StepCost& StepGraph::run(const std::function<void()>& step) {
+const StepCost& StepGraph::run(const std::function<void()>& step, bool recordable) {
+  if (!recordable) {
+    measure(step);
+    begun_ = true;
+    return cost_;
+  }
   if (recorded_ != nullptr && !recorded_->valid()) {
     recorded_.reset();
   }

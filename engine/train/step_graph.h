@@ -35,8 +35,9 @@ class StepGraph {
 
   // Issues `step`: the first as it is, which makes what has to be there before; the next one is
   // recorded, and what it was is issued from then on, as long as its memory is free. Ledger and
-  // counters tell of each as if its ops had been called.
-  const StepCost& run(const std::function<void()>& step);
+  // counters tell of each as if its ops had been called. A step that is not `recordable`, since the
+  // host has a part in it, is issued op by op; its ops are the same.
+  const StepCost& run(const std::function<void()>& step, bool recordable = true);
 
  private:
   void measure(const std::function<void()>& step);

@@ -14,6 +14,7 @@
 #include "engine/train/checkpoint.h"
 #include "engine/train/data_checks.h"
 #include "engine/train/model_plan.h"
+#include "engine/train/projection_schedule.h"
 #include "engine/train/spec_digest.h"
 #include "engine/train/step_graph.h"
 #include "engine/train/step_records.h"
@@ -76,6 +77,7 @@ class TransformerTrainer final : public Trainer {
         records_(backend, spec.train.metrics_every, optimizer_.parameters()),
         graph_(backend, spec.train.graph),
         restarts_(slots),
+        projections_(model_.projections()),
         feed_(backend, spec, batch_source(spec, data)),
         parameters_(count_parameters(spec.model, slots)) {
     state_.knobs = {spec.optim.lr, spec.optim.weight_decay, spec.optim.clip_norm};
@@ -120,7 +122,9 @@ class TransformerTrainer final : public Trainer {
   }
 
  private:
-  TrainedModel trained_model() { return {all_, &optimizer_, model_.subtokens()}; }
+  TrainedModel trained_model() {
+    return {all_, &optimizer_, model_.subtokens(), model_.projections()};
+  }
   void check_idle() const { CHECK(records_.on_their_way() == 0, "steps are on their way"); }
   void issue_step();
   void compute_step(const StepRecords::Row& row, const OptimConfig& config, double lr,
@@ -136,6 +140,7 @@ class TransformerTrainer final : public Trainer {
   StepRecords records_;
   StepGraph graph_;
   AdapterRestarts restarts_;
+  ProjectionSchedule projections_;
   BatchFeed feed_;
   std::int64_t parameters_;
   TrainState state_;
@@ -197,7 +202,9 @@ void TransformerTrainer::issue_step() {
     feed_.settle(state_.step);
     graph_.write_values(optimizer_.values(config, lr, step), mean_of(targets));
   }
-  const StepCost& cost = graph_.run([&] { compute_step(row, config, lr, targets); });
+  const bool chooses = projections_.chooses_after(state_.step);
+  projections_.begin_step(state_.step);
+  const StepCost& cost = graph_.run([&] { compute_step(row, config, lr, targets); }, !chooses);
   const std::int64_t tokens = feed_.shape().tokens() * spec_.train.grad_accum;
   state_.step = step;
   state_.tokens += tokens;
@@ -206,15 +213,19 @@ void TransformerTrainer::issue_step() {
                      .tokens = state_.tokens,
                      .flops = cost.counters.total_flops(),
                      .live = cost.live,
-                     .peak = cost.peak},
+                     .peak = cost.peak,
+                     .kept_energy = projections_.kept_energy()},
                     targets, tokens);
 }
 
 Result<void> TransformerTrainer::advance(std::vector<StepReport>& reports) {
-  if (restarts_.due(state_.step)) {
+  const bool restarts = restarts_.due(state_.step);
+  if (restarts || projections_.chooses_after(state_.step)) {
     if (const Result<void> done = wait(reports); !done) {
       return done;
     }
+  }
+  if (restarts) {
     restarts_.restart(backend_, model_, optimizer_, static_cast<std::uint64_t>(spec_.seed),
                       state_.step);
   }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,9 @@ struct StepReport {
   double flops = 0;         // of the ops issued
   LedgerSnapshot live;      // after the step
   LedgerSnapshot peak;      // within the step
+  // Under GaLore: |R|^2 / |G|^2 of the gradients that chose projections, mean of the slots; of
+  // steps that chose.
+  std::optional<double> kept_energy = {};
 };
 
 struct EvalReport {

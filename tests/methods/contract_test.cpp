@@ -24,6 +24,9 @@ constexpr std::int64_t kVocab = test::kTinyVocab;
 // Parameters with which a method changes nothing that a forward pass can see; a method without an
 // entry fails the test.
 Json lossless(std::string_view id) {
+  if (id == "galore") {
+    return {{"rank", 4}};
+  }
   if (id == "lora") {
     return {{"rank", 4}, {"targets", {"all"}}};
   }
@@ -38,6 +41,9 @@ Json lossless(std::string_view id) {
 
 // Parameters with which it saves.
 Json lossy(std::string_view id) {
+  if (id == "galore") {
+    return {{"rank", 4}, {"alpha", 1.0}, {"update_every", 10}, {"per_layer", true}};
+  }
   if (id == "lora") {
     return {{"rank", 4}, {"targets", {"all"}}, {"train_rest", true}, {"restart_every", 13}};
   }
