@@ -30,6 +30,8 @@ constexpr std::array kMetrics{
     metric("eval/acc", "", Better::kHigher, true, "share of held-out tokens predicted exactly"),
     metric("eval/loss", "nats/token", Better::kLower, true, "mean cross-entropy, held-out part"),
     metric("eval/ppl", "", Better::kLower, true, "perplexity: exp of the held-out loss"),
+    metric("galore/kept_energy", "", Better::kHigher, true,
+           "share of gradients' energy along the directions just chosen, mean of the slots"),
     metric("mem/activations", "bytes", Better::kLower, true,
            "kept from forward for backward, at the peak of the step"),
     metric("mem/adapters", "bytes", Better::kLower, true, "adapter weights, at the peak"),

@@ -36,6 +36,9 @@ void add_training(const StepReport& report, Batch& batch) {
   batch.add("train/lr", report.lr);
   batch.add("train/grad_norm", report.grad_norm);
   batch.add("train/tokens", static_cast<double>(report.tokens));
+  if (report.kept_energy) {
+    batch.add("galore/kept_energy", *report.kept_energy);
+  }
 }
 
 void add_memory(const MemorySample& sample, Batch& batch) {

@@ -198,6 +198,13 @@ TrainSpec projecting_spec(const Json& params) {
   return spec;
 }
 
+TrainSpec galore_spec(const Json& params) {
+  TrainSpec spec = llama_like_spec();
+  spec.method = {{"galore", {{"rank", 4}, {"alpha", 1.0}, {"update_every", 3}}}};
+  spec.method["galore"].update(params);
+  return spec;
+}
+
 TrainSpec distilled_spec() {
   TrainSpec spec = llama_like_spec();
   spec.method = {{"low_rank", {{"rank", 8}}}};

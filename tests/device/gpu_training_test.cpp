@@ -20,6 +20,15 @@ TEST(GpuTraining, LowRankSlotsHaveTheLossesOfTheProcessor) {
   expect_same_losses(*device, spec, 50, 1e-3);
 }
 
+TEST(GpuTraining, ProjectedGradientsHaveTheLossesOfTheProcessor) {
+  for (const bool per_layer : {false, true}) {
+    const TrainSpec spec = galore_spec({{"per_layer", per_layer}});
+    expect_same_losses(*device, spec, 20, 1e-3);
+    expect_planned_peak(*device, spec);
+    expect_same_with_graph(*device, spec);
+  }
+}
+
 TEST(GpuTraining, RoundedProductsStayClose) {
   for (const ProductPrecision products : {ProductPrecision::kTf32, ProductPrecision::kBf16}) {
     const auto rounding = gpu_backend(products);

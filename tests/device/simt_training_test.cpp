@@ -75,6 +75,17 @@ TEST_F(SimtTraining, ProjectionsLearnAsOnTheProcessor) {
   }
 }
 
+TEST_F(SimtTraining, ProjectedGradientsLearnAsOnTheProcessor) {
+  for (const bool per_layer : {false, true}) {
+    TrainSpec spec = galore_spec({{"per_layer", per_layer}});
+    spec.train.grad_accum = 2;
+    expect_same_losses(device_, spec, 5, 1e-4);
+    expect_planned_peak(device_, spec);
+    expect_repeatable(device_, spec, 4);
+    expect_same_with_graph(device_, spec);
+  }
+}
+
 TEST_F(SimtTraining, FactorsDrawnToATeacherLearnAsTheProcessorDoes) {
   const TrainSpec spec = distilled_spec();
   expect_same_losses(device_, spec, 5, 1e-4);

@@ -66,6 +66,20 @@ TEST(StepEvents, ProbesAreEachSlotsTheMeanAndTheLeast) {
   }
 }
 
+TEST(StepEvents, StepsThatChooseDirectionsTellWhatTheyKeep) {
+  Witness witness;
+  FakeDevice device;
+  StepEvents events("run", 1, witness);
+  StepReport report = report_of(1);
+  events.step(report, nullptr, device);
+  report.kept_energy = 0.7;
+  events.step(report, nullptr, device);
+  const auto batches = witness.all<MetricBatch>();
+  EXPECT_FALSE(value_of(batches.at(0), "galore/kept_energy").has_value());
+  EXPECT_EQ(value_of(batches.at(1), "galore/kept_energy"), 0.7);
+  EXPECT_NE(find_metric("galore/kept_energy"), nullptr);
+}
+
 TEST(StepEvents, LedgerReserveAndDeviceAreThreeNumbers) {
   Witness witness;
   FakeDevice device;
