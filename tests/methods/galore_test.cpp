@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <functional>
 #include <limits>
 
 #include "engine/backend/sums.h"
@@ -258,6 +259,29 @@ TEST(GaloreSlot, AccumulatedPassesAreOneOnTheSummedGradient) {
             << device << " step " << step;
       }
     }
+  }
+}
+
+// Of a step that chooses, the first pass decides: what passes add up lies along the same
+// directions.
+TEST(GaloreSlot, PassesOfAStepShareTheDirectionsOfItsFirst) {
+  for (const Sides& sides : kSides) {
+    const GalorePlan plan{.rank = 5, .per_layer = true};
+    Slot slot(sides, plan), alone(sides, plan);
+    const Values x = drawn(12 * sides.in, 4), dy = drawn(12 * sides.out, 5);
+    for (Slot* one : {&slot, &alone}) {
+      one->projection().begin_step(0);
+      one->backward(x, dy, 0, 6);
+    }
+    const Values basis = values_of(slot.projection().basis());
+    const Values first = values_of(slot.projection().gradient());
+    alone.projection().drop_gradient();
+    slot.backward(x, dy, 6, 6);
+    alone.backward(x, dy, 6, 6);
+    EXPECT_EQ(values_of(slot.projection().basis()), basis);
+    Values sum = values_of(alone.projection().gradient());
+    std::transform(sum.begin(), sum.end(), first.begin(), sum.begin(), std::plus<>());
+    EXPECT_LT(distance(values_of(slot.projection().gradient()), sum), 1e-5);
   }
 }
 

@@ -317,6 +317,24 @@ TEST(Relora, RestartsRepeatAndGoOnFromAnyStep) {
   fs::remove_all(folder);
 }
 
+TEST(Relora, AMergeLeavesTheModelAsItIsAndAdaptersEmpty) {
+  TestRun run = make_run(tiny_spec({{"rank", 4}, {"targets", {"all"}}, {"train_rest", true}}));
+  run.steps(8);
+  const double before = run.trainer->evaluate()->loss;
+  Transformer& model = run.trainer->transformer();
+  model.start_adapters(7, 1);
+  EXPECT_NEAR(run.trainer->evaluate()->loss, before, 1e-5);
+  int emptied = 0;
+  for (const Parameter* parameter : model.parameters()) {
+    if (parameter->name.ends_with(".lora_b")) {
+      const TensorRef b = parameter->weight;
+      EXPECT_THAT(std::vector<float>(b.f32(), b.f32() + b.elements()), testing::Each(0.0f));
+      ++emptied;
+    }
+  }
+  EXPECT_EQ(emptied, 14);
+}
+
 TEST(Relora, SumsOfRestartsPassTheRankOfOne) {
   const auto loss_after = [](std::int64_t every) {
     TestRun run = make_run(tiny_spec({{"rank", 1},
