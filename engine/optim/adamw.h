@@ -1,5 +1,6 @@
 // AdamW over a list of parameters, with global-norm clipping (Loshchilov & Hutter 2019; Pascanu et
-// al. 2013). Moments, and masters of rounded weights, live in the ledger's optimizer category.
+// al. 2013), of gradients whole or as they are projected (projected_step.h). Moments, and masters
+// of rounded weights, live in the ledger's optimizer category.
 #pragma once
 
 #include <cstdint>
