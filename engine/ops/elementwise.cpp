@@ -37,6 +37,33 @@ OpCost cost(const BiasBackwardArgs& args) {
   return {.flops = n, .bytes = 4.0 * n};
 }
 
+void validate(const ColumnScaleArgs& args) {
+  check_f32(args.x);
+  check_f32(args.y);
+  check_same_matrix(args.x, args.y);
+  check_elements(args.gain, args.x.cols());
+  if (args.shift.defined()) {
+    check_elements(args.shift, args.x.cols());
+  }
+}
+
+OpCost cost(const ColumnScaleArgs& args) {
+  const double n = double(args.x.elements());
+  return {.flops = args.shift.defined() ? 2.0 * n : n, .bytes = 8.0 * n};
+}
+
+void validate(const ColumnDotArgs& args) {
+  check_f32(args.a);
+  check_f32(args.b);
+  check_same_matrix(args.a, args.b);
+  check_elements(args.sums, args.a.cols());
+}
+
+OpCost cost(const ColumnDotArgs& args) {
+  const double n = double(args.a.elements());
+  return {.flops = 2.0 * n, .bytes = 8.0 * n};
+}
+
 void validate(const ScaleArgs& args) {
   check_f32(args.x);
 }

@@ -9,6 +9,7 @@
 
 #include "engine/ops/activation_kind.h"
 #include "engine/ops/attention_tile.h"
+#include "engine/ops/column_args.h"
 #include "engine/ops/distill_args.h"
 #include "engine/ops/dropout_args.h"
 #include "engine/ops/int8_args.h"

@@ -31,6 +31,26 @@ void bias_backward(Backend&, const BiasBackwardArgs& args) {
   }
 }
 
+void column_scale(Backend&, const ColumnScaleArgs& args) {
+  const std::int64_t width = args.x.cols();
+  for (std::int64_t i = 0; i < args.x.elements(); ++i) {
+    const double shift = args.shift.defined() ? double(args.shift.f32()[i % width]) : 0.0;
+    args.y.f32()[i] =
+        static_cast<float>(double(args.gain.f32()[i % width]) * double(args.x.f32()[i]) + shift);
+  }
+}
+
+void column_dot(Backend&, const ColumnDotArgs& args) {
+  const std::int64_t width = args.a.cols();
+  for (std::int64_t i = 0; i < width; ++i) {
+    double sum = args.sums.f32()[i];
+    for (std::int64_t at = i; at < args.a.elements(); at += width) {
+      sum += double(args.a.f32()[at]) * double(args.b.f32()[at]);
+    }
+    args.sums.f32()[i] = static_cast<float>(sum);
+  }
+}
+
 void scale(Backend&, const ScaleArgs& args) {
   for (std::int64_t i = 0; i < args.x.elements(); ++i) {
     args.x.f32()[i] *= args.factor;

@@ -1,4 +1,4 @@
-// add, bias_add, scale, copy, fill, random_fill.
+// add, bias_add, column_scale, scale, copy, fill, random_fill.
 #include "engine/backend/cuda/device/elementwise.cuh"
 
 #include <vector>
@@ -24,6 +24,12 @@ void add(Backend& backend, const AddArgs& args) {
 void bias_add(Backend& backend, const BiasAddArgs& args) {
   launch(backend, strided("bias_add", args.x.elements()), bias_add_kernel, args.x.f32(),
          args.bias.f32(), args.x.elements(), args.x.cols());
+}
+
+void column_scale(Backend& backend, const ColumnScaleArgs& args) {
+  launch(backend, strided("column_scale", args.x.elements()), column_scale_kernel, args.x.f32(),
+         args.gain.f32(), args.shift.defined() ? args.shift.f32() : nullptr, args.y.f32(),
+         args.x.elements(), args.x.cols());
 }
 
 void scale(Backend& backend, const ScaleArgs& args) {

@@ -19,6 +19,13 @@ struct BiasTerms {
   __device__ void add(Index, Index at, float* sums) const { sums[0] += dy[at]; }
 };
 
+struct DotTerms {
+  static constexpr int kSums = 1;
+  static constexpr int kAhead = 4;
+  const float *a, *b;
+  __device__ void add(Index, Index at, float* sums) const { sums[0] += a[at] * b[at]; }
+};
+
 struct RmsnormTerms {
   static constexpr int kSums = 1;
   static constexpr int kAhead = 4;

@@ -1,4 +1,4 @@
-// Kernels that touch each element once: add, bias, scale, fill.
+// Kernels that touch each element once: add, bias, factors of columns, scale, fill.
 #pragma once
 
 #include "engine/backend/cuda/device/grid.cuh"
@@ -14,6 +14,16 @@ static __global__ void add_kernel(const float* a, const float* b, float* out, In
 static __global__ void bias_add_kernel(float* x, const float* bias, Index count, Index width) {
   for (Index i = first_item(); i < count; i += item_stride()) {
     x[i] += bias[i % width];
+  }
+}
+
+// A null shift is none.
+static __global__ void column_scale_kernel(const float* x, const float* gain, const float* shift,
+                                           float* y, Index count, Index width) {
+  for (Index i = first_item(); i < count; i += item_stride()) {
+    const Index column = i % width;
+    const float scaled = gain[column] * x[i];
+    y[i] = shift == nullptr ? scaled : scaled + shift[column];
   }
 }
 
