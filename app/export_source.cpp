@@ -13,6 +13,7 @@
 #include "engine/lm/installed_models.h"
 #include "engine/lm/language_model.h"
 #include "engine/lm/rounded_base.h"
+#include "engine/train/data_checks.h"
 #include "engine/train/model_plan.h"
 #include "engine/train/planned_base.h"
 #include "experiments/base_model.h"
@@ -36,9 +37,6 @@ Result<ExportSource> open_file_source(const fs::path& path) {
   if (!file) {
     return file.error();
   }
-  if (const auto text = check_reads_text(*file); !text) {
-    return text.error();
-  }
   std::vector<LinearPlan> plans = file->plans();
   const fs::path name = path.extension() == ".gguf" ? path.stem() : path.filename();
   return ExportSource{.file = std::move(*file), .plans = std::move(plans), .name = name.string()};
@@ -49,11 +47,17 @@ Json record_of(const storage::RunDetail& detail, std::int64_t step) {
   for (const auto& [metric, value] : detail.summary.last) {
     metrics[metric] = value;
   }
-  return {{"run", detail.summary.id},
-          {"name", detail.summary.name},
-          {"step", step},
-          {"metrics", metrics},
-          {"spec", detail.spec}};
+  Json record{{"run", detail.summary.id},
+              {"name", detail.summary.name},
+              {"step", step},
+              {"metrics", metrics},
+              {"spec", detail.spec}};
+  if (const Json* ran = detail.attempts.empty() ? nullptr : &detail.attempts.back().environment;
+      ran != nullptr && ran->contains("pixel_mean") && ran->contains("pixel_std")) {
+    record["pixel_mean"] = (*ran)["pixel_mean"];
+    record["pixel_std"] = (*ran)["pixel_std"];
+  }
+  return record;
 }
 
 // The slots of a run that began with a model, as its checkpoint has them: the model may be gone.
@@ -75,13 +79,21 @@ Result<void> settle_shape(const fs::path& checkpoint, TrainSpec& spec) {
   if (!weights) {
     return weights.error();
   }
-  const SafetensorsEntry* table = weights->find("embedding.weight");
+  const bool images = spec.model.images();
+  const SafetensorsEntry* table =
+      weights->find(images ? "layers.0.attention.q.weight" : "embedding.weight");
   if (table == nullptr && !spec.model.from.empty()) {  // used as the file of model.from stores it
     auto resolved = experiments::resolve_model(spec);
     if (!resolved) {
       return resolved.error();
     }
     spec = std::move(*resolved);
+    return {};
+  }
+  if (images) {
+    settle_images(spec);
+    spec.base_slots =
+        spec.model.from.empty() ? std::vector<LinearPlan>() : stored_slots(*weights, spec.model);
     return {};
   }
   if (table == nullptr || table->shape.size() != 2) {
@@ -100,6 +112,10 @@ Result<void> settle_shape(const fs::path& checkpoint, TrainSpec& spec) {
 
 // What reads text for the run's model, or why nothing does.
 void find_text(const TrainSpec& spec, ExportSource& source) {
+  if (spec.model.images()) {
+    source.text_problem = "it classifies images";
+    return;
+  }
   if (!spec.model.from.empty()) {
     auto base = experiments::open_base_model(spec.model);
     if (base) {
@@ -124,9 +140,6 @@ Result<ExportSource> open_run_source(const storage::RunDetail& detail,
     return run_spec.error();
   }
   TrainSpec& spec = run_spec->train;
-  if (const auto text = check_run_reads_text(detail, spec); !text) {
-    return text.error();
-  }
   spec.distill = {};  // what it learnt is in its weights
   if (const Result<void> settled = settle_shape(checkpoint.path, spec); !settled) {
     return settled.error();

@@ -40,6 +40,11 @@ Result<LanguageModel> open_language_model(Backend& backend, const std::string& m
   if (!source) {
     return source.error();
   }
+  if (source->file.config().images()) {
+    return Error{ErrorKind::kUsage,
+                 source->name + " classifies images, and a model of text is wanted",
+                 "`lathe show` has its eval/acc, and `lathe export --format hf` writes it"};
+  }
   return LanguageModel::open(backend, std::move(source->file), source->plans, text_of(*source));
 }
 

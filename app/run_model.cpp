@@ -84,8 +84,7 @@ Result<void> check_run_reads_text(const storage::RunDetail& detail, const TrainS
   }
   return Error{ErrorKind::kUsage,
                "run " + detail.summary.id + " classifies images, and a model of text is wanted",
-               "`lathe show` has its eval/acc, and the weights are in its checkpoints, "
-               "weights.safetensors"};
+               "`lathe show` has its eval/acc, and `lathe export --format hf` writes it"};
 }
 
 Result<storage::CheckpointRow> newest_checkpoint(const storage::RunDetail& detail) {

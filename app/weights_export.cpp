@@ -18,6 +18,12 @@ constexpr const char* kMemoryAdvice =
 
 // The adapters of a run as its checkpoint has them, and that they can be written beside its base.
 Result<std::vector<StoredAdapter>> adapters_of(const ExportSource& source) {
+  if (source.file.config().images()) {
+    return Error{
+        ErrorKind::kUsage,
+        source.name + " classifies images, and adapters alone are written of models of text",
+        "use the merged model: --format hf"};
+  }
   if (source.base_name.empty()) {
     return Error{ErrorKind::kUsage,
                  source.name +

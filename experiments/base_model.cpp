@@ -20,11 +20,21 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Parameters that were set to something else than the file has.
+// Parameters that were set to something else than the file has. How many classes a model of images
+// tells apart is not its file's to say.
 std::string contradictions(const ModelConfig& wanted, const ModelConfig& file) {
-  const Json asked = to_json(wanted);
+  Json asked = to_json(wanted);
   const Json usual = to_json(ModelConfig{});
   const Json there = to_json(file);
+  if (file.images()) {
+    asked["image"]["classes"] = usual["image"]["classes"];
+    if (asked["image"] != usual["image"]) {
+      asked["image"]["classes"] = there["image"]["classes"];
+    }
+    if (wanted.vocab_size == wanted.image.classes) {
+      asked["vocab_size"] = there["vocab_size"];
+    }
+  }
   std::string text;
   for (const auto& [key, value] : asked.items()) {
     const bool of_the_file = key != "from" && key != "from_hash" && key != "init_std";
@@ -83,6 +93,10 @@ Result<ModelConfig> settle_model(const ModelConfig& model) {
   }
   ModelConfig settled = known->config;
   settled.init_std = model.init_std;
+  if (settled.images() && model.image.classes != 0) {
+    settled.image.classes = model.image.classes;
+    settled.vocab_size = model.image.classes;
+  }
   settled.from = lasting_name(model.from);
   settled.from_hash = known->hash;
   return settled;

@@ -12,7 +12,9 @@ namespace {
 std::string front_matter(const ExportPlan& plan) {
   const GgufFile* file = plan.source.gguf();
   const auto* license = file == nullptr ? nullptr : file->get<std::string>("general.license");
-  std::string text = "---\nlibrary_name: transformers\npipeline_tag: text-generation\n";
+  const bool images = plan.model.config.images();
+  std::string text = "---\nlibrary_name: transformers\npipeline_tag: ";
+  text += images ? "image-classification\n" : "text-generation\n";
   if (license != nullptr && license->find_first_of("\n\"") == std::string::npos) {
     text.append("license: \"").append(*license).append("\"\n");
   }
@@ -22,11 +24,13 @@ std::string front_matter(const ExportPlan& plan) {
 std::string proof_text(const ExportPlan& plan, const ExportReport& report) {
   std::string text = "Written by Lathe from a ";
   text += model_format_name(plan.source.format());
-  text += " model (hash " + report.source_hash + ") and read back: on 64 positions its logits ";
+  text += " model (hash " + report.source_hash + ") and read back: on ";
+  text += plan.model.config.images() ? "8 images of noise" : "64 positions";
+  text += " its logits ";
   text += "differ from those of the same rounded weights by " +
           std::to_string(report.max_difference) + " at most, from those of the model itself by " +
           std::to_string(report.max_change) + " (KL " + std::to_string(report.mean_kl) +
-          " nats a position).\n\n";
+          " nats).\n\n";
   if (!report.merged_slots.empty()) {
     text += std::to_string(report.merged_slots.size()) +
             " factored matrices were multiplied out: this form is as large as a dense model.\n\n";
@@ -47,6 +51,14 @@ std::string proof_text(const ExportPlan& plan, const ExportReport& report) {
     text.append("- another type: ").append(fallback).append("\n");
   }
   return text;
+}
+
+// What pixels from 0 to 1 are measured by before the model sees them.
+std::string pixels_text(const Json& record) {
+  const bool known = record.contains("pixel_mean") && record.contains("pixel_std");
+  return known ? "Pixels: from 0 to 1, less the mean " + json_text(record["pixel_mean"]) +
+                     ", divided by " + json_text(record["pixel_std"]) + ".\n"
+               : "Pixels: as the model's source has them.\n";
 }
 
 // The run's identity, its last metrics and the whole spec, from which it can be run again.
@@ -80,12 +92,21 @@ std::string model_card(const ExportPlan& plan, const ExportReport& report) {
   std::string card = front_matter(plan);
   card.append("# ").append(plan.request.name).append("\n\n");
   card.append(architecture_text(kind, model));
-  card.append(", vocabulary ").append(std::to_string(model.vocab_size));
-  card.append(", context ").append(std::to_string(model.context)).append(".\n\nWeights: ");
+  if (model.images()) {
+    const std::string side = std::to_string(model.image.size);
+    card.append(", ").append(std::to_string(model.vocab_size)).append(" classes, images of ");
+    card.append(side).append(" x ").append(side).append(" in ");
+    card.append(std::to_string(model.image.channels)).append(" channels");
+  } else {
+    card.append(", vocabulary ").append(std::to_string(model.vocab_size));
+    card.append(", context ").append(std::to_string(model.context));
+  }
+  card.append(".\n\nWeights: ");
   card.append(info_of(plan.request.type).name).append(", ");
   card.append(std::to_string(report.bytes)).append(" bytes.\n\n");
   card += proof_text(plan, report);
-  card.append("Tokenizer: ").append(plan.text.fate).append(".\n");
+  card +=
+      model.images() ? pixels_text(plan.request.record) : "Tokenizer: " + plan.text.fate + ".\n";
   if (!plan.request.record.empty()) {
     card.append("\n").append(record_text(plan.request.record));
   }

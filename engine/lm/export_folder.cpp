@@ -66,6 +66,57 @@ Json gpt2_config(const ModelConfig& model, bool big_code) {
   return config;
 }
 
+Json vit_config(const ModelConfig& model) {
+  Json labels = Json::object();
+  Json numbers = Json::object();
+  for (std::int64_t i = 0; i < model.image.classes; ++i) {
+    const std::string label = "LABEL_" + std::to_string(i);
+    labels[std::to_string(i)] = label;
+    numbers[label] = i;
+  }
+  return {{"architectures", {"ViTForImageClassification"}},
+          {"model_type", "vit"},
+          {"hidden_size", model.dim},
+          {"intermediate_size", model.ff_width()},
+          {"num_hidden_layers", model.layers},
+          {"num_attention_heads", model.heads},
+          {"image_size", model.image.size},
+          {"patch_size", model.image.patch_size},
+          {"num_channels", model.image.channels},
+          {"id2label", labels},
+          {"label2id", numbers},
+          {"hidden_act", "gelu"},
+          {"hidden_dropout_prob", 0.0},
+          {"attention_probs_dropout_prob", 0.0},
+          {"layer_norm_eps", model.norm_eps},
+          {"qkv_bias", true}};
+}
+
+Json model_json(const ExportPlan& plan) {
+  const ModelConfig& model = plan.model.config;
+  if (plan.scheme == NameScheme::kHfVit) {
+    return vit_config(model);
+  }
+  return plan.scheme == NameScheme::kHfLlama
+             ? llama_config(model)
+             : gpt2_config(model, plan.scheme == NameScheme::kHfBigCode);
+}
+
+// As the file has it: a ViT's patches are a convolution's, its class token and positions batches of
+// one.
+std::vector<std::int64_t> file_shape(const ExportPlan& plan, const ExportTensor& tensor) {
+  const std::string& name = tensor.parts.front().name;
+  const ImageConfig& image = plan.model.config.image;
+  if (plan.scheme == NameScheme::kHfVit && name == "patches.weight") {
+    return {tensor.shape[0], image.channels, image.patch_size, image.patch_size};
+  }
+  if (plan.scheme == NameScheme::kHfVit &&
+      (name == "class_token.weight" || name == "positions.weight")) {
+    return {1, tensor.shape[0], tensor.shape[1]};
+  }
+  return tensor.shape;
+}
+
 void set_marks(const ExportText& text, Json& config) {
   if (text.source == nullptr && !text.vocabulary) {
     return;
@@ -128,7 +179,7 @@ class FolderWriter {
         const ModelTensor* const kept = kept_as_stored(plan_.source, tensor);
         writer_.declare(tensor.stored_name, DType::kU8, {kept->stored_bytes()});
       } else {
-        writer_.declare(tensor.stored_name, tensor.type, tensor.shape);
+        writer_.declare(tensor.stored_name, tensor.type, file_shape(plan_, tensor));
       }
     }
     return writer_.open(path);
@@ -163,6 +214,19 @@ class FolderWriter {
   std::size_t next_ = 0;
 };
 
+// How transformers makes the model's input of an image, where the source tells it.
+Json processor_config(const ExportPlan& plan) {
+  const ImageConfig& image = plan.model.config.image;
+  return {{"image_processor_type", "ViTImageProcessor"},
+          {"size", {{"height", image.size}, {"width", image.size}}},
+          {"do_resize", true},
+          {"do_rescale", true},
+          {"rescale_factor", 1.0 / 255.0},
+          {"do_normalize", true},
+          {"image_mean", plan.request.record["pixel_mean"]},
+          {"image_std", plan.request.record["pixel_std"]}};
+}
+
 }  // namespace
 
 std::optional<StoredType> bitsandbytes_form(const ExportPlan& plan) {
@@ -180,11 +244,8 @@ std::optional<StoredType> bitsandbytes_form(const ExportPlan& plan) {
 }
 
 Json hf_config(const ExportPlan& plan) {
-  const ModelConfig& model = plan.model.config;
-  Json config = plan.scheme == NameScheme::kHfLlama
-                    ? llama_config(model)
-                    : gpt2_config(model, plan.scheme == NameScheme::kHfBigCode);
-  config["initializer_range"] = model.init_std;
+  Json config = model_json(plan);
+  config["initializer_range"] = plan.model.config.init_std;
   config["torch_dtype"] = computes_in(plan);
   set_marks(plan.text, config);
   if (any_factored(plan.model.slots)) {
@@ -218,6 +279,12 @@ Result<void> write_hf_folder(const ExportPlan& plan, const std::filesystem::path
   if (done && any_factored(plan.model.slots)) {
     done = write_file_atomically(folder / "modeling_lathe.py",
                                  modeling_source(plan.scheme, plan.model.config));
+  }
+  if (done && plan.model.config.images()) {
+    return plan.request.record.contains("pixel_mean")
+               ? write_file_atomically(folder / "preprocessor_config.json",
+                                       json_text(processor_config(plan), 2) + "\n")
+               : done;
   }
   return done ? write_tokenizer(plan.text, plan.model.config.context, folder) : done;
 }

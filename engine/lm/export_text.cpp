@@ -113,6 +113,10 @@ Result<std::string> take_vocabulary(PortableVocabulary found, std::int64_t ids, 
 
 ExportText export_text(const ModelFile& source, const ExportRequest& request) {
   ExportText text;
+  if (source.config().images()) {
+    text.fate = "none, it classifies images";
+    return text;
+  }
   const bool own = request.corpus_tokenizer != nullptr;
   const bool untold = source.format() == ModelFormat::kCheckpoint && request.text_of == nullptr;
   text.source = own || untold ? nullptr : request.text_of != nullptr ? request.text_of : &source;

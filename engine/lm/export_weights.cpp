@@ -118,6 +118,40 @@ bool is_gguf(NameScheme scheme) {
   return scheme == NameScheme::kGgufLlama || scheme == NameScheme::kGgufGpt2;
 }
 
+// The parts that a ViTForImageClassification has, each with what the model has in its place.
+Result<NameScheme> vit_scheme(const ModelConfig& model, bool gguf) {
+  if (gguf) {
+    return Error{ErrorKind::kUsage,
+                 "the model classifies images (model.image.size=" +
+                     std::to_string(model.image.size) + "), and gguf files are of models of text",
+                 "use --format hf"};
+  }
+  const std::vector<std::pair<bool, std::string>> wanted{
+      {model.image.pool == ImagePool::kClassToken,
+       "model.image.pool=" + std::string(enum_name(model.image.pool)) + ", not class_token"},
+      {model.norm == NormKind::kLayer,
+       "model.norm=" + std::string(enum_name(model.norm)) + ", not layer"},
+      {model.mlp == MlpKind::kGelu,
+       "model.mlp=" + std::string(enum_name(model.mlp)) + ", not gelu"},
+      {model.bias, "model.bias=false, not true"},
+      {model.positions == PositionKind::kLearned,
+       "model.positions=" + std::string(enum_name(model.positions)) + ", not learned"},
+      {model.kv_head_count() == model.heads,
+       "model.kv_heads=" + std::to_string(model.kv_head_count()) + ", not one for each head"},
+      {model.query_width() == model.dim,
+       "model.head_width=" + std::to_string(model.head_dim()) + ", not dim / heads"}};
+  std::string others;
+  for (const auto& [fits, other] : wanted) {
+    others += fits ? "" : (others.empty() ? "" : "; ") + other;
+  }
+  if (!others.empty()) {
+    return cannot_hold(
+        "hf's files of models of images are ViTForImageClassification's, and this one has " +
+        others);
+  }
+  return NameScheme::kHfVit;
+}
+
 // GGUF's readers want all but the matrices in f32.
 void choose_type(NameScheme scheme, StoredType wanted, ExportTensor& tensor) {
   const bool matrix = tensor.shape.size() == 2 && tensor.parts.front().name != "positions.weight";
@@ -137,7 +171,13 @@ void choose_type(NameScheme scheme, StoredType wanted, ExportTensor& tensor) {
 
 Result<NameScheme> export_scheme(const ModelConfig& model, ModelFormat format) {
   const bool gguf = format == ModelFormat::kGguf;
+  if (model.images()) {
+    return vit_scheme(model, gguf);
+  }
   if (model.norm == NormKind::kRms && model.gated() && model.positions == PositionKind::kRope) {
+    if (model.window != 0 && model.bias) {
+      return cannot_hold("mistral's files have no biases, and this model has them");
+    }
     if (gguf && (model.window != 0 || model.rope_scaling == RopeScalingKind::kLlama3)) {
       return cannot_hold("a sliding window and llama3's rope scaling are not written to gguf");
     }

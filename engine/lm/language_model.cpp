@@ -136,6 +136,10 @@ void load_weights(Backend& backend, const ModelFile& file, Transformer& transfor
       continue;  // begins beside the file's weights
     }
     const ModelTensor* tensor = file.find(parameter->name);
+    if (parameter->role == ParameterRole::kClassifier && tensor != nullptr &&
+        tensor->elements() != parameter->elements()) {
+      continue;  // of other classes: drawn by whoever trains it
+    }
     CHECK(tensor != nullptr && tensor->elements() == parameter->elements(),
           "a model file has the weights of its config");
     if (parameter->given) {

@@ -92,8 +92,8 @@ std::vector<LinearPlan> stored_plan(const ModelFile& file);
 bool has_int8_rows(const ModelFile& file);
 
 // Fills every parameter; those that are given theirs get the stored form. On meta these alone take
-// their memory. Adapters are left alone. Precondition: the transformer was built from
-// file.config().
+// their memory. Adapters are left alone, and so is the head of a model of images that is built for
+// another number of classes. Precondition: the transformer was built from file.config() otherwise.
 void load_weights(Backend& backend, const ModelFile& file, Transformer& transformer);
 
 }  // namespace lathe

@@ -11,6 +11,7 @@ namespace lathe {
 namespace {
 
 constexpr std::int64_t kProbeTokens = 64;
+constexpr std::int64_t kProbeImages = 8;
 constexpr std::uint64_t kProbeSeed = 1;
 
 double log_sum_exp(const float* row, std::size_t count) {
@@ -22,10 +23,27 @@ double log_sum_exp(const float* row, std::size_t count) {
   return top + std::log(sum);
 }
 
+// Of pixels drawn at random, as they are after mean and deviation.
+std::vector<float> probe_images(Backend& backend, Transformer& transformer,
+                                const ModelConfig& model) {
+  const Tensor patches =
+      workspace(backend, "probe", "patches",
+                Shape{kProbeImages * model.image.patches(), model.image.patch_values()});
+  ops::random_fill(backend, {.out = patches, .seed = kProbeSeed, .stream = 0});
+  const Tensor out = workspace(backend, "probe", "logits", Shape{kProbeImages, model.vocab_size});
+  transformer.classify(patches, {.batch = kProbeImages, .seq_len = model.image.tokens()}, out);
+  std::vector<float> logits(static_cast<std::size_t>(out.shape().elements()));
+  backend.read(out, logits.data(), out.ref().bytes());
+  return logits;
+}
+
 }  // namespace
 
 std::vector<float> probe_logits(Backend& backend, Transformer& transformer,
                                 const ModelConfig& model) {
+  if (model.images()) {
+    return probe_images(backend, transformer, model);
+  }
   std::vector<std::int32_t> ids(static_cast<std::size_t>(kProbeTokens));
   if (model.context != 0) {
     ids.resize(static_cast<std::size_t>(std::min(kProbeTokens, model.context)));

@@ -1,5 +1,5 @@
-// What an export is proved by: the logits of a few positions on ids drawn at random, of what was
-// written and of what it was written from.
+// What an export is proved by: the logits of a few positions on ids drawn at random, or of a few
+// images of random pixels, of what was written and of what it was written from.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,7 @@ namespace lathe {
 // inside a slot differs.
 inline constexpr double kProbeTolerance = 1e-3;
 
-// [64 positions or the model's context, vocab].
+// [64 positions or the model's context, vocab]; of a model of images [8 images, classes].
 std::vector<float> probe_logits(Backend& backend, Transformer& transformer,
                                 const ModelConfig& model);
 // The same of a file whose slots are `plans`, as floats.

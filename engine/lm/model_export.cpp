@@ -25,6 +25,10 @@ Result<void> check_factors(const ModelConfig& source, const std::vector<LinearPl
   if (keep && request.format != ModelFormat::kHuggingFace) {
     return cannot_hold("gguf has no layers of two factors");
   }
+  if (keep && source.images()) {
+    return Error{ErrorKind::kUsage, "factors are kept in files of models of text alone",
+                 "leave --keep-factors away: they are multiplied out"};
+  }
   for (const LinearPlan& plan : plans) {
     if (plan.storage != LinearStorage::kLowRank) {
       continue;
@@ -94,13 +98,21 @@ Result<void> tell(const ExportRequest& request, double share, const std::string&
   return {};
 }
 
+Error unreadable(const Error& why) {
+  return {ErrorKind::kMismatch, "what was written cannot be read: " + why.message,
+          "nothing was kept; please report it"};
+}
+
 Result<std::vector<float>> read_back(Backend& backend, const ExportPlan& plan,
                                      const fs::path& written) {
+  if (plan.model.config.images()) {
+    const auto file = ModelFile::open(written);
+    return file ? Result<std::vector<float>>(file_logits(backend, *file, file->plans()))
+                : unreadable(file.error());
+  }
   auto reopened = LanguageModel::open(backend, written, WeightForm::kFloats);
   if (!reopened) {
-    return Error{ErrorKind::kMismatch,
-                 "what was written cannot be read: " + reopened.error().message,
-                 "nothing was kept; please report it"};
+    return unreadable(reopened.error());
   }
   const Result<void> proved = prove_tokenizer(plan.text, plan.request, *reopened);
   if (!proved) {

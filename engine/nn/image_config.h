@@ -21,7 +21,7 @@ struct ImageConfig {
   std::int64_t size = 0;
   std::int64_t channels = 1;
   std::int64_t patch_size = 4;
-  std::int64_t classes = 10;
+  std::int64_t classes = 0;
   ImagePool pool = ImagePool::kClassToken;
 
   // Precondition for these: size > 0, patch_size divides it.
@@ -29,6 +29,8 @@ struct ImageConfig {
   std::int64_t patch_values() const { return channels * patch_size * patch_size; }
   // Positions of an image in the blocks.
   std::int64_t tokens() const { return patches() + (pool == ImagePool::kClassToken ? 1 : 0); }
+  // The field with its "0 means" resolved, of a model that begins with none.
+  std::int64_t class_count() const { return classes == 0 ? 10 : classes; }
 
   static constexpr auto fields() {
     using C = ImageConfig;
@@ -54,10 +56,11 @@ struct ImageConfig {
                .unit = "pixels",
                .help = "height and width of a patch; must divide image.size"}),
         field("classes", &C::classes,
-              {.lo = 2,
+              {.lo = 0,
                .hi = 1 << 20,
                .structural = true,
-               .help = "how many the head chooses from; not fewer than the data have"}),
+               .help = "how many the head chooses from; not fewer than the data have; 0: as many "
+                       "as model.from, whose head is drawn anew for others, or 10"}),
         field("pool", &C::pool,
               {.sweep = true,
                .structural = true,

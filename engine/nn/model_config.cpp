@@ -43,6 +43,10 @@ void check_image(const ModelConfig& model, std::vector<std::string>& errors) {
                      " does not divide model.image.size=" + text(image.size) +
                      ": choose a divisor of the image's size");
   }
+  if (model.images() && image.class_count() < 2) {
+    errors.push_back("model.image.classes=" + text(image.classes) +
+                     " leaves nothing to choose: set two at least, or 0");
+  }
   if (model.images() && model.window > 0) {
     errors.push_back("model.window=" + text(model.window) +
                      " limits what text sees, and patches of an image all see each other: set "

@@ -10,8 +10,16 @@
 namespace lathe {
 
 // What a parameter is to those who choose what is trained.
-// A table is looked up by rows: tokens (perhaps the head as well) or positions.
-enum class ParameterRole : std::uint8_t { kOther, kFactorA, kFactorB, kAdapter, kTable };
+// A table is looked up by rows: tokens (perhaps the head as well) or positions. A classifier is the
+// head of a model of images, which is trained beside adapters.
+enum class ParameterRole : std::uint8_t {
+  kOther,
+  kFactorA,
+  kFactorB,
+  kAdapter,
+  kTable,
+  kClassifier
+};
 
 class GradientProjection;  // engine/nn/gradient_projection.h
 

@@ -2,7 +2,6 @@
 #include "engine/nn/transformer.h"
 
 #include <algorithm>
-#include <numeric>
 
 #include "engine/nn/weight_product.h"
 
@@ -68,11 +67,13 @@ Transformer::Transformer(Backend& backend, const ModelConfig& model,
     positions_->role = ParameterRole::kTable;
   }
   if (!model.shares_head()) {
-    head_ = std::make_unique<Parameter>(make_table(backend, "head", model, tables, table_type));
+    const TableMemory memory = model.images() ? TableMemory::kOwned : tables;
+    head_ = std::make_unique<Parameter>(make_table(backend, "head", model, memory, table_type));
   }
   if (model.images()) {
     head_bias_ = std::make_unique<Parameter>(
         make_parameter(backend, "head", "bias", Shape{model.vocab_size}, false));
+    head_->role = head_bias_->role = ParameterRole::kClassifier;
   }
 }
 
@@ -84,7 +85,6 @@ void Transformer::initialise(std::uint64_t seed) {
   };
   if (patches_ != nullptr) {
     patches_->initialise(seed);
-    ops::fill(*backend_, {.out = head_bias_->weight, .value = 0.0f});
   } else {
     draw(*embedding_, kEmbeddingStream);
   }
@@ -92,13 +92,24 @@ void Transformer::initialise(std::uint64_t seed) {
   if (positions_ != nullptr) {
     draw(*positions_, kPositionStream);
   }
-  if (head_ != nullptr) {
-    draw(*head_, kHeadStream);
-  }
+  initialise_head(seed);
   std::uint64_t stream = kFirstSlotStream;
   for (const auto& block : blocks_) {
     block->initialise(seed, stream);
     stream += static_cast<std::uint64_t>(model_.slots_per_block());
+  }
+}
+
+void Transformer::initialise_head(std::uint64_t seed) {
+  if (head_ != nullptr) {
+    draw_values(*backend_, *head_,
+                {.out = {},
+                 .seed = seed,
+                 .stream = kHeadStream,
+                 .stddev = static_cast<float>(model_.init_std)});
+  }
+  if (head_bias_ != nullptr) {
+    ops::fill(*backend_, {.out = head_bias_->weight, .value = 0.0f});
   }
 }
 
@@ -330,34 +341,6 @@ void Transformer::evaluate(TensorRef ids, TensorRef targets, const BatchShape& s
              .argmax = scores.argmax,
              .write_gradient = false},
             logit_chunk, {});
-}
-
-Tensor Transformer::inference_positions(std::int64_t first, std::int64_t count) {
-  if (positions_ == nullptr) {
-    return {};
-  }
-  CHECK(first + count <= model_.context, "a sequence is no longer than the table of positions");
-  std::vector<std::int32_t> rows(static_cast<std::size_t>(count));
-  std::iota(rows.begin(), rows.end(), static_cast<std::int32_t>(first));
-  Tensor places = workspace(*backend_, "positions", "ids", Shape{count}, DType::kI32);
-  backend_->write(places, rows.data(), places.ref().bytes());
-  return places;
-}
-
-void Transformer::infer(TensorRef ids, KvCache& cache, TensorRef logits) {
-  const std::int64_t count = ids.elements();
-  const std::int64_t rows = logits.rows();
-  CHECK(rows <= count, "logits are of new positions");
-  const Tensor places = inference_positions(cache.length(), count);
-  Tensor x = embed(ids, places);
-  for (std::size_t i = 0; i < blocks_.size(); ++i) {
-    x = blocks_[i]->infer(std::move(x), cache, static_cast<std::int64_t>(i));
-  }
-  cache.advance(count);
-  backend_->ledger().set_phase("logits");
-  Tensor normed = workspace(*backend_, "head", "normed", Shape{rows, model_.dim});
-  final_norm_.forward(x.ref().row_range(count - rows, rows), normed, nullptr);
-  multiply_forward(*backend_, "head", normed, head_weight(), logits);
 }
 
 std::vector<Subtokens*> Transformer::subtokens() {

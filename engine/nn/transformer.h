@@ -44,7 +44,7 @@ struct Teacher {
 };
 
 // Who brings the memory of the embedding and the head: the model, or whoever gives them (frozen, of
-// any stored type) by give_weight().
+// any stored type) by give_weight(). The head of a model of images is the model's own always.
 enum class TableMemory : std::uint8_t { kOwned, kGiven };
 
 class Transformer {
@@ -58,6 +58,8 @@ class Transformer {
   // Every weight from (seed, its own stream), whatever was initialised before; adapters begin by
   // the next.
   void initialise(std::uint64_t seed);
+  // The head alone, as initialise() draws it.
+  void initialise_head(std::uint64_t seed);
   // Of slots that have one. Cycle 0: they begin beside the weights as they are; later ones: they
   // join them and begin anew. What is drawn is a function of (seed, slot, cycle).
   void start_adapters(std::uint64_t seed, std::uint64_t cycle);
@@ -87,6 +89,8 @@ class Transformer {
   // f32 [R, V] of the last R of them. Preconditions: T more positions fit the cache and, where
   // positions are learned, the model's context.
   void infer(TensorRef ids, KvCache& cache, TensorRef logits);
+  // Of a model of images: patches as in train() -> logits f32 [B, classes].
+  void classify(TensorRef patches, const BatchShape& shape, TensorRef logits);
 
   // In a fixed order: embedding, learned positions, blocks, final norm, head with its bias.
   std::vector<Parameter*> parameters();

@@ -48,6 +48,7 @@ void settle_images(TrainSpec& spec) {
   if (!spec.model.images() || image.size % image.patch_size != 0) {
     return;  // what is wrong with the image is told by config_errors()
   }
+  spec.model.image.classes = image.class_count();
   if (spec.model.vocab_size == 0) {
     spec.model.vocab_size = image.classes;
   }

@@ -125,6 +125,11 @@ bool is_trained(TrainedParts parts, ParameterRole role) {
   return false;
 }
 
+bool has_new_head(const TrainSpec& spec) {
+  return spec.base != nullptr && spec.model.images() &&
+         spec.base->config.vocab_size != spec.model.vocab_size;
+}
+
 bool adapters_alone(const std::vector<LinearPlan>& slots) {
   return std::any_of(slots.begin(), slots.end(), [](const LinearPlan& slot) {
     return slot.adapter.rank > 0 && !slot.adapter.rest_trained;
@@ -180,6 +185,12 @@ Result<std::vector<LinearPlan>> plan_slots(const TrainSpec& spec,
     errors.push_back("train.parts=" + std::string(enum_name(spec.train.parts)) +
                      " trains nothing: no linear layer of the model is two factors. Set it to all, "
                      "begin with what `lathe compress` made, or choose method.low_rank.rank");
+  }
+  if (has_new_head(spec)) {
+    warnings.push_back(
+        "model.from=" + spec.model.from + " tells " + std::to_string(spec.base->config.vocab_size) +
+        " classes apart, and model.image.classes=" + std::to_string(spec.model.vocab_size) +
+        ": its head is left, and one of those is drawn from the seed");
   }
   if (errors.empty()) {
     return slots;

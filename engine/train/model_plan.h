@@ -19,7 +19,11 @@ Result<std::vector<LinearPlan>> plan_slots(const TrainSpec& spec,
 // Whether parameters of that role are among the parts.
 bool is_trained(TrainedParts parts, ParameterRole role);
 
-// Whether there are adapters and nothing else is trained.
+// Whether what model.from brings tells another number of classes apart, so that its head is drawn
+// anew.
+bool has_new_head(const TrainSpec& spec);
+
+// Whether there are adapters and nothing else is trained, but the head of a model of images.
 bool adapters_alone(const std::vector<LinearPlan>& slots);
 // Whether embedding and head are used as the file of model.from stores them, as such slots are.
 TableMemory table_memory(const TrainSpec& spec, const std::vector<LinearPlan>& slots);

@@ -39,8 +39,9 @@ std::vector<Parameter*> choose_trained(const std::vector<Parameter*>& all, Train
   const bool alone = adapters_alone(slots);
   std::vector<Parameter*> trained;
   for (Parameter* parameter : all) {
-    const bool wanted =
-        alone ? parameter->role == ParameterRole::kAdapter : is_trained(parts, parameter->role);
+    const bool wanted = alone ? parameter->role == ParameterRole::kAdapter ||
+                                    parameter->role == ParameterRole::kClassifier
+                              : is_trained(parts, parameter->role);
     parameter->frozen = parameter->frozen || !wanted;
     if (!parameter->frozen) {
       trained.push_back(parameter);
@@ -88,6 +89,9 @@ class TransformerTrainer final : public Trainer {
     model_.keep_activations(spec.train.activations, spec.train.recompute);
     if (spec.base != nullptr) {
       spec.base->weights(backend, model_);
+      if (has_new_head(spec)) {
+        model_.initialise_head(static_cast<std::uint64_t>(spec.seed));
+      }
     } else {
       model_.initialise(static_cast<std::uint64_t>(spec.seed));
     }

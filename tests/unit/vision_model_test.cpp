@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 
 #include "engine/io/model_file.h"
+#include "engine/io/safetensors.h"
 #include "engine/lm/language_model.h"
+#include "engine/lm/model_export.h"
 #include "tests/support/model_folder.h"
 
 namespace lathe {
@@ -111,6 +113,87 @@ TEST(VisionModel, WhatDoesNotFitIsRefusedByName) {
   config = vit_json();
   config.erase("image_size");
   EXPECT_THAT(refusal(folder, config), HasSubstr("image_size is missing"));
+}
+
+TEST(VisionModel, WhatIsWrittenIsReadBack) {
+  const ModelFolder folder("vit_written");
+  folder.write("config.json", vit_json().dump());
+  write_weights(folder);
+  const auto file = ModelFile::open(folder.path());
+  const auto backend = std::move(*make_backend("cpu_ref", 1));
+  ExportRequest request{.format = ModelFormat::kHuggingFace,
+                        .type = StoredType::kF32,
+                        .out = folder.path() / "out",
+                        .name = "small",
+                        .record = {{"pixel_mean", {0.5, 0.4}}, {"pixel_std", {0.2, 0.3}}}};
+  const auto report = export_model(*backend, *file, file->plans(), request);
+  ASSERT_TRUE(report.ok()) << report.error().text();
+  EXPECT_EQ(report->max_difference, 0);
+  EXPECT_EQ(report->max_change, 0);
+  const auto again = ModelFile::open(request.out);
+  ASSERT_TRUE(again.ok()) << again.error().text();
+  EXPECT_EQ(to_json(again->config()), to_json(file->config()));
+  EXPECT_EQ(model_hash(*again), model_hash(*file));
+  const auto tensors = SafetensorsFile::open(request.out / "model.safetensors");
+  EXPECT_EQ(tensors->find("vit.embeddings.patch_embeddings.projection.weight")->shape,
+            (std::vector<std::int64_t>{16, 2, 4, 4}));
+  EXPECT_EQ(tensors->find("vit.embeddings.cls_token")->shape,
+            (std::vector<std::int64_t>{1, 1, 16}));
+  EXPECT_EQ(read_json_file((request.out / "preprocessor_config.json").string())->at("image_mean"),
+            (Json{0.5, 0.4}));
+  request.out = folder.path() / "half";
+  request.type = StoredType::kF16;
+  const auto rounded = export_model(*backend, *file, file->plans(), request);
+  ASSERT_TRUE(rounded.ok()) << rounded.error().text();
+  EXPECT_EQ(rounded->max_difference, 0);
+  EXPECT_GT(rounded->max_change, 0);
+}
+
+// What an export of a model with such slots is refused with.
+std::string export_refusal(const ModelConfig& config, const ExportRequest& wanted) {
+  const ModelFolder folder("vit_refused");
+  const auto backend = std::move(*make_backend("cpu_ref", 1));
+  Transformer model(*backend, config, dense_plan(config));
+  model.initialise(1);
+  std::map<std::string, test::Stored> tensors;
+  for (Parameter* parameter : model.parameters()) {
+    const float* const values = parameter->weight.ref().f32();
+    std::vector<std::int64_t> shape{parameter->shape[0]};
+    if (parameter->shape.rank() == 2) {
+      shape.push_back(parameter->shape[1]);
+    }
+    tensors[parameter->name] = {shape, {values, values + parameter->elements()}};
+  }
+  test::write_safetensors(folder.path() / "weights.safetensors", tensors);
+  const auto file = ModelFile::open_checkpoint(folder.path(), config, dense_plan(config));
+  EXPECT_TRUE(file.ok()) << file.error().text();
+  ExportRequest request = wanted;
+  request.out = folder.path() / "out";
+  const auto report = export_model(*backend, *file, file->plans(), request);
+  EXPECT_FALSE(report.ok());
+  return report.ok() ? "" : report.error().text();
+}
+
+TEST(VisionModel, WhatFilesCannotHoldIsRefusedByName) {
+  const ExportRequest hf{
+      .format = ModelFormat::kHuggingFace, .type = StoredType::kF32, .out = "", .name = "small"};
+  ModelConfig config = small_vit();
+  config.image.pool = ImagePool::kMean;
+  config.norm = NormKind::kRms;
+  EXPECT_THAT(export_refusal(config, hf),
+              AllOf(HasSubstr("model.image.pool=mean"), HasSubstr("model.norm=rms")));
+  config = small_vit();
+  config.bias = false;
+  EXPECT_THAT(export_refusal(config, hf), HasSubstr("model.bias=false"));
+  config = small_vit();
+  config.mlp = MlpKind::kSwiglu;
+  EXPECT_THAT(export_refusal(config, hf), HasSubstr("model.mlp=swiglu"));
+  ExportRequest gguf = hf;
+  gguf.format = ModelFormat::kGguf;
+  EXPECT_THAT(export_refusal(small_vit(), gguf), HasSubstr("use --format hf"));
+  ExportRequest kept = hf;
+  kept.factors = Factors::kKeep;
+  EXPECT_THAT(export_refusal(small_vit(), kept), HasSubstr("--keep-factors"));
 }
 
 TEST(VisionModel, NoModelOfTextIsMadeOfIt) {
