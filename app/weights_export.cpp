@@ -1,6 +1,8 @@
 // See weights_export.h.
 #include "app/weights_export.h"
 
+#include <algorithm>
+
 #include "app/export_source.h"
 #include "engine/backend/failure.h"
 #include "engine/io/peft_adapter.h"
@@ -47,6 +49,15 @@ Result<std::vector<StoredAdapter>> adapters_of(const ExportSource& source) {
                  source.base_name + " holds other weights (" + hash +
                      ") than the run began with (" + source.base_hash + ")",
                  "put the model back that the run began with"};
+  }
+  if (std::any_of(source.trained.begin(), source.trained.end(), [](const LinearPlan& slot) {
+        return slot.adapter.scale_shift || slot.adapter.output_rank > 0;
+      })) {
+    return Error{ErrorKind::kUsage,
+                 source.name +
+                     " was trained by method.ssf or method.hydra, and adapters alone are written "
+                     "of method.lora",
+                 "use the merged model: --format hf"};
   }
   const auto weights = SafetensorsFile::open(source.checkpoint / "weights.safetensors");
   return weights ? read_adapters(*weights, source.checkpoint, source.trained) : weights.error();

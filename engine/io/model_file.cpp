@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <numeric>
 #include <set>
 
 #include "engine/io/adapter_merge.h"
@@ -226,7 +227,10 @@ Result<ModelFile> ModelFile::open_checkpoint(const fs::path& folder, const Model
   if (!adapters) {
     return adapters.error();
   }
-  if (file->entries().size() != model.tensors_.size() - not_here + 2 * adapters->size()) {
+  const std::size_t beside = std::accumulate(
+      plans.begin(), plans.end(), std::size_t{0},
+      [](std::size_t sum, const LinearPlan& plan) { return sum + tensors_of(plan.adapter); });
+  if (file->entries().size() != model.tensors_.size() - not_here + beside) {
     return unusable(folder, "it holds other tensors than its run's model has");
   }
   return adapters->empty() ? Result<ModelFile>(std::move(model)) : with_adapters(model, *adapters);
@@ -235,9 +239,11 @@ Result<ModelFile> ModelFile::open_checkpoint(const fs::path& folder, const Model
 Result<ModelFile> ModelFile::with_adapters(const ModelFile& base,
                                            const std::vector<StoredAdapter>& adapters) {
   std::vector<LinearPlan> merged = base.plans_;
-  auto values = merged_values(base, adapters, merged);
-  return values ? Result<ModelFile>(with_values(base, std::move(merged), std::move(*values)))
-                : values.error();
+  ModelConfig config = base.config_;
+  auto values = merged_values(base, adapters, merged, config);
+  return values
+             ? Result<ModelFile>(with_values(base, config, std::move(merged), std::move(*values)))
+             : values.error();
 }
 
 ModelFile ModelFile::with_factors(const ModelFile& base, std::vector<FactoredSlot> slots) {
@@ -253,10 +259,11 @@ ModelFile ModelFile::with_factors(const ModelFile& base, std::vector<FactoredSlo
     values[slot.plan.name + ".b"] = std::move(slot.b);
     values[slot.plan.name + ".bias"] = std::move(slot.bias);
   }
-  return with_values(base, std::move(plans), std::move(values));
+  return with_values(base, base.config_, std::move(plans), std::move(values));
 }
 
-ModelFile ModelFile::with_values(const ModelFile& base, std::vector<LinearPlan> plans,
+ModelFile ModelFile::with_values(const ModelFile& base, const ModelConfig& config,
+                                 std::vector<LinearPlan> plans,
                                  std::map<std::string, std::vector<float>> values) {
   struct Kept {
     std::shared_ptr<const void> base;
@@ -265,9 +272,10 @@ ModelFile ModelFile::with_values(const ModelFile& base, std::vector<LinearPlan> 
   const auto kept = std::make_shared<const Kept>(Kept{base.keeper_, std::move(values)});
   ModelFile model = base;
   model.keeper_ = kept;
+  model.config_ = config;
   model.plans_ = std::move(plans);
   model.tensors_.clear();
-  for (NamedWeight& weight : slot_weights(base.config_, NameScheme::kHfLlama, model.plans_)) {
+  for (NamedWeight& weight : slot_weights(config, NameScheme::kHfLlama, model.plans_)) {
     ModelTensor& tensor = weight.tensor;
     if (const auto given = kept->values.find(tensor.name); given != kept->values.end()) {
       tensor.stored = {.type = StoredType::kF32,

@@ -89,8 +89,10 @@ class ModelFile {
 
  private:
   ModelFile() = default;
-  // `base` with other slots and with some weights in memory, by name.
-  static ModelFile with_values(const ModelFile& base, std::vector<LinearPlan> plans,
+  // `base` with other slots and with some weights in memory, by name; `config` may have biases that
+  // it lacks.
+  static ModelFile with_values(const ModelFile& base, const ModelConfig& config,
+                               std::vector<LinearPlan> plans,
                                std::map<std::string, std::vector<float>> values);
   static Result<ModelFile> open_gguf(const std::filesystem::path& path);
   static Result<ModelFile> open_folder(const std::filesystem::path& path);

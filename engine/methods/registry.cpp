@@ -3,16 +3,18 @@
 #include <array>
 
 #include "engine/methods/galore/galore.h"
+#include "engine/methods/hydra/hydra.h"
 #include "engine/methods/lora/lora.h"
 #include "engine/methods/low_rank/low_rank.h"
 #include "engine/methods/method.h"
+#include "engine/methods/ssf/ssf.h"
 #include "engine/methods/velora/velora.h"
 
 namespace lathe {
 
 std::span<const Method> methods() {
-  static const std::array kMethods{galore_method(), lora_method(), low_rank_method(),
-                                   velora_method()};
+  static const std::array kMethods{galore_method(),   hydra_method(), lora_method(),
+                                   low_rank_method(), ssf_method(),   velora_method()};
   return kMethods;
 }
 

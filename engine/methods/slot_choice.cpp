@@ -11,6 +11,44 @@ bool names_slots(std::string_view name) {
          std::find(kSlotNames.begin(), kSlotNames.end(), name) != kSlotNames.end();
 }
 
+bool is_target(const std::vector<std::string>& targets, const LinearPlan& slot) {
+  return std::any_of(targets.begin(), targets.end(),
+                     [&](const std::string& target) { return names_slot(target, slot); });
+}
+
+void check_targets(std::string_view key, const std::vector<std::string>& targets,
+                   std::string_view off, std::vector<std::string>& errors) {
+  for (const std::string& target : targets) {
+    if (!names_slots(target)) {
+      errors.push_back(no_such_slot(key, target));
+    }
+  }
+  if (targets.empty()) {
+    errors.push_back(
+        std::string(key).append(" names no slot: give q,v or all, or set ").append(off));
+  }
+}
+
+void check_free(std::string_view method, const LinearPlan& slot, std::vector<std::string>& errors) {
+  if (!slot.adapter.any()) {
+    return;
+  }
+  const std::string other = slot.adapter.scale_shift       ? "method.ssf"
+                            : slot.adapter.output_rank > 0 ? "method.hydra"
+                                                           : "method.lora";
+  errors.push_back(std::string(method)
+                       .append(" and ")
+                       .append(other)
+                       .append(" both put something beside ")
+                       .append(slot.name)
+                       .append(": give them other targets, or switch one of them off"));
+}
+
+std::string no_slot_here(std::string_view key) {
+  return std::string(key).append(
+      " names no slot of this model: one without a gate has q, k, v, o, up and down");
+}
+
 std::string no_such_slot(std::string_view key, std::string_view name) {
   std::string text(key);
   return text.append(" has \"").append(name).append(

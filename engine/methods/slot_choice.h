@@ -29,8 +29,18 @@ inline bool names_slot(std::string_view name, const LinearPlan& slot) {
   return name == kAllSlots || name == slot_name(slot);
 }
 
+// What gives the slot of a target something beside its weight: kUsage texts for names that are
+// none, and for no name; `off`: what switches the method off.
+void check_targets(std::string_view key, const std::vector<std::string>& targets,
+                   std::string_view off, std::vector<std::string>& errors);
+bool is_target(const std::vector<std::string>& targets, const LinearPlan& slot);
+// That no other method has already.
+void check_free(std::string_view method, const LinearPlan& slot, std::vector<std::string>& errors);
+
 // "`key` has "x": choose among q, k, ...".
 std::string no_such_slot(std::string_view key, std::string_view name);
+// Of names that are slots of other models only.
+std::string no_slot_here(std::string_view key);
 
 // Of a text that is digits alone.
 std::optional<std::int64_t> whole_number(std::string_view text);

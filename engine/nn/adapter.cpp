@@ -6,17 +6,6 @@
 namespace lathe {
 namespace {
 
-Parameter make_factor(Backend& backend, const std::string& layer, const char* leaf, Shape shape) {
-  Parameter parameter;
-  parameter.name = layer + "." + leaf;
-  parameter.layer = layer;
-  parameter.weight =
-      Tensor(backend.allocator(), DType::kF32, shape, Tag{Category::kAdapters, layer, leaf});
-  parameter.shape = shape;
-  parameter.role = ParameterRole::kAdapter;
-  return parameter;
-}
-
 // w [out, in] -= s b a, summed in double.
 void subtract_product(std::vector<float>& w, const FactorPair& pair, double scale,
                       std::int64_t rank) {
@@ -53,13 +42,23 @@ FactorPair leading_adapter(const std::vector<float>& w, const AdapterPlan& plan,
   return pair;
 }
 
+LinearPlan output_adapter(const LinearPlan& plan) {
+  LinearPlan output = plan;
+  output.name += ".output";
+  output.in = plan.out;
+  output.adapter.rank = plan.adapter.output_rank;
+  output.adapter.output_rank = 0;
+  output.subtokens.groups = plan.subtokens.output_groups;
+  return output;
+}
+
 Adapter::Adapter(Backend& backend, const LinearPlan& plan)
     : backend_(&backend),
       layer_(plan.name),
       plan_(plan.adapter),
       scale_(static_cast<float>(plan.adapter.scale)),
-      a_(make_factor(backend, plan.name, "lora_a", Shape{plan.adapter.rank, plan.in})),
-      b_(make_factor(backend, plan.name, "lora_b", Shape{plan.out, plan.adapter.rank})) {
+      a_(make_adapter_parameter(backend, plan.name, "lora_a", Shape{plan.adapter.rank, plan.in})),
+      b_(make_adapter_parameter(backend, plan.name, "lora_b", Shape{plan.out, plan.adapter.rank})) {
   if (plan.subtokens.groups > 0) {
     subtokens_.emplace(backend, plan.name, plan.subtokens, plan.in);
     a_.direction = plan.subtokens.factored ? subtokens_->direction() : TensorRef{};
@@ -125,14 +124,14 @@ void Adapter::forward(TensorRef x, TensorRef y, AdapterSaved* kept, bool again) 
   Tensor hidden = kept != nullptr ? activation(*backend_, layer_, "adapted", shape)
                                   : workspace(*backend_, layer_, "adapted", shape);
   ops::matmul(*backend_, {.a = x, .b = a_.weight, .c = hidden, .transpose_b = true});
+  if (kept != nullptr && subtokens_) {
+    kept->subtokens = subtokens_->project(x, again);
+  }
   ops::matmul(
       *backend_,
       {.a = hidden, .b = b_.weight, .c = y, .transpose_b = true, .alpha = scale_, .beta = 1.0f});
   if (kept != nullptr) {
     kept->hidden = std::move(hidden);
-    if (subtokens_) {
-      kept->subtokens = subtokens_->project(x, again);
-    }
   }
 }
 

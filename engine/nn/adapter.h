@@ -1,5 +1,6 @@
 // The adapter of a linear slot: y += s B A x beside a weight that is frozen (LoRA, arXiv
 // 2106.09685, eq. 3). A [rank, in] and B [out, rank] are f32 and what is trained; s = alpha / rank.
+// Hydra's sequential branch (arXiv 2309.06922) is another that reads what the slot itself makes.
 #pragma once
 
 #include <cstdint>
@@ -26,6 +27,9 @@ struct DropoutDraw {
 FactorPair leading_adapter(const std::vector<float>& w, const AdapterPlan& plan, std::int64_t out,
                            std::int64_t in);
 
+// The plan of the adapter that reads what the slot of `plan` makes.
+LinearPlan output_adapter(const LinearPlan& plan);
+
 // What an adapter keeps from forward: A x [N, rank], and what stands for x where the plan says so.
 struct AdapterSaved {
   Tensor hidden;
@@ -48,8 +52,9 @@ class Adapter {
   // Of the next forward() that keeps, and the backward() of that; `site` is the slot's.
   void draw_dropout(const DropoutDraw& draw, std::int64_t site);
 
-  // y [N, out] += s B A x. What backward needs goes to `kept` where it is given; then, in training,
-  // x has lost what dropout takes. `again`: as Subtokens::project() has it.
+  // y [N, out] += s B A x; y may be x where nothing is dropped. What backward needs goes to `kept`
+  // where it is given; then, in training, x has lost what dropout takes. `again`: as
+  // Subtokens::project() has it.
   void forward(TensorRef x, TensorRef y, AdapterSaved* kept, bool again = false);
   // Adds to both gradients and dx [N, in] += s dy B A, of elements that were kept. `saved`: what
   // forward kept. What dropout took is worked out again. x is not read where subtokens() stand for

@@ -303,9 +303,7 @@ void Block::append_parameters(std::vector<Parameter*>& out) {
 
 void Block::append_subtokens(std::vector<Subtokens*>& out) {
   for (const Linear* linear : slots()) {
-    if (linear->subtokens() != nullptr) {
-      out.push_back(linear->subtokens());
-    }
+    linear->append_subtokens(out);
   }
 }
 

@@ -12,6 +12,8 @@ namespace {
 
 // Directions have streams of their own beside those of their slots' adapters.
 constexpr std::uint64_t kDirectionStreams = std::uint64_t{1} << 50;
+// Beside those of x, of what reads y0.
+constexpr std::uint64_t kOutputStreams = std::uint64_t{1} << 51;
 
 // Standard deviation of each of two normal factors.
 double normal_factor_std(const LinearPlan& plan) {
@@ -43,7 +45,7 @@ Linear::Linear(Backend& backend, const LinearPlan& plan) : backend_(&backend), p
     bias_ = std::make_unique<Parameter>(
         make_parameter(backend, plan.name, "bias", Shape{plan.out}, false));
   }
-  if (plan.adapter.rank == 0) {
+  if (!plan.adapter.any()) {
     if (plan.galore.rank > 0) {
       CHECK(plan.storage == LinearStorage::kDense, "a gradient that is projected is of a matrix");
       projection_ =
@@ -56,7 +58,14 @@ Linear::Linear(Backend& backend, const LinearPlan& plan) : backend_(&backend), p
     }
     return;
   }
-  adapter_ = std::make_unique<Adapter>(backend, plan);
+  if (plan.adapter.scale_shift) {
+    scale_shift_ = std::make_unique<ScaleShift>(backend, plan);
+  } else {
+    adapter_ = std::make_unique<Adapter>(backend, plan);
+  }
+  if (plan.adapter.output_rank > 0) {
+    output_adapter_ = std::make_unique<Adapter>(backend, output_adapter(plan));
+  }
   for (Parameter& weight : weights_) {
     weight.frozen = true;
   }
@@ -65,11 +74,26 @@ Linear::Linear(Backend& backend, const LinearPlan& plan) : backend_(&backend), p
   }
 }
 
-void Linear::start_adapter(std::uint64_t seed, std::uint64_t stream, std::uint64_t cycle) {
-  if (Subtokens* own = subtokens(); own != nullptr && cycle == 0) {
+void Linear::begin_directions(std::uint64_t seed, std::uint64_t stream) {
+  std::vector<Subtokens*> all;
+  append_subtokens(all);
+  for (Subtokens* own : all) {
     own->begin(seed, stream + kDirectionStreams);
+    stream += kOutputStreams;
   }
-  if (adapter_ == nullptr) {
+}
+
+void Linear::start_adapter(std::uint64_t seed, std::uint64_t stream, std::uint64_t cycle) {
+  if (cycle == 0) {
+    begin_directions(seed, stream);
+    if (scale_shift_ != nullptr) {
+      scale_shift_->begin();
+    }
+    if (output_adapter_ != nullptr) {
+      output_adapter_->begin(seed, stream + kOutputStreams);
+    }
+  }
+  if (adapter_ == nullptr || (cycle > 0 && output_adapter_ != nullptr)) {
     return;
   }
   CHECK(!plan_.adapter.changes_weight() || plan_.storage == LinearStorage::kDense,
@@ -122,15 +146,65 @@ void Linear::forward(TensorRef x, TensorRef y, LinearSaved* saved) {
   if (saved != nullptr && subtokens_ != nullptr && !weights_[0].frozen) {
     saved->subtokens = subtokens_->project(x, saved->again);
   }
+  adapt(x, y, saved);
+}
+
+bool Linear::keeps_made() const {
+  const Subtokens* own = output_adapter_ != nullptr ? output_adapter_->subtokens()
+                         : scale_shift_ != nullptr  ? scale_shift_->subtokens()
+                                                    : nullptr;
+  return (output_adapter_ != nullptr || scale_shift_ != nullptr) &&
+         (own == nullptr || own->probed());
+}
+
+// Rounded before it is used, as all that is kept.
+Tensor Linear::kept_made(TensorRef y) {
+  const Shape shape{y.rows(), y.cols()};
+  Tensor made = activation(*backend_, plan_.name, "made", shape, kept_type_);
+  if (kept_type_ == DType::kF32) {
+    ops::copy(*backend_, {.from = y, .to = made});
+  } else {
+    ops::to_bf16(*backend_, {.x = y.reshaped(shape), .bits = made});
+  }
+  return made;
+}
+
+void Linear::adapt(TensorRef x, TensorRef y, LinearSaved* saved) {
+  const bool keeps = saved != nullptr;
+  const bool again = keeps && saved->again;
+  if (keeps && keeps_made()) {
+    saved->made = kept_made(y);
+  }
+  if (scale_shift_ != nullptr) {
+    Tensor subtokens = scale_shift_->forward(y, keeps, again);
+    if (keeps) {
+      saved->subtokens = std::move(subtokens);
+    }
+  }
+  if (output_adapter_ != nullptr) {
+    output_adapter_->forward(y, y, keeps ? &saved->output_adapted : nullptr, again);
+  }
   if (adapter_ != nullptr) {
-    adapter_->forward(x, y, saved != nullptr ? &saved->adapted : nullptr,
-                      saved != nullptr && saved->again);
+    adapter_->forward(x, y, keeps ? &saved->adapted : nullptr, again);
   }
 }
 
 void Linear::keep_activations(DType type) {
-  if (Subtokens* own = subtokens(); own != nullptr) {
+  kept_type_ = type;
+  std::vector<Subtokens*> all;
+  append_subtokens(all);
+  for (Subtokens* own : all) {
     own->keep_as(type);
+  }
+}
+
+void Linear::append_subtokens(std::vector<Subtokens*>& out) const {
+  for (Subtokens* own :
+       {subtokens(), output_adapter_ != nullptr ? output_adapter_->subtokens() : nullptr,
+        scale_shift_ != nullptr ? scale_shift_->subtokens() : nullptr}) {
+    if (own != nullptr) {
+      out.push_back(own);
+    }
   }
 }
 
@@ -173,17 +247,41 @@ void Linear::multiply(TensorRef x, TensorRef y, LinearSaved* saved) {
   }
 }
 
+Tensor Linear::made_backward(TensorRef dy, LinearSaved& saved) {
+  if (scale_shift_ == nullptr && output_adapter_ == nullptr) {
+    return {};
+  }
+  const Shape shape{dy.rows(), dy.cols()};
+  Tensor dmade = workspace(*backend_, plan_.name, "dmade", shape);
+  Tensor made = std::move(saved.made);
+  if (made.defined() && made.dtype() == DType::kBf16) {
+    Tensor floats = workspace(*backend_, plan_.name, "made", shape);
+    ops::from_bf16(*backend_, {.bits = made, .x = floats});
+    made = std::move(floats);
+  }
+  if (scale_shift_ != nullptr) {
+    scale_shift_->backward(made, dy, dmade, std::move(saved.subtokens));
+  } else {
+    ops::copy(*backend_, {.from = dy, .to = dmade});
+    output_adapter_->backward(made, dy, dmade, std::move(saved.output_adapted));
+  }
+  return dmade;
+}
+
 void Linear::backward(TensorRef x, TensorRef dy, TensorRef dx, float dx_beta, LinearSaved saved) {
   AdapterSaved adapted = std::move(saved.adapted);
+  Tensor dmade = made_backward(dy, saved);
+  const TensorRef own = dmade.defined() ? dmade.ref() : dy;
   if (plan_.storage == LinearStorage::kLowRank) {
-    backward_low_rank(x, dy, dx, dx_beta, std::move(saved));
+    backward_low_rank(x, own, dx, dx_beta, std::move(saved));
   } else {
-    add_input_gradient(dy, x, std::move(saved.subtokens), trained_bias());
+    add_input_gradient(own, x, std::move(saved.subtokens), trained_bias());
     if (projection_ != nullptr && projection_->per_layer()) {
       projection_->take_gradient(weights_[0]);
     }
-    multiply_backward(*backend_, plan_.name, dy, weights_[0].weight, dx, dx_beta);
+    multiply_backward(*backend_, plan_.name, own, weights_[0].weight, dx, dx_beta);
   }
+  dmade.reset();
   if (adapter_ != nullptr) {
     adapter_->backward(x, dy, dx, std::move(adapted));
   }
@@ -244,6 +342,12 @@ void Linear::append_parameters(std::vector<Parameter*>& out) {
   }
   if (adapter_ != nullptr) {
     adapter_->append_parameters(out);
+  }
+  if (output_adapter_ != nullptr) {
+    output_adapter_->append_parameters(out);
+  }
+  if (scale_shift_ != nullptr) {
+    scale_shift_->append_parameters(out);
   }
 }
 

@@ -11,6 +11,7 @@
 #include "engine/nn/gradient_projection.h"
 #include "engine/nn/linear_plan.h"
 #include "engine/nn/parameter.h"
+#include "engine/nn/scale_shift.h"
 
 namespace lathe {
 
@@ -20,6 +21,8 @@ struct LinearSaved {
   Tensor hidden;
   Tensor subtokens;  // what stands for the input where the plan says so
   AdapterSaved adapted;
+  Tensor made;  // y0 of AdapterPlan, where backward reads it, as activations are kept
+  AdapterSaved output_adapted;
   bool again = false;  // set before a forward() that repeats one for backward
 };
 
@@ -71,8 +74,10 @@ class Linear {
   void backward(TensorRef x, TensorRef dy, TensorRef dx, float dx_beta, LinearSaved saved);
 
   void append_parameters(std::vector<Parameter*>& out);
-  // The adapter's, where there is one; null where the plan has none.
+  // Those of the input x: the adapter's, where there is one; null where the plan has none.
   Subtokens* subtokens() const;
+  // With those of y0.
+  void append_subtokens(std::vector<Subtokens*>& out) const;
   // Null where the optimizer sees the whole gradient.
   GradientProjection* projection() const { return projection_.get(); }
 
@@ -85,6 +90,13 @@ class Linear {
   }
   // y = W x + b.
   void multiply(TensorRef x, TensorRef y, LinearSaved* saved);
+  void begin_directions(std::uint64_t seed, std::uint64_t stream);
+  // y0 becomes y, by what the plan has beside the weight.
+  void adapt(TensorRef x, TensorRef y, LinearSaved* saved);
+  bool keeps_made() const;
+  Tensor kept_made(TensorRef y);
+  // The gradient of y0 by that of y; undefined where they are one.
+  Tensor made_backward(TensorRef dy, LinearSaved& saved);
   void initialise_spectral(std::uint64_t seed, std::uint64_t stream);
   // dW += dy^T x, unless W is frozen, and the bias's gradient += the sums of dy where it has one.
   void add_weight_gradient(Parameter& weight, TensorRef dy, TensorRef x, Parameter* bias = nullptr);
@@ -96,8 +108,11 @@ class Linear {
   LinearPlan plan_;
   std::unique_ptr<Parameter> bias_;   // null where the plan has none
   std::vector<Parameter> weights_;    // dense: W [out, in]; low rank: A [rank, in], B [out, rank]
-  std::unique_ptr<Adapter> adapter_;  // null where the plan has none
-  std::unique_ptr<Subtokens> subtokens_;  // of a slot without an adapter, which has its own
+  std::unique_ptr<Adapter> adapter_;  // null where the plan has none, as the next two
+  std::unique_ptr<Adapter> output_adapter_;  // reads y0
+  std::unique_ptr<ScaleShift> scale_shift_;
+  std::unique_ptr<Subtokens> subtokens_;  // of a slot with nothing beside it, which has its own
+  DType kept_type_ = DType::kF32;         // of activations
   std::unique_ptr<GradientProjection> projection_;  // of a dense weight that is trained, or null
 };
 

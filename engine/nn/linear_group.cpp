@@ -44,9 +44,7 @@ void Linear::forward_together(TensorRef x, std::initializer_list<Use> uses) {
     if (use.layer->bias_ != nullptr) {
       ops::bias_add(backend, {.x = use.y, .bias = use.layer->bias_->weight});
     }
-    if (use.layer->adapter_ != nullptr) {
-      use.layer->adapter_->forward(x, use.y, nullptr);
-    }
+    use.layer->adapt(x, use.y, nullptr);
   }
 }
 

@@ -21,11 +21,15 @@ enum class FactorInit : std::uint8_t { kSpectral, kScaledNormal, kCola };
 // kLoftq: as kDefault, and then as the model that it stands beside brings it.
 enum class AdapterInit : std::uint8_t { kDefault, kPissa, kLoftq };
 
-// Factors beside a slot's weight, y += scale B A x; the weight, its factors and bias are then
-// frozen.
+// What is trained beside a slot's weight; the weight, its factors and bias are then frozen. Of y0,
+// what the slot makes of x without it:
+// LoRA: y = y0 + scale B A x. Hydra (arXiv 2309.06922): y = y0 + scale B A x + scale B2 A2 y0.
+// SSF (arXiv 2210.08823): y = gamma y0 + beta, by elements.
 struct AdapterPlan {
-  std::int64_t rank = 0;  // 0: none
-  double scale = 1.0;     // alpha / rank
+  std::int64_t rank = 0;         // of B A; 0: none
+  std::int64_t output_rank = 0;  // of B2 A2, beside B A; 0: none
+  bool scale_shift = false;      // gamma and beta, without the others
+  double scale = 1.0;            // LoRA: alpha / rank
   AdapterInit init = AdapterInit::kDefault;
   double dropout = 0;              // share of its input that is dropped in training
   bool rest_trained = false;       // what of the model has no adapter is trained, too
@@ -33,6 +37,11 @@ struct AdapterPlan {
   double restart_prune = 0;
   std::int64_t restart_warmup = 0;
 
+  bool any() const { return rank > 0 || scale_shift; }
+  // Numbers of one beside a weight [out, in].
+  std::int64_t params(std::int64_t in, std::int64_t out) const {
+    return rank * (in + out) + output_rank * 2 * out + (scale_shift ? 2 * out : 0);
+  }
   // Whether the weight beside it is written to, though it is not trained.
   bool changes_weight() const {
     return rank > 0 && (init == AdapterInit::kPissa || restart_every > 0);
@@ -46,10 +55,11 @@ enum class DirectionInit : std::uint8_t { kFirstBatch, kEveryBatch, kEma, kRando
 
 // VeLoRA (arXiv 2405.17991): backward has one number for each sub-token of the input, cut into
 // `groups` of them, and makes the gradient of the matrix that reads it (or of the adapter's A) from
-// these.
+// these. Of SSF the input is y0, which gamma reads; of Hydra y0 is a second one, which A2 reads.
 struct SubtokenPlan {
-  std::int64_t groups = 0;  // g, divides `in`; 0: the input itself is there for backward
-  double scale = 1.0;       // of that gradient
+  std::int64_t groups = 0;  // g, divides the input; 0: the input itself is there for backward
+  std::int64_t output_groups = 0;  // of Hydra's y0
+  double scale = 1.0;              // of that gradient
   DirectionInit init = DirectionInit::kFirstBatch;
   double decay = 0;       // kEma: of the direction that was
   bool rebuilt = false;   // the gradient is a product with the input rebuilt, as in the paper
@@ -85,11 +95,13 @@ struct LinearPlan {
   // (Int8MatmulArgs).
   std::optional<double> int8_threshold = {};
 
+  // How long the input is that `subtokens` cut.
+  std::int64_t cut_width() const { return adapter.scale_shift ? out : in; }
   // Largest rank at which two factors hold fewer parameters than the dense weight:
   // r < m n / (m + n).
   std::int64_t break_even_rank() const { return (in * out - 1) / (in + out); }
   std::int64_t params() const {
-    const std::int64_t added = (bias ? out : 0) + adapter.rank * (in + out);
+    const std::int64_t added = (bias ? out : 0) + adapter.params(in, out);
     return (storage == LinearStorage::kLowRank ? rank * (in + out) : in * out) + added;
   }
 };

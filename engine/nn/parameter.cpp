@@ -9,15 +9,30 @@
 
 namespace lathe {
 
-Parameter make_parameter(Backend& backend, const std::string& layer, const std::string& leaf,
-                         Shape shape, bool decays, DType dtype) {
+namespace {
+
+Parameter made(Backend& backend, const Tag& tag, Shape shape, bool decays, DType dtype) {
   Parameter parameter;
-  parameter.name = layer + "." + leaf;
-  parameter.layer = layer;
-  parameter.weight =
-      Tensor(backend.allocator(), dtype, shape, Tag{Category::kWeights, layer, leaf});
+  parameter.name = tag.layer + "." + tag.name;
+  parameter.layer = tag.layer;
+  parameter.weight = Tensor(backend.allocator(), dtype, shape, tag);
   parameter.decays = decays;
   parameter.shape = shape;
+  return parameter;
+}
+
+}  // namespace
+
+Parameter make_parameter(Backend& backend, const std::string& layer, const std::string& leaf,
+                         Shape shape, bool decays, DType dtype) {
+  return made(backend, Tag{Category::kWeights, layer, leaf}, shape, decays, dtype);
+}
+
+Parameter make_adapter_parameter(Backend& backend, const std::string& layer,
+                                 const std::string& leaf, Shape shape, bool decays) {
+  Parameter parameter =
+      made(backend, Tag{Category::kAdapters, layer, leaf}, shape, decays, DType::kF32);
+  parameter.role = ParameterRole::kAdapter;
   return parameter;
 }
 

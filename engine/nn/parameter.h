@@ -52,6 +52,10 @@ struct Parameter {
 Parameter make_parameter(Backend& backend, const std::string& layer, const std::string& leaf,
                          Shape shape, bool decays, DType dtype = DType::kF32);
 
+// The same in f32 of what stands beside a slot's weight.
+Parameter make_adapter_parameter(Backend& backend, const std::string& layer,
+                                 const std::string& leaf, Shape shape, bool decays = true);
+
 // The weight becomes `values`, elements() of them, or what they are nearest to in its type; a
 // master becomes the values themselves.
 void set_values(Backend& backend, Parameter& parameter, const float* values);

@@ -116,12 +116,24 @@ void Subtokens::measure_gradient(TensorRef dy, TensorRef z, TensorRef x) {
   measure(3, u, exact);
 }
 
-void Subtokens::add_gradient(Parameter& weight, TensorRef dy, Tensor z, TensorRef x) {
-  if (z.dtype() == DType::kBf16) {
-    Tensor floats = workspace(*backend_, layer_, "subtokens", z.shape());
-    ops::from_bf16(*backend_, {.bits = z, .x = floats});
-    z = std::move(floats);
+Tensor Subtokens::floats(Tensor z) {
+  if (z.dtype() != DType::kBf16) {
+    return z;
   }
+  Tensor wide = workspace(*backend_, layer_, "subtokens", z.shape());
+  ops::from_bf16(*backend_, {.bits = z, .x = wide});
+  return wide;
+}
+
+Tensor Subtokens::rebuilt(Tensor z, std::int64_t in) {
+  z = floats(std::move(z));
+  Tensor x = workspace(*backend_, layer_, "rebuilt", Shape{z.shape()[0], in});
+  ops::subtoken_rebuild(*backend_, {.z = z, .v = v_, .x = x});
+  return x;
+}
+
+void Subtokens::add_gradient(Parameter& weight, TensorRef dy, Tensor z, TensorRef x) {
+  z = floats(std::move(z));
   if (probed()) {
     measure_gradient(dy, z, x);
   }
@@ -135,10 +147,7 @@ void Subtokens::add_gradient(Parameter& weight, TensorRef dy, Tensor z, TensorRe
     return product(z, dw.gradient, dw.beta);
   }
   if (plan_.rebuilt) {
-    const Tensor rebuilt =
-        workspace(*backend_, layer_, "rebuilt", Shape{z.shape()[0], weight.shape[1]});
-    ops::subtoken_rebuild(*backend_, {.z = z, .v = v_, .x = rebuilt});
-    return product(rebuilt, dw.gradient, dw.beta);
+    return product(rebuilt(std::move(z), weight.shape[1]), dw.gradient, dw.beta);
   }
   const Tensor u = workspace(*backend_, layer_, "factors", Shape{weight.shape[0], plan_.groups});
   product(z, u, 0.0f);

@@ -36,6 +36,10 @@ class Subtokens {
   // input, and not read unless probed.
   void add_gradient(Parameter& weight, TensorRef dy, Tensor z, TensorRef x);
 
+  // x^ [N, in] of what project() gave, for a gradient that is no matrix's.
+  Tensor rebuilt(Tensor z, std::int64_t in);
+  double scale() const { return plan_.scale; }
+
   // As long as `sums` is defined passes leave the squares of kSubtokenSquares there, and v stays
   // what it is.
   void probe_into(TensorRef sums) { probe_ = sums; }
@@ -47,6 +51,7 @@ class Subtokens {
   const std::string& layer() const { return layer_; }
 
  private:
+  Tensor floats(Tensor z);
   void draw(TensorRef subtokens);
   void follow_mean(TensorRef subtokens, double decay);
   void take_leading(TensorRef subtokens);

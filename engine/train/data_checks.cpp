@@ -29,8 +29,12 @@ Result<void> check_image_set(const TrainSpec& spec, const ImageSet& set) {
                      std::to_string(set.channels) + " channels, and the model reads " +
                      std::to_string(image.size) + " x " + std::to_string(image.size) + " in " +
                      std::to_string(image.channels),
-                 "set model.image.size=" + std::to_string(set.size) +
-                     " and model.image.channels=" + std::to_string(set.channels)};
+                 spec.model.from.empty()
+                     ? "set model.image.size=" + std::to_string(set.size) +
+                           " and model.image.channels=" + std::to_string(set.channels)
+                     : "begin with a model of such images, or give the set the size and channels "
+                       "of " +
+                           spec.model.from};
   }
   if (set.classes > image.classes) {
     return Error{ErrorKind::kUsage,

@@ -11,7 +11,7 @@ namespace {
 // Why the gradient of this slot cannot be projected, with the remedy; empty if it can.
 std::string obstacle(const TrainSpec& spec, const std::vector<LinearPlan>& slots,
                      const LinearPlan& slot) {
-  if (slot.adapter.rank > 0) {
+  if (slot.adapter.any()) {
     return "has an adapter, and its weight is not trained: name other slots, or set "
            "method.lora.rank=0";
   }

@@ -57,14 +57,20 @@ void check_teacher(const TrainSpec& spec, std::vector<std::string>& errors) {
 void check_adapters(const TrainSpec& spec, const std::vector<LinearPlan>& slots,
                     std::vector<std::string>& errors) {
   const auto adapted = std::find_if(slots.begin(), slots.end(),
-                                    [](const LinearPlan& slot) { return slot.adapter.rank > 0; });
+                                    [](const LinearPlan& slot) { return slot.adapter.any(); });
   if (adapted == slots.end()) {
     return;
   }
   if (spec.train.parts != TrainedParts::kAll) {
-    errors.push_back("train.parts=" + std::string(enum_name(spec.train.parts)) +
-                     " and method.lora both choose what is trained: set train.parts=all, or "
-                     "method.lora.rank=0");
+    const AdapterPlan& plan = adapted->adapter;
+    errors.push_back("train.parts=" + std::string(enum_name(spec.train.parts)) + " and method." +
+                     (plan.scale_shift       ? "ssf"
+                      : plan.output_rank > 0 ? "hydra"
+                                             : "lora") +
+                     " both choose what is trained: set train.parts=all, or method." +
+                     (plan.scale_shift       ? "ssf.enabled=false"
+                      : plan.output_rank > 0 ? "hydra.rank=0"
+                                             : "lora.rank=0"));
   }
   if (adapted->adapter.changes_weight() && spec.train.weights != WeightStore::kF32) {
     errors.push_back(
@@ -132,7 +138,7 @@ bool has_new_head(const TrainSpec& spec) {
 
 bool adapters_alone(const std::vector<LinearPlan>& slots) {
   return std::any_of(slots.begin(), slots.end(), [](const LinearPlan& slot) {
-    return slot.adapter.rank > 0 && !slot.adapter.rest_trained;
+    return slot.adapter.any() && !slot.adapter.rest_trained;
   });
 }
 

@@ -3,6 +3,7 @@
 
 #include "engine/backend/meta/meta_backend.h"
 #include "engine/methods/velora/paper_count.h"
+#include "engine/train/data_checks.h"
 #include "engine/train/model_plan.h"
 #include "engine/train/trainer.h"
 
@@ -10,7 +11,8 @@ namespace lathe {
 namespace {
 
 // 0 of a spec without projections.
-std::int64_t input_bytes_by_the_paper(const TrainSpec& spec) {
+std::int64_t input_bytes_by_the_paper(TrainSpec spec) {
+  settle_images(spec);
   std::vector<std::string> told_before;
   const auto slots = plan_slots(spec, told_before);
   const bool projects =

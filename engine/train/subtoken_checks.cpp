@@ -13,15 +13,28 @@ bool is_cut(const LinearPlan& slot) {
   return slot.subtokens.groups > 0;
 }
 
-// Whether the gradient of a matrix that reads the input is wanted.
+// Whether a gradient is wanted that is made of the input; of SSF, of what the slot makes.
 bool trains_input(const TrainSpec& spec, const std::vector<LinearPlan>& slots,
                   const LinearPlan& slot) {
-  if (slot.adapter.rank > 0) {
+  if (slot.adapter.any()) {
     return true;
   }
   const ParameterRole role =
       slot.storage == LinearStorage::kLowRank ? ParameterRole::kFactorA : ParameterRole::kOther;
   return !adapters_alone(slots) && is_trained(spec.train.parts, role);
+}
+
+// What of VeLoRA is of matrices alone.
+void check_scale_shift(const TrainSpec& spec, const LinearPlan& slot,
+                       std::vector<std::string>& errors) {
+  if (slot.subtokens.factored) {
+    errors.push_back("method.velora.state=factored sums up gradients of matrices, and of " +
+                     slot.name + " method.ssf trains two vectors: set method.velora.state=full");
+  } else if (spec.train.probe_every > 0) {
+    errors.push_back("train.probe_every=" + std::to_string(spec.train.probe_every) +
+                     " compares gradients of matrices, and of " + slot.name +
+                     " method.ssf trains two vectors: set train.probe_every=0");
+  }
 }
 
 void check_slot(const TrainSpec& spec, const std::vector<LinearPlan>& slots, const LinearPlan& slot,
@@ -30,13 +43,15 @@ void check_slot(const TrainSpec& spec, const std::vector<LinearPlan>& slots, con
     errors.push_back("method.velora.targets has " + slot.name +
                      ", of which nothing that reads its input is trained, so that none is kept: "
                      "leave it out, or train it");
+  } else if (slot.adapter.scale_shift) {
+    check_scale_shift(spec, slot, errors);
   } else if (slot.subtokens.factored && slot.adapter.rank == 0 &&
              spec.train.weights != WeightStore::kF32) {
     errors.push_back("method.velora.state=factored moves weights in f32, and train.weights=" +
                      std::string(enum_name(spec.train.weights)) +
                      " keeps others: set train.weights=f32, or state=full");
   }
-  const std::int64_t size = slot.in / slot.subtokens.groups;
+  const std::int64_t size = slot.cut_width() / slot.subtokens.groups;
   const std::int64_t seen = spec.train.batch_size * spec.train.seq_len * slot.subtokens.groups;
   if (slot.subtokens.init == DirectionInit::kSvd && seen < size) {
     errors.push_back("method.velora.init=svd looks for the direction of sub-tokens of " +
@@ -55,7 +70,8 @@ void warn_of_shared(const TrainSpec& spec, const std::vector<LinearPlan>& slots,
     std::string cut, whole;
     for (std::int64_t i = 0; i < per_block; ++i) {
       const LinearPlan& slot = slots[static_cast<std::size_t>(i)];
-      if (input_of_slot(spec.model, i) == input && trains_input(spec, slots, slot)) {
+      if (input_of_slot(spec.model, i) == input && !slot.adapter.scale_shift &&
+          trains_input(spec, slots, slot)) {
         std::string& names = is_cut(slot) ? cut : whole;
         names.append(names.empty() ? "" : ", ").append(slot.name);
       }
@@ -83,6 +99,12 @@ void check_subtokens(const TrainSpec& spec, const std::vector<LinearPlan>& slots
   if (errors.size() > before) {
     return;
   }
+  const auto reads_input = [](const LinearPlan& slot) {
+    return is_cut(slot) && !slot.adapter.scale_shift;
+  };
+  if (std::none_of(slots.begin(), slots.end(), reads_input)) {
+    return;  // SSF alone, for which what slots make is kept whatever is computed again
+  }
   if (spec.train.recompute != Recompute::kNone) {
     warnings.push_back("train.recompute=" + std::string(enum_name(spec.train.recompute)) +
                        " keeps no input that VeLoRA could stand for: it saves time here, not "
@@ -91,7 +113,7 @@ void check_subtokens(const TrainSpec& spec, const std::vector<LinearPlan>& slots
     warn_of_shared(spec, slots, warnings);
   }
   const std::int64_t out = 3;  // in the order of dense_plan()
-  if (is_cut(slots[static_cast<std::size_t>(out)])) {
+  if (reads_input(slots[static_cast<std::size_t>(out)])) {
     warnings.push_back("VeLoRA of " + slots[static_cast<std::size_t>(out)].name +
                        " frees nothing: the backward pass of attention keeps the same input");
   }

@@ -205,6 +205,12 @@ TrainSpec galore_spec(const Json& params) {
   return spec;
 }
 
+TrainSpec beside_spec(const Json& method) {
+  TrainSpec spec = gpt2_like_spec();
+  spec.method = method;
+  return spec;
+}
+
 TrainSpec distilled_spec() {
   TrainSpec spec = llama_like_spec();
   spec.method = {{"low_rank", {{"rank", 8}}}};

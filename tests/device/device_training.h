@@ -22,6 +22,8 @@ TrainSpec projecting_spec(const Json& params);
 // Gradients of a LLaMA's slots projected (GaLore), chosen at every third step, with the parameters
 // that are given besides.
 TrainSpec galore_spec(const Json& params);
+// With what these methods put beside slots.
+TrainSpec beside_spec(const Json& method);
 
 // The losses of `steps` steps on both lie within `relative` of each other, and fall.
 void expect_same_losses(Backend& device, const TrainSpec& spec, std::int64_t steps,

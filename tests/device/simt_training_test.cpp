@@ -86,6 +86,23 @@ TEST_F(SimtTraining, ProjectedGradientsLearnAsOnTheProcessor) {
   }
 }
 
+TEST_F(SimtTraining, WhatIsBesideSlotsLearnsAsOnTheProcessor) {
+  for (const Json& own :
+       {Json{{"ssf", {{"enabled", true}, {"train_rest", true}}}},
+        Json{{"hydra", {{"rank", 4}, {"targets", {"all"}}, {"train_rest", true}}}}}) {
+    for (const bool projected : {false, true}) {
+      Json method = own;
+      if (projected) {
+        method["velora"] = {{"groups", 4}, {"targets", {"all"}}};
+      }
+      const TrainSpec spec = beside_spec(method);
+      expect_same_losses(device_, spec, 5, 1e-4);
+      expect_planned_peak(device_, spec);
+      expect_repeatable(device_, spec, 2);
+    }
+  }
+}
+
 TEST_F(SimtTraining, FactorsDrawnToATeacherLearnAsTheProcessorDoes) {
   const TrainSpec spec = distilled_spec();
   expect_same_losses(device_, spec, 5, 1e-4);

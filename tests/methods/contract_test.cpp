@@ -27,11 +27,17 @@ Json lossless(std::string_view id) {
   if (id == "galore") {
     return {{"rank", 4}};
   }
+  if (id == "hydra") {
+    return {{"rank", 4}, {"sequential_rank", 3}, {"targets", {"all"}}};
+  }
   if (id == "lora") {
     return {{"rank", 4}, {"targets", {"all"}}};
   }
   if (id == "low_rank") {
     return {{"rank_fraction", 1.0}, {"init", "spectral"}};
+  }
+  if (id == "ssf") {
+    return {{"enabled", true}};
   }
   if (id == "velora") {
     return {{"groups", 4}};
@@ -44,11 +50,17 @@ Json lossy(std::string_view id) {
   if (id == "galore") {
     return {{"rank", 4}, {"alpha", 1.0}, {"update_every", 10}, {"per_layer", true}};
   }
+  if (id == "hydra") {
+    return {{"rank", 1}, {"sequential_rank", 1}, {"targets", {"up"}}, {"train_rest", true}};
+  }
   if (id == "lora") {
     return {{"rank", 4}, {"targets", {"all"}}, {"train_rest", true}, {"restart_every", 13}};
   }
   if (id == "low_rank") {
     return {{"rank", 6}};
+  }
+  if (id == "ssf") {
+    return {{"enabled", true}, {"train_rest", true}};
   }
   if (id == "velora") {
     return {{"sub_token_size", 8}, {"targets", {"all"}}, {"state", "factored"}};

@@ -19,7 +19,7 @@
 #include "engine/optim/prune_state.h"
 #include "engine/train/model_plan.h"
 #include "engine/train/trainer.h"
-#include "tests/methods/tiny_run.h"
+#include "tests/methods/merged_loss.h"
 
 namespace lathe {
 namespace {
@@ -28,6 +28,7 @@ namespace fs = std::filesystem;
 using ::testing::HasSubstr;
 
 using test::make_run;
+using test::merged_loss;
 using test::refusal;
 using TestRun = test::TinyRun;
 
@@ -232,32 +233,6 @@ TEST(Lora, WhatIsFrozenStaysAsItWas) {
   fs::remove_all(folder);
 }
 
-// The loss of what an export of the run begins with: a model without adapters.
-double merged_loss(const TrainSpec& spec, TestRun& run, const std::string& name) {
-  const fs::path folder =
-      fs::temp_directory_path() / ("lathe_lora_" + name + std::to_string(getpid()));
-  EXPECT_TRUE(run.trainer->save(folder.string()).ok());
-  std::vector<std::string> warnings;
-  const auto file = ModelFile::open_checkpoint(folder, spec.model, *plan_slots(spec, warnings));
-  EXPECT_TRUE(file.ok()) << file.error().text();
-  TrainSpec plain = spec;
-  plain.method = Json::object();
-  plain.base_slots = file->plans();
-  plain.base = std::make_shared<const GivenModel>(
-      GivenModel{.config = spec.model,
-                 .slots = file->plans(),
-                 .weights = [&](Backend& to, Transformer& transformer) {
-                   for (Parameter* parameter : transformer.parameters()) {
-                     set_values(to, *parameter, file->floats(parameter->name).data());
-                   }
-                 }});
-  const auto tokens = test::learnable_tokens(kVocab, 2000);
-  const auto trainer = make_trainer(*run.backend, plain, tokens, warnings);
-  const double loss = (*trainer)->evaluate()->loss;
-  fs::remove_all(folder);
-  return loss;
-}
-
 TEST(Lora, BecomesOneMatrixThatComputesTheSame) {
   for (const char* init : {"default", "pissa"}) {
     const TrainSpec spec = tiny_spec({{"rank", 4}, {"targets", {"all"}}, {"init", init}});
@@ -266,7 +241,7 @@ TEST(Lora, BecomesOneMatrixThatComputesTheSame) {
     run.steps(5);
     const double after = run.trainer->evaluate()->loss;
     EXPECT_NE(before, after);
-    EXPECT_NEAR(merged_loss(spec, run, init), after, 1e-5);
+    EXPECT_NEAR(merged_loss(spec, run), after, 1e-5);
   }
 }
 
@@ -277,7 +252,7 @@ TEST(Lora, BesideTwoFactorsBecomesFurtherDirectionsOfThem) {
                                             *std::make_unique<std::vector<std::string>>());
   TestRun run = make_run(spec);
   run.steps(5);
-  EXPECT_NEAR(merged_loss(spec, run, "factors"), run.trainer->evaluate()->loss, 1e-5);
+  EXPECT_NEAR(merged_loss(spec, run), run.trainer->evaluate()->loss, 1e-5);
 }
 
 TEST(Relora, RestartsRepeatAndGoOnFromAnyStep) {

@@ -6,8 +6,10 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "engine/methods/method.h"
 #include "engine/train/trainer.h"
 #include "tests/support/memory_tokens.h"
 
@@ -21,6 +23,14 @@ inline TrainSpec tiny_spec() {
   spec.train = {.steps = 30, .batch_size = 4, .seq_len = 16, .eval_batches = 2};
   spec.optim = {.lr = 1e-2, .warmup_steps = 4};
   return spec;
+}
+
+// Parameters of a method as a spec holds them.
+inline Json params(std::string_view id, const Json& given) {
+  std::vector<std::string> errors;
+  Json full = find_method(id)->normalise(given, "method." + std::string(id), errors);
+  EXPECT_TRUE(errors.empty());
+  return full;
 }
 
 struct TinyRun {

@@ -42,7 +42,8 @@ inline double relative_distance(const Values& a, const Values& b, double factor 
 // What a pass of a slot makes.
 struct SlotPass {
   Values y, dx, v, z;
-  std::vector<Values> gradients;  // of the slot's parameters; empty of frozen ones
+  std::vector<Values> directions;  // of all sub-tokens, those of what the slot makes last
+  std::vector<Values> gradients;   // of the slot's parameters; empty of frozen ones
 };
 
 class SlotRun {
@@ -79,6 +80,11 @@ class SlotRun {
       const Tensor& z = saved.subtokens.defined() ? saved.subtokens : saved.adapted.subtokens;
       made.z = values_of(z);
       made.v = values_of(linear_.subtokens()->direction());
+    }
+    std::vector<Subtokens*> all;
+    linear_.append_subtokens(all);
+    for (const Subtokens* subtokens : all) {
+      made.directions.push_back(values_of(subtokens->direction()));
     }
     linear_.backward(linear_.needs_input() ? input.ref() : TensorRef{}, gradient, dx, 0.0f,
                      std::move(saved));

@@ -22,6 +22,8 @@ struct Case {
   // The family of models: what differs from LLaMA's.
   void (*family)(ModelConfig&) = [](ModelConfig&) {};
   std::int64_t adapter_rank = 0;
+  std::int64_t output_rank = 0;
+  bool scale_shift = false;
 };
 
 void gpt2(ModelConfig& model) {
@@ -75,7 +77,11 @@ class GradientTest : public testing::TestWithParam<Case> {
       plan.rank = c.storage == LinearStorage::kLowRank ? 3 : 0;
       plan.between = c.between;
       plan.init = FactorInit::kScaledNormal;
-      plan.adapter = {.rank = c.adapter_rank, .scale = 1.5, .rest_trained = true};
+      plan.adapter = {.rank = c.adapter_rank,
+                      .output_rank = c.output_rank,
+                      .scale_shift = c.scale_shift,
+                      .scale = 1.5,
+                      .rest_trained = true};
     }
     model_ = std::make_unique<Transformer>(*backend_, model_config_, plans);
     model_->initialise(3);
@@ -204,6 +210,17 @@ INSTANTIATE_TEST_SUITE_P(
         Case{.name = "low_rank_gpt2", .storage = LinearStorage::kLowRank, .family = gpt2},
         Case{.name = "low_rank", .storage = LinearStorage::kLowRank},
         Case{.name = "adapters", .kv_heads = 1, .adapter_rank = 2},
+        Case{.name = "hydra", .kv_heads = 1, .adapter_rank = 2, .output_rank = 3},
+        Case{.name = "low_rank_hydra_vit",
+             .storage = LinearStorage::kLowRank,
+             .family = vit<ImagePool::kClassToken>,
+             .adapter_rank = 2,
+             .output_rank = 1},
+        Case{.name = "scale_shift", .kv_heads = 1, .scale_shift = true},
+        Case{.name = "low_rank_scale_shift_vit",
+             .storage = LinearStorage::kLowRank,
+             .family = vit<ImagePool::kClassToken>,
+             .scale_shift = true},
         Case{.name = "low_rank_adapters",
              .storage = LinearStorage::kLowRank,
              .family = gpt2,

@@ -9,17 +9,6 @@
 namespace lathe {
 namespace {
 
-void check_targets(const GaloreParams& params, std::vector<std::string>& errors) {
-  for (const std::string& target : params.targets) {
-    if (!names_slots(target)) {
-      errors.push_back(no_such_slot("method.galore.targets", target));
-    }
-  }
-  if (params.targets.empty()) {
-    errors.push_back("method.galore.targets names no slot: give q,v or all, or set rank to 0");
-  }
-}
-
 void plan_galore(const Json& canonical, const ModelConfig& model, std::vector<LinearPlan>& slots,
                  std::vector<std::string>& errors, std::vector<std::string>&) {
   const auto params = accepted_params<GaloreParams>(canonical);
@@ -27,15 +16,11 @@ void plan_galore(const Json& canonical, const ModelConfig& model, std::vector<Li
     return;
   }
   const std::size_t before = errors.size();
-  check_targets(params, errors);
+  check_targets("method.galore.targets", params.targets, "rank to 0", errors);
   const BlockChoice blocks("method.galore.layers", params.layers, model, errors);
   bool any = false;
   for (LinearPlan& slot : slots) {
-    const bool wanted =
-        blocks.has(slot) &&
-        std::any_of(params.targets.begin(), params.targets.end(),
-                    [&](const std::string& target) { return names_slot(target, slot); });
-    if (!wanted || errors.size() > before) {
+    if (!blocks.has(slot) || !is_target(params.targets, slot) || errors.size() > before) {
       continue;
     }
     any = true;
@@ -52,9 +37,7 @@ void plan_galore(const Json& canonical, const ModelConfig& model, std::vector<Li
                    .per_layer = params.per_layer};
   }
   if (!any && errors.size() == before) {
-    errors.push_back(
-        "method.galore.targets names no slot of this model: one without a gate has q, "
-        "k, v, o, up and down");
+    errors.push_back(no_slot_here("method.galore.targets"));
   }
 }
 

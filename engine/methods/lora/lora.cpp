@@ -9,22 +9,6 @@
 namespace lathe {
 namespace {
 
-bool wants(const LoraParams& params, const LinearPlan& slot) {
-  return std::any_of(params.targets.begin(), params.targets.end(),
-                     [&](const std::string& target) { return names_slot(target, slot); });
-}
-
-void check_targets(const LoraParams& params, std::vector<std::string>& errors) {
-  for (const std::string& target : params.targets) {
-    if (!names_slots(target)) {
-      errors.push_back(no_such_slot("method.lora.targets", target));
-    }
-  }
-  if (params.targets.empty()) {
-    errors.push_back("method.lora.targets names no slot: give q,v or all, or set rank to 0");
-  }
-}
-
 // What PiSSA and restarts ask of the weight beside the adapter.
 void check_weight(const LoraParams& params, const LinearPlan& slot,
                   std::vector<std::string>& errors) {
@@ -50,7 +34,7 @@ void plan_lora(const Json& canonical, const ModelConfig& model, std::vector<Line
   if (params.rank == 0) {
     return;
   }
-  check_targets(params, errors);
+  check_targets("method.lora.targets", params.targets, "rank to 0", errors);
   if (params.init == AdapterInit::kLoftq && model.from.empty()) {
     errors.push_back(
         "method.lora.init=loftq begins with adapters that a model brings: name it as model.from, "
@@ -58,10 +42,11 @@ void plan_lora(const Json& canonical, const ModelConfig& model, std::vector<Line
   }
   bool any = false;
   for (LinearPlan& slot : slots) {
-    if (!wants(params, slot) || !errors.empty()) {
+    if (!is_target(params.targets, slot) || !errors.empty()) {
       continue;
     }
     any = true;
+    check_free("method.lora", slot, errors);
     check_weight(params, slot, errors);
     slot.adapter = {.rank = params.rank,
                     .scale = params.alpha / static_cast<double>(params.rank),
@@ -73,9 +58,7 @@ void plan_lora(const Json& canonical, const ModelConfig& model, std::vector<Line
                     .restart_warmup = params.restart_warmup};
   }
   if (!any && errors.empty()) {
-    errors.push_back(
-        "method.lora.targets names no slot of this model: one without a gate has q, "
-        "k, v, o, up and down");
+    errors.push_back(no_slot_here("method.lora.targets"));
   }
 }
 

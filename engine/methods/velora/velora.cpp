@@ -69,26 +69,37 @@ class Planner {
     read_targets();
   }
 
-  // The groups of this slot; 0 if it is none of the targets.
-  std::int64_t groups_of(const LinearPlan& slot) {
+  struct Groups {
+    std::int64_t own = 0;     // 0: it is none of the targets
+    std::int64_t output = 0;  // of what the slot makes, where Hydra's second pair reads it
+  };
+  Groups groups_of(const LinearPlan& slot) {
     if (!blocks_.has(slot)) {
-      return 0;
+      return {};
     }
     // The last that names it counts.
     const auto target = std::find_if(targets_.rbegin(), targets_.rend(),
                                      [&](const Target& at) { return names_slot(at.slot, slot); });
     if (target == targets_.rend()) {
-      return 0;
+      return {};
     }
     const bool by_size = target->groups == 0 && params_.groups == 0;
     const std::int64_t asked = target->groups > 0 ? target->groups
                                : by_size          ? params_.sub_token_size
                                                   : params_.groups;
-    if (slot.in % asked != 0) {
-      refuse(slot, by_size ? "sub_token_size" : "groups", asked);
-      return 0;
+    std::vector<std::int64_t> widths{slot.cut_width()};
+    if (slot.adapter.output_rank > 0) {
+      widths.push_back(slot.out);
     }
-    return by_size ? slot.in / asked : asked;
+    for (const std::int64_t width : widths) {
+      if (width % asked != 0) {
+        refuse(slot, by_size ? "sub_token_size" : "groups", asked, width);
+        return {};
+      }
+    }
+    const auto groups_in = [&](std::int64_t width) { return by_size ? width / asked : asked; };
+    return {.own = groups_in(widths.front()),
+            .output = widths.size() > 1 ? groups_in(widths.back()) : 0};
   }
 
  private:
@@ -112,14 +123,15 @@ class Planner {
   }
 
   // Once for the slots of a name.
-  void refuse(const LinearPlan& slot, const char* what, std::int64_t asked) {
+  void refuse(const LinearPlan& slot, const char* what, std::int64_t asked, std::int64_t width) {
     if (refused_[std::string(slot_name(slot))]++ > 0) {
       return;
     }
     errors_.push_back(
         "method.velora." + std::string(what) + "=" + std::to_string(asked) +
-        " does not divide the " + std::to_string(slot.in) + " inputs of " + slot.name +
-        " and of its kin in other blocks: choose " + divisors_near(slot.in, asked) +
+        " does not divide the " + std::to_string(width) +
+        (slot.adapter.scale_shift || width != slot.in ? " outputs of " : " inputs of ") +
+        slot.name + " and of its kin in other blocks: choose " + divisors_near(width, asked) +
         ", or groups of its own, as in targets=" + std::string(slot_name(slot)) + ":G");
   }
 
@@ -141,10 +153,11 @@ void plan_velora(const Json& canonical, const ModelConfig& model, std::vector<Li
   const bool readable = errors.size() == before;
   bool any = false;
   for (LinearPlan& slot : slots) {
-    const std::int64_t groups = readable ? planner.groups_of(slot) : 0;
-    if (groups > 0) {
+    const Planner::Groups groups = readable ? planner.groups_of(slot) : Planner::Groups{};
+    if (groups.own > 0) {
       any = true;
-      slot.subtokens = {.groups = groups,
+      slot.subtokens = {.groups = groups.own,
+                        .output_groups = groups.output,
                         .scale = params.scale,
                         .init = params.init,
                         .decay = params.decay,
@@ -153,9 +166,7 @@ void plan_velora(const Json& canonical, const ModelConfig& model, std::vector<Li
     }
   }
   if (!any && errors.size() == before) {
-    errors.push_back(
-        "method.velora.targets names no slot of this model: one without a gate has q, "
-        "k, v, o, up and down");
+    errors.push_back(no_slot_here("method.velora.targets"));
   }
 }
 
