@@ -12,8 +12,8 @@ namespace {
 std::string obstacle(const TrainSpec& spec, const std::vector<LinearPlan>& slots,
                      const LinearPlan& slot) {
   if (slot.adapter.any()) {
-    return "has an adapter, and its weight is not trained: name other slots, or set "
-           "method.lora.rank=0";
+    return "has an adapter, and its weight is not trained: name other slots, or switch the "
+           "adapter's method off";
   }
   if (slot.storage != LinearStorage::kDense) {
     return "is two factors, whose gradients are small already: name dense slots";

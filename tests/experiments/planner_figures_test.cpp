@@ -50,6 +50,29 @@ TEST(PlannerFigures, Gpt2AtTheCompressionOfFingptHpc) {
   EXPECT_NEAR(millions(small.parameters) / 1e3, 0.59, 0.005) << "bytes at 8 bits";
 }
 
+// ViT-B/16 without a head, as its files count it; what methods put beside its slots.
+TEST(PlannerFigures, VitBaseOfVtab) {
+  const std::int64_t head = 100 * 769;
+  EXPECT_EQ(planned("vtab_vit_b", Settings{}).parameters, 85798656 + head);
+  const auto beside = [](const Settings& settings) {
+    return planned("vtab_vit_b", settings).parameters -
+           planned("vtab_vit_b", Settings{}).parameters;
+  };
+  EXPECT_EQ(beside({{"method.lora.rank", 4}}), 12 * 2 * 4 * 2 * 768);
+  EXPECT_EQ(beside({{"method.hydra.rank", 4}}), 12 * 2 * 2 * 4 * 2 * 768);
+  EXPECT_EQ(beside({{"method.ssf.enabled", true}}), 12 * 2 * (5 * 768 + 3072));
+  // Adapters need no gradients and moments of the rest, and projections free what SSF keeps.
+  const Settings ssf{{"method.ssf.enabled", true}};
+  const Settings projected{{"method.ssf.enabled", true},
+                           {"method.velora.sub_token_size", 24},
+                           {"method.velora.groups", 0},
+                           {"method.velora.targets", Json{"all"}}};
+  const auto kept = [](const Settings& settings) {
+    return peak_of(planned("vtab_vit_b", settings), Category::kActivations);
+  };
+  EXPECT_LT(kept(projected), kept(ssf));
+}
+
 // LoRD's checkpoints carry these sizes in their names.
 TEST(PlannerFigures, StarcoderWithTwoFactorsForEachMlpMatrix) {
   EXPECT_NEAR(millions(planned("starcoder", 0).parameters), 15520, 20);

@@ -50,7 +50,8 @@ struct HydraParams {
         field("train_rest", &P::train_rest,
               {.sweep = true,
                .structural = true,
-               .help = "also train what has none: embedding, norms, head, other slots"})};
+               .help = "also train what has none: embedding, norms, head, other slots",
+               .qualified = true})};
   }
 };
 static_assert(complete<HydraParams>());

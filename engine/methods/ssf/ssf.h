@@ -28,7 +28,8 @@ struct SsfParams {
         field("train_rest", &P::train_rest,
               {.sweep = true,
                .structural = true,
-               .help = "also train what is no such slot: embedding, norms, head, other slots"})};
+               .help = "also train what is no such slot: embedding, norms, head, other slots",
+               .qualified = true})};
   }
 };
 static_assert(complete<SsfParams>());
