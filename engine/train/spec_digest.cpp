@@ -4,6 +4,27 @@
 #include "engine/base/hash.h"
 
 namespace lathe {
+namespace {
+
+// Without methods, and parameters of them, that came later and are switched off.
+Json decided_methods(Json method) {
+  if (const auto galore = method.find("galore");
+      galore != method.end() && galore->value("rank", 0) == 0) {
+    method.erase(galore);
+  }
+  if (const auto lora = method.find("lora");
+      lora != method.end() && lora->value("dropout", 0.0) == 0.0) {
+    lora->erase("dropout");
+  }
+  if (const auto velora = method.find("velora");
+      velora != method.end() &&
+      velora->value("groups", 0) + velora->value("sub_token_size", 0) == 0) {
+    method.erase(velora);
+  }
+  return method;
+}
+
+}  // namespace
 
 std::string spec_digest(const TrainSpec& spec) {
   Json train = to_json(spec.train);
@@ -51,22 +72,8 @@ std::string spec_digest(const TrainSpec& spec) {
   if (spec.optim.state == MomentStore::kF32) {
     optim.erase("state");
   }
-  Json method = spec.method;
-  if (const auto galore = method.find("galore");
-      galore != method.end() && galore->value("rank", 0) == 0) {
-    method.erase(galore);
-  }
-  if (const auto lora = method.find("lora");
-      lora != method.end() && lora->value("dropout", 0.0) == 0.0) {
-    lora->erase("dropout");
-  }
-  if (const auto velora = method.find("velora");
-      velora != method.end() &&
-      velora->value("groups", 0) + velora->value("sub_token_size", 0) == 0) {
-    method.erase(velora);
-  }
   Json decided{{"seed", spec.seed}, {"model", model}, {"data", data},
-               {"train", train},    {"optim", optim}, {"method", method}};
+               {"train", train},    {"optim", optim}, {"method", decided_methods(spec.method)}};
   if (!spec.distill.from.empty()) {
     decided["distill"] = to_json(spec.distill);
   }
