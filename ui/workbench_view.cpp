@@ -1,5 +1,5 @@
-// What the workbench's panels see of the world: the snapshots of a frame, the run in focus, the runs
-// that plots draw, and the scrubber's place.
+// What the workbench's panels see of the world: the snapshots of a frame, the run in focus, the
+// runs that plots draw, and the scrubber's place.
 #include <algorithm>
 #include <set>
 #include <utility>

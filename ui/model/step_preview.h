@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "engine/base/json.h"
-#include "engine/tensor/ledger.h"
+#include "experiments/events.h"
 #include "ui/model/preview.h"
 #include "ui/model/step_memory.h"
 
