@@ -181,6 +181,30 @@ TEST_F(BaseModelTest, MatricesAreRoundedWhenTheRunBegins) {
   EXPECT_NEAR(series("eval/loss").at(0), before, 1e-5 * before);
 }
 
+TEST_F(BaseModelTest, AdaptersBesideRoundedMatricesLearnFromProjections) {
+  TrainSpec& train = request_.spec.train;
+  train.train.frozen = FrozenStore::kQ8_0;
+  train.train.recompute = Recompute::kNone;
+  train.train.steps = 30;
+  train.optim.lr = 2e-2;
+  const Json lora{{"rank", 4}, {"targets", {"v", "down"}}};
+  const auto kept = [&](const Json& method) {
+    request_.spec.train.method = method;
+    request_.spec = *run_spec_from_json(to_json(request_.spec));
+    witness_.events.clear();
+    const RunOutcome outcome = run_one(request_, ports_);
+    EXPECT_EQ(outcome.state, RunState::kDone) << outcome.error->text();
+    const LedgerSnapshot peak = witness_.all<MemorySample>().back().peak;
+    EXPECT_EQ(witness_.all<RunCreated>()[0].predicted_peak_bytes, peak.live_bytes);
+    return peak.by_category[static_cast<std::size_t>(Category::kActivations)];
+  };
+  const std::int64_t whole = kept({{"lora", lora}});
+  const std::int64_t projected =
+      kept({{"lora", lora}, {"velora", {{"groups", 8}, {"targets", {"v", "down"}}}}});
+  EXPECT_LT(projected, whole);
+  EXPECT_LT(series("eval/loss").at(30), 0.97 * series("eval/loss").at(0));
+}
+
 TEST_F(BaseModelTest, ProductsInIntegersNeedMatricesThatStayInt8) {
   TrainSpec& train = request_.spec.train;
   train.train.int8_products = true;
