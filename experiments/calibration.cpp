@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "engine/base/rng.h"
+#include "engine/data/image_set.h"
 #include "engine/data/token_source.h"
 #include "engine/train/trainer.h"
 #include "experiments/clock.h"
@@ -43,6 +44,35 @@ class MadeUpTokens final : public TokenSource {
   std::vector<std::int32_t> tokens_;
 };
 
+// Random pixels of the right size.
+std::shared_ptr<const TokenSource> made_up_images(const ImageConfig& model) {
+  constexpr std::int64_t kImages = 64;
+  ImageSet set{.size = model.size,
+               .channels = model.channels,
+               .classes = model.classes,
+               .mean = std::vector<double>(static_cast<std::size_t>(model.channels), 0.5),
+               .deviation = std::vector<double>(static_cast<std::size_t>(model.channels), 0.3)};
+  Rng rng(0, 0);
+  for (std::int64_t i = 0; i < kImages; ++i) {
+    set.train.labels.push_back(static_cast<std::int32_t>(i % model.classes));
+    for (std::int64_t pixel = 0; pixel < set.image_bytes(); ++pixel) {
+      set.train.pixels.push_back(static_cast<std::uint8_t>(rng.next_below(256)));
+    }
+  }
+  set.heldout = set.train;
+  return make_image_source(std::move(set), 0);
+}
+
+// What the steps of a spec are measured on. Of text the spec reads running text then, whose rows
+// are as long as those that samples are packed into.
+std::shared_ptr<const TokenSource> made_up_data(TrainSpec& train) {
+  if (train.model.images()) {
+    return made_up_images(train.model.image);
+  }
+  train.data.kind = DataKind::kText;
+  return std::make_shared<MadeUpTokens>(train.model.vocab_size, 16 * (train.train.seq_len + 1));
+}
+
 struct Timing {
   double steps = 0;
   double evaluations = 0;
@@ -74,7 +104,7 @@ Result<double> typical_step_secs(const PlannedPoint& point, double secs) {
   if (!device) {
     return device.error();
   }
-  const auto train = resolve_model(spec->train);
+  auto train = resolve_model(spec->train);
   if (!train) {
     return train.error();
   }
@@ -82,10 +112,9 @@ Result<double> typical_step_secs(const PlannedPoint& point, double secs) {
   if (!backend) {
     return backend.error();
   }
-  const auto tokens =
-      std::make_shared<MadeUpTokens>(train->model.vocab_size, 16 * (train->train.seq_len + 1));
+  const auto data = made_up_data(*train);
   std::vector<std::string> warnings;
-  const auto trainer = make_trainer(**backend, *train, tokens, warnings);
+  const auto trainer = make_trainer(**backend, *train, data, warnings);
   if (!trainer) {
     return trainer.error();
   }

@@ -37,6 +37,7 @@ Result<TrainSpec> resolve_model(const TrainSpec& spec) {
   }
   if (spec.model.images()) {
     settle_images(resolved);
+    resolved.base = planned_base(resolved);
     return resolved;
   }
   const std::int64_t tokens =

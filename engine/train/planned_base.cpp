@@ -102,8 +102,11 @@ void check_frozen(const TrainSpec& spec, const std::vector<LinearPlan>& slots,
   if (odd != slots.end()) {
     errors.push_back(what + " keeps " + std::to_string(layout.block_elements) +
                      " neighbours of a row as a block, and " + odd->name + " has " +
-                     std::to_string(odd_columns(*odd, layout.block_elements)) +
-                     " columns: choose widths and ranks that are multiples, or f16");
+                     std::to_string(odd_columns(*odd, layout.block_elements)) + " columns: " +
+                     (spec.train.frozen == FrozenStore::kInt
+                          ? "choose a train.frozen_group that divides them, "
+                          : "choose ") +
+                     "widths and ranks that are multiples, or f16");
   }
 }
 

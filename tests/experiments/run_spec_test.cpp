@@ -138,8 +138,9 @@ TEST(RunSpec, TakesTheEndOfAPathForIt) {
 
 TEST(RunSpecOverride, TakesPathsAndUniqueShortNames) {
   Json document = Json{{"model", {{"dim", 64}}}};
-  for (const char* assignment : {"lr=3e-4", "model.layers=2", "rank=16", "steps=1e4",
-                                 "tokenizer=byte", "tied=no", "extensions=[.c,.h]"}) {
+  for (const char* assignment :
+       {"lr=3e-4", "model.layers=2", "rank=16", "steps=1e4", "tokenizer=byte", "tied=no",
+        "extensions=[.c,.h]", "targets=q,v"}) {
     const Result<void> applied = apply_override(assignment, document);
     EXPECT_TRUE(applied.ok()) << applied.error().text();
   }
@@ -148,6 +149,7 @@ TEST(RunSpecOverride, TakesPathsAndUniqueShortNames) {
   EXPECT_EQ(spec.train.model.dim, 64);
   EXPECT_EQ(spec.train.model.layers, 2);
   EXPECT_EQ(spec.train.method["low_rank"]["rank"], 16);
+  EXPECT_EQ(spec.train.method["lora"]["targets"], (Json{"q", "v"}));
   EXPECT_EQ(spec.train.train.steps, 10000);
   EXPECT_EQ(spec.train.data.tokenizer, TokenizerKind::kByte);
   EXPECT_FALSE(spec.train.model.tied);

@@ -159,5 +159,21 @@ TEST_F(SchedulerTest, CalibrationSetsTheStepsOnce) {
   EXPECT_EQ(to_json(*again), to_json(*fitted));
 }
 
+// Samples and images too are measured before there is any data.
+TEST_F(SchedulerTest, SpeedIsMeasuredOfEveryKindOfData) {
+  for (const DataKind kind : {DataKind::kInstruct, DataKind::kImages}) {
+    SweepSpec sweep = with_axis("rank=0,4");
+    set_path(sweep.base, "data.kind", enum_name(kind));
+    if (kind == DataKind::kImages) {
+      set_path(sweep.base, "model.image.size", 8);
+    }
+    const auto points = expand(sweep, make_predictor(0));
+    ASSERT_TRUE(points.ok()) << points.error().text();
+    const auto speed = measure_speed(*points);
+    ASSERT_TRUE(speed.ok()) << speed.error().text();
+    EXPECT_GT(expected_secs(points->front(), *speed), 0);
+  }
+}
+
 }  // namespace
 }  // namespace lathe::experiments
