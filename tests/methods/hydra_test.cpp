@@ -8,6 +8,7 @@
 #include "engine/train/model_plan.h"
 #include "tests/methods/beside_slot.h"
 #include "tests/methods/merged_loss.h"
+#include "tests/methods/planned_peaks.h"
 
 namespace lathe {
 namespace {
@@ -105,17 +106,7 @@ TEST(Hydra, ThePlannedPeakIsTheRealOneHoweverActivationsAreKept) {
   TrainSpec cut = whole;
   cut.method["velora"] =
       params("velora", {{"sub_token_size", 8}, {"targets", {"all"}}, {"state", "factored"}});
-  for (const ActivationStore store : {ActivationStore::kF32, ActivationStore::kBf16}) {
-    for (const Recompute recompute : {Recompute::kNone, Recompute::kCheap, Recompute::kBlocks}) {
-      for (TrainSpec spec : {whole, cut}) {
-        spec.train.activations = store;
-        spec.train.recompute = recompute;
-        test::TinyRun run = test::make_run(spec);
-        const StepReport step = *run.trainer->step();
-        EXPECT_EQ(plan_step(spec, {.parallelism = 2})->peak.by_category, step.peak.by_category);
-      }
-    }
-  }
+  test::expect_planned_peaks({whole, cut});
 }
 
 TEST(Hydra, ProbesTellOfBothPairs) {

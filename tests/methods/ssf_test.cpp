@@ -8,6 +8,7 @@
 #include "engine/train/model_plan.h"
 #include "tests/methods/beside_slot.h"
 #include "tests/methods/merged_loss.h"
+#include "tests/methods/planned_peaks.h"
 #include "tests/support/memory_images.h"
 
 namespace lathe {
@@ -119,17 +120,7 @@ TEST(Ssf, VeloraKeepsANumberForEachSubtoken) {
   };
   const std::int64_t made = 4 * 64 * 2 * 3 * 32;
   EXPECT_EQ(activations(whole) - activations(cut), made - made / 8);
-  for (const ActivationStore store : {ActivationStore::kF32, ActivationStore::kBf16}) {
-    for (const Recompute recompute : {Recompute::kNone, Recompute::kCheap, Recompute::kBlocks}) {
-      for (TrainSpec spec : {whole, cut}) {
-        spec.train.activations = store;
-        spec.train.recompute = recompute;
-        test::TinyRun run = test::make_run(spec);
-        const StepReport step = *run.trainer->step();
-        EXPECT_EQ(plan_step(spec, {.parallelism = 2})->peak.by_category, step.peak.by_category);
-      }
-    }
-  }
+  test::expect_planned_peaks({whole, cut});
 }
 
 TEST(Ssf, BlocksThatAreComputedAgainTrainToTheSameBits) {
