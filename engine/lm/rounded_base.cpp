@@ -35,8 +35,9 @@ ModelFile rounded_base(const ModelFile& file, StoredType type) {
   for (const ModelTensor& tensor : file.tensors()) {
     const bool table = tensor.name == "embedding.weight" || tensor.name == "head.weight";
     const StoredType wanted = table ? kTableType : type;
-    // What is of the type already stays where it lies.
-    if ((table || matrices.count(tensor.name) > 0) && tensor.stored.type != wanted) {
+    // What is of the type already stays where it lies, unless it lies transposed.
+    const bool as_wanted = tensor.stored.type == wanted && has_stored_rows(tensor);
+    if ((table || matrices.count(tensor.name) > 0) && !as_wanted) {
       weights.emplace(tensor.name, rounded(file, tensor, wanted));
     }
   }
