@@ -2,7 +2,7 @@
 // word, one value, so that truncation costs no rejected draws.
 #include "engine/backend/random_values.h"
 
-#include "engine/backend/portable_math.h"
+#include "engine/base/portable_math.h"
 #include "engine/base/rng.h"
 
 namespace lathe {

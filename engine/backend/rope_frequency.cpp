@@ -1,7 +1,7 @@
 // Rotary frequencies and their stretching, in portable functions, so that all back ends turn alike.
 #include "engine/backend/rope_frequency.h"
 
-#include "engine/backend/portable_math.h"
+#include "engine/base/portable_math.h"
 
 namespace lathe {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <cstring>
 
-#include "engine/backend/portable_math.h"
+#include "engine/base/portable_math.h"
 
 namespace lathe {
 

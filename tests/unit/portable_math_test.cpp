@@ -1,5 +1,5 @@
 // The portable functions against the C library's, at and around every change of method.
-#include "engine/backend/portable_math.h"
+#include "engine/base/portable_math.h"
 
 #include <gtest/gtest.h>
 

@@ -5,7 +5,7 @@
 #include "engine/backend/cpu/cpu_backend.h"
 #include "engine/backend/cpu/parallel.h"
 #include "engine/backend/gradient_scale.h"
-#include "engine/backend/portable_math.h"
+#include "engine/base/portable_math.h"
 
 namespace lathe::cpu {
 namespace {

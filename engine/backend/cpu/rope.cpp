@@ -2,8 +2,8 @@
 // with the positions asked for.
 #include "engine/backend/cpu/cpu_backend.h"
 #include "engine/backend/cpu/parallel.h"
-#include "engine/backend/portable_math.h"
 #include "engine/backend/rope_frequency.h"
+#include "engine/base/portable_math.h"
 
 namespace lathe::cpu {
 namespace {

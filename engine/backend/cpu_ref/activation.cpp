@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "engine/backend/cpu_ref/cpu_ref_backend.h"
-#include "engine/backend/portable_math.h"
+#include "engine/base/portable_math.h"
 
 namespace lathe::cpu_ref {
 namespace {

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "engine/backend/cpu_ref/cpu_ref_backend.h"
-#include "engine/backend/portable_math.h"
+#include "engine/base/portable_math.h"
 
 namespace lathe::cpu_ref {
 namespace {

@@ -7,9 +7,9 @@
 
 #include "engine/backend/clipping.h"
 #include "engine/backend/cpu_ref/cpu_ref_backend.h"
-#include "engine/backend/portable_math.h"
 #include "engine/backend/update_rule.h"
 #include "engine/backend/weight_rounding.h"
+#include "engine/base/portable_math.h"
 #include "engine/quant/dynamic_map.h"
 #include "engine/quant/half.h"
 

@@ -1,7 +1,7 @@
 // Rotary position embedding: each pair of channels turned by position * frequency.
 #include "engine/backend/cpu_ref/cpu_ref_backend.h"
-#include "engine/backend/portable_math.h"
 #include "engine/backend/rope_frequency.h"
+#include "engine/base/portable_math.h"
 
 namespace lathe::cpu_ref {
 

@@ -4,8 +4,8 @@
 
 #include "engine/backend/clipping.h"
 #include "engine/backend/cpu_ref/cpu_ref_backend.h"
-#include "engine/backend/portable_math.h"
 #include "engine/backend/update_rule.h"
+#include "engine/base/portable_math.h"
 
 namespace lathe::cpu_ref {
 

@@ -1,5 +1,5 @@
 // Range reduction and plain series; coefficients are computed or named by their source.
-#include "engine/backend/portable_math.h"
+#include "engine/base/portable_math.h"
 
 #include <cmath>
 #include <cstdint>
