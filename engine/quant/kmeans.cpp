@@ -1,0 +1,394 @@
+// See kmeans.h. The cuts: Gronlund et al., arXiv 1701.07204, section 2; k-means++: Arthur and
+// Vassilvitskii 2007.
+#include "engine/quant/kmeans.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <string>
+
+#include "engine/base/check.h"
+#include "engine/base/portable_math.h"
+#include "engine/base/rng.h"
+#include "engine/quant/half.h"
+
+namespace lathe {
+namespace {
+
+constexpr double kInfinite = std::numeric_limits<double>::infinity();
+
+// What clusters of neighbouring values cost, by sums of all values before one.
+class Intervals {
+ public:
+  Intervals(std::span<const float> values, std::span<const double> weights)
+      : values_(values), sums_(values.size() + 1) {
+    double weight = 0, sum = 0;
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      weight += weights[i];
+      sum += weights[i] * double{values[i]};
+    }
+    // About their mean, so that squares are no larger than they must be.
+    middle_ = weight > 0 ? sum / weight : double{values[values.size() / 2]};
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      const double x = double{values[i]} - middle_;
+      sums_[i + 1] = {sums_[i].weight + weights[i], sums_[i].first + weights[i] * x,
+                      sums_[i].second + weights[i] * x * x, sums_[i].plain + x};
+    }
+  }
+
+  // Of the values [begin, end).
+  double cost(std::size_t begin, std::size_t end) const {
+    const double weight = sums_[end].weight - sums_[begin].weight;
+    const double first = sums_[end].first - sums_[begin].first;
+    const double second = sums_[end].second - sums_[begin].second;
+    return weight > 0 ? std::max(0.0, second - first * first / weight) : 0.0;
+  }
+  float centroid(std::size_t begin, std::size_t end) const {
+    const double weight = sums_[end].weight - sums_[begin].weight;
+    const double mean =
+        weight > 0 ? (sums_[end].first - sums_[begin].first) / weight
+                   : (sums_[end].plain - sums_[begin].plain) / static_cast<double>(end - begin);
+    return std::clamp(static_cast<float>(mean + middle_), values_[begin], values_[end - 1]);
+  }
+
+ private:
+  struct Sums {
+    double weight = 0, first = 0, second = 0, plain = 0;
+  };
+  std::span<const float> values_;
+  std::vector<Sums> sums_;
+  double middle_ = 0;
+};
+
+// One more cluster: of each interval [0, end) the least cost, and where its last cluster begins.
+struct Layer {
+  const Intervals& intervals;
+  std::size_t clusters;             // with the one that is added
+  const std::vector<double>& less;  // costs with one less
+  std::vector<double>& costs;
+  std::uint16_t* cuts;
+
+  // Of the ends [first, last], whose cuts lie in [low, high].
+  void solve(std::size_t first, std::size_t last, std::size_t low, std::size_t high) {
+    if (first > last) {
+      return;
+    }
+    const std::size_t end = first + (last - first) / 2;
+    double least = kInfinite;
+    std::size_t best = std::max(low, clusters - 1);
+    for (std::size_t cut = best; cut <= std::min(high, end - 1); ++cut) {
+      const double cost = less[cut] + intervals.cost(cut, end);
+      if (cost < least) {
+        least = cost;
+        best = cut;
+      }
+    }
+    costs[end] = least;
+    cuts[end] = static_cast<std::uint16_t>(best);
+    if (end > first) {
+      solve(first, end - 1, low, best);
+    }
+    solve(end + 1, last, best, high);
+  }
+};
+
+// Points to be clustered, and what each has come to.
+struct Cloud {
+  std::size_t dim;
+  std::vector<float> points;
+  std::vector<float> weights;
+  std::vector<std::uint8_t> codes;
+  std::vector<float> distances;  // squared, to the nearest centroid
+
+  std::size_t size() const { return weights.size(); }
+  std::span<const float> point(std::size_t i) const {
+    return std::span(points).subspan(i * dim, dim);
+  }
+};
+
+// All points, or one of each of so many equal stretches of them.
+Cloud cloud_of(std::span<const float> points, std::span<const float> weights,
+               const VectorClusters& form, Rng& rng) {
+  const auto dim = static_cast<std::size_t>(form.dim);
+  const std::size_t all = points.size() / dim;
+  const auto most = static_cast<std::size_t>(form.most_points);
+  const std::size_t count = std::min(all, most);
+  Cloud cloud{dim, {}, {}, std::vector<std::uint8_t>(count), std::vector<float>(count)};
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::size_t begin = i * all / count;
+    const std::size_t length = (i + 1) * all / count - begin;
+    const std::size_t at =
+        length > 1 ? begin + static_cast<std::size_t>(rng.next_below(length)) : begin;
+    const auto point = points.subspan(at * dim, dim);
+    cloud.points.insert(cloud.points.end(), point.begin(), point.end());
+    cloud.weights.push_back(weights.empty() ? 1.0f : weights[at]);
+  }
+  return cloud;
+}
+
+float squared_distance(std::span<const float> a, std::span<const float> b) {
+  float sum = 0;
+  for (std::size_t d = 0; d < a.size(); ++d) {
+    sum += (a[d] - b[d]) * (a[d] - b[d]);
+  }
+  return sum;
+}
+
+struct Nearest {
+  std::uint8_t code = 0;
+  float distance = 0;
+};
+
+Nearest nearest_of(std::span<const float> centroids, std::span<const float> point) {
+  Nearest best{0, std::numeric_limits<float>::infinity()};
+  for (std::size_t at = 0; at < centroids.size(); at += point.size()) {
+    const float distance = squared_distance(centroids.subspan(at, point.size()), point);
+    if (distance < best.distance) {
+      best = {static_cast<std::uint8_t>(at / point.size()), distance};
+    }
+  }
+  return best;
+}
+
+// A point, likely by what it costs; `costs` are not all 0.
+std::size_t drawn_by(std::span<const double> costs, double sum, Rng& rng) {
+  double left = rng.next_unit() * sum;
+  std::size_t last = 0;
+  for (std::size_t i = 0; i < costs.size(); ++i) {
+    if (costs[i] > 0) {
+      last = i;
+      left -= costs[i];
+      if (left < 0) {
+        break;
+      }
+    }
+  }
+  return last;
+}
+
+std::vector<float> first_centroids(const Cloud& cloud, int clusters, Rng& rng) {
+  std::vector<float> centroids;
+  std::vector<double> costs(cloud.weights.begin(), cloud.weights.end());
+  std::vector<float> distances(cloud.size(), std::numeric_limits<float>::infinity());
+  for (int k = 0; k < clusters; ++k) {
+    double sum = 0;
+    for (const double cost : costs) {
+      sum += cost;
+    }
+    const auto chosen = cloud.point(sum > 0 ? drawn_by(costs, sum, rng) : 0);
+    centroids.insert(centroids.end(), chosen.begin(), chosen.end());
+    for (std::size_t i = 0; i < cloud.size(); ++i) {
+      distances[i] = std::min(distances[i], squared_distance(cloud.point(i), chosen));
+      costs[i] = double{cloud.weights[i]} * double{distances[i]};
+    }
+  }
+  return centroids;
+}
+
+// Whether a point's cluster is another one than before.
+bool assign(Cloud& cloud, std::span<const float> centroids) {
+  bool changed = false;
+  for (std::size_t i = 0; i < cloud.size(); ++i) {
+    const Nearest best = nearest_of(centroids, cloud.point(i));
+    changed = changed || best.code != cloud.codes[i];
+    cloud.codes[i] = best.code;
+    cloud.distances[i] = best.distance;
+  }
+  return changed;
+}
+
+double inertia(const Cloud& cloud) {
+  double sum = 0;
+  for (std::size_t i = 0; i < cloud.size(); ++i) {
+    sum += double{cloud.weights[i]} * double{cloud.distances[i]};
+  }
+  return sum;
+}
+
+// To the means of their points; an empty one to the point that costs most, which then costs
+// nothing.
+void move_centroids(Cloud& cloud, std::vector<float>& centroids) {
+  const std::size_t clusters = centroids.size() / cloud.dim;
+  std::vector<double> sums(centroids.size()), weights(clusters);
+  for (std::size_t i = 0; i < cloud.size(); ++i) {
+    const std::size_t code = cloud.codes[i];
+    weights[code] += double{cloud.weights[i]};
+    for (std::size_t d = 0; d < cloud.dim; ++d) {
+      sums[code * cloud.dim + d] += double{cloud.weights[i]} * double{cloud.point(i)[d]};
+    }
+  }
+  for (std::size_t k = 0; k < clusters; ++k) {
+    if (weights[k] > 0) {
+      for (std::size_t d = 0; d < cloud.dim; ++d) {
+        centroids[k * cloud.dim + d] = static_cast<float>(sums[k * cloud.dim + d] / weights[k]);
+      }
+      continue;
+    }
+    std::size_t worst = 0;
+    for (std::size_t i = 1; i < cloud.size(); ++i) {
+      const auto cost = [&](std::size_t at) { return cloud.weights[at] * cloud.distances[at]; };
+      worst = cost(i) > cost(worst) ? i : worst;
+    }
+    if (cloud.distances[worst] > 0) {
+      std::ranges::copy(cloud.point(worst), centroids.begin() + std::ptrdiff_t(k * cloud.dim));
+      cloud.distances[worst] = 0;
+    }
+  }
+}
+
+std::vector<float> ordered(const std::vector<float>& centroids, std::size_t dim) {
+  std::vector<std::vector<float>> each;
+  for (std::size_t at = 0; at < centroids.size(); at += dim) {
+    each.emplace_back(centroids.begin() + std::ptrdiff_t(at),
+                      centroids.begin() + std::ptrdiff_t(at + dim));
+  }
+  std::ranges::sort(each);
+  std::vector<float> result;
+  for (const auto& centroid : each) {
+    result.insert(result.end(), centroid.begin(), centroid.end());
+  }
+  return result;
+}
+
+}  // namespace
+
+Result<DistinctValues> distinct_values(DType type, std::span<const float> values,
+                                       std::span<const float> importances) {
+  CHECK(type == DType::kF16 || type == DType::kBf16, "distinct values of 16 bits");
+  CHECK(importances.empty() || importances.size() == values.size(), "an importance per value");
+  const bool half = type == DType::kF16;
+  const auto value_of = [&](std::uint32_t bits) {
+    const auto word = static_cast<std::uint16_t>(bits);
+    return half ? float_of_half(word) : float_of_bf16(word);
+  };
+  std::vector<double> sums(kMostDistinct);
+  std::vector<bool> present(kMostDistinct);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const std::uint16_t bits = half ? half_of_float(values[i]) : bf16_of_float(values[i]);
+    present[bits] = true;
+    sums[bits] += importances.empty() ? 1.0 : double{importances[i]};
+  }
+  constexpr std::uint32_t kSign = 0x8000;
+  present[0] = present[0] || present[kSign];
+  sums[0] += sums[kSign];
+  DistinctValues distinct;
+  const auto take = [&](std::uint32_t bits) {
+    if (present[bits] && std::isfinite(value_of(bits))) {
+      distinct.values.push_back(value_of(bits));
+      distinct.weights.push_back(sums[bits]);
+    }
+  };
+  for (std::uint32_t bits = 2 * kSign - 1; bits > kSign; --bits) {
+    take(bits);
+  }
+  for (std::uint32_t bits = 0; bits < kSign; ++bits) {
+    take(bits);
+  }
+  const auto not_finite = std::ranges::count_if(values, [&](float value) {
+    return !std::isfinite(value_of(half ? half_of_float(value) : bf16_of_float(value)));
+  });
+  if (not_finite > 0) {
+    std::string message = std::to_string(not_finite);
+    message.append(" of ")
+        .append(std::to_string(values.size()))
+        .append(" values are not finite in ");
+    return Error{ErrorKind::kData, message.append(dtype_name(type)),
+                 "clusters want finite weights: take a model that was saved whole"};
+  }
+  return distinct;
+}
+
+std::vector<float> best_centroids(std::span<const float> values, std::span<const double> weights,
+                                  int clusters) {
+  const std::size_t count = values.size();
+  const auto most = static_cast<std::size_t>(clusters);
+  CHECK(clusters >= 1 && clusters <= kMostClusters && most <= count &&
+            count <= static_cast<std::size_t>(kMostDistinct) && weights.size() == count,
+        "no more clusters than distinct values, a weight for each");
+  const Intervals intervals(values, weights);
+  std::vector<double> costs(count + 1), next(count + 1);
+  for (std::size_t end = 1; end <= count; ++end) {
+    costs[end] = intervals.cost(0, end);
+  }
+  std::vector<std::uint16_t> cuts((most - 1) * (count + 1));
+  for (std::size_t k = 2; k <= most; ++k) {
+    Layer{intervals, k, costs, next, cuts.data() + (k - 2) * (count + 1)}.solve(k, count, k - 1,
+                                                                                count - 1);
+    std::swap(costs, next);
+  }
+  std::vector<float> centroids(most);
+  std::size_t end = count;
+  for (std::size_t k = most; k > 1; --k) {
+    const std::size_t cut = cuts[(k - 2) * (count + 1) + end];
+    centroids[k - 1] = intervals.centroid(cut, end);
+    end = cut;
+  }
+  centroids[0] = intervals.centroid(0, end);
+  return centroids;
+}
+
+std::uint8_t nearest_centroid(std::span<const float> centroids, float value) {
+  const auto above = std::ranges::lower_bound(centroids, value);
+  const auto index = static_cast<std::size_t>(above - centroids.begin());
+  if (index == 0 || index == centroids.size()) {
+    return static_cast<std::uint8_t>(index == 0 ? 0 : index - 1);
+  }
+  const bool lower =
+      double{value} - double{centroids[index - 1]} <= double{centroids[index]} - double{value};
+  return static_cast<std::uint8_t>(lower ? index - 1 : index);
+}
+
+std::uint8_t nearest_centroid(std::span<const float> centroids, std::span<const float> point) {
+  return nearest_of(centroids, point).code;
+}
+
+std::vector<float> vector_centroids(std::span<const float> points, std::span<const float> weights,
+                                    const VectorClusters& form) {
+  CHECK(form.dim >= 1 && form.dim <= 4 && form.clusters >= 1 && form.clusters <= kMostClusters &&
+            form.starts >= 1 && !points.empty() &&
+            points.size() % static_cast<std::size_t>(form.dim) == 0,
+        "whole points of up to four numbers, up to 256 clusters");
+  Rng rng(form.seed, 0);
+  Cloud cloud = cloud_of(points, weights, form, rng);
+  std::vector<float> best;
+  double least = kInfinite;
+  for (int start = 0; start < form.starts; ++start) {
+    std::vector<float> centroids = first_centroids(cloud, form.clusters, rng);
+    assign(cloud, centroids);
+    for (int step = 0; step < form.most_steps; ++step) {
+      move_centroids(cloud, centroids);
+      if (!assign(cloud, centroids)) {
+        break;
+      }
+    }
+    if (const double cost = inertia(cloud); cost < least) {
+      least = cost;
+      best = std::move(centroids);
+    }
+  }
+  return ordered(best, static_cast<std::size_t>(form.dim));
+}
+
+std::vector<float> normal_levels(int clusters, float most) {
+  CHECK(clusters >= 1 && clusters <= kMostClusters, "1 to 256 levels");
+  if (clusters <= 2) {
+    return clusters == 1 ? std::vector{0.0f} : std::vector{-most, most};
+  }
+  const int above = clusters / 2, below = (clusters - 1) / 2;
+  // Half way between the outermost quantiles of as many levels and of one less (QLoRA, appendix E).
+  const double outermost = 0.5 * (0.5 / (2 * above) + 0.5 / (2 * above - 1));
+  const double scale = double{most} / -portable::normal_quantile(outermost);
+  std::vector<float> levels;
+  for (int i = 0; i < below; ++i) {
+    levels.push_back(static_cast<float>(
+        scale * portable::normal_quantile(outermost + (0.5 - outermost) * i / below)));
+  }
+  levels.push_back(0.0f);
+  for (int i = above - 1; i >= 0; --i) {
+    levels.push_back(static_cast<float>(
+        -scale * portable::normal_quantile(outermost + (0.5 - outermost) * i / above)));
+  }
+  return levels;
+}
+
+}  // namespace lathe
