@@ -48,13 +48,13 @@ Tensor stored_tensor(Backend& backend, const ModelFile& file, const ModelTensor&
     return floats;
   }
   const std::span<const std::byte> view = stored_view(tensor);
-  const std::int64_t outliers =
-      outliers_of(tensor.stored.type, shape.rows(), shape.cols(), tensor.stored.bytes.size());
+  const std::int64_t extra_bytes =
+      extra_bytes_of(tensor.stored.type, shape.rows(), shape.cols(), tensor.stored.bytes.size());
   if (can_stay(backend, tensor)) {
-    return {backend.allocator(), tensor.stored.type, shape,   tag,
-            view.data(),         file.keeper(),      outliers};
+    return {backend.allocator(), tensor.stored.type, shape,      tag,
+            view.data(),         file.keeper(),      extra_bytes};
   }
-  Tensor copy(backend.allocator(), tensor.stored.type, shape, tag, outliers);
+  Tensor copy(backend.allocator(), tensor.stored.type, shape, tag, extra_bytes);
   if (!backend.computes()) {
     return copy;
   }

@@ -26,6 +26,10 @@ inline constexpr std::int64_t kPackedFewRows = 4;
 // A panel: rows of W, and the columns of it that the gradient's product takes at a time.
 inline constexpr std::int64_t kPanelRows = 64;
 inline constexpr std::int64_t kPanelColumns = 256;
+// Of them, those that are whole blocks.
+constexpr std::int64_t panel_columns(DType dtype) {
+  return kPanelColumns - kPanelColumns % dtype_layout(dtype).block_elements;
+}
 
 // Scratch for `rows` rows of x and `parallelism` threads (Backend::parallelism()).
 std::int64_t packed_matmul_workspace_elements(const TensorRef& w, std::int64_t rows,

@@ -8,6 +8,7 @@
 #include "engine/base/check.h"
 #include "engine/quant/block_codec.h"
 #include "engine/quant/block_grid.h"
+#include "engine/quant/palette_matrix.h"
 
 namespace lathe {
 namespace {
@@ -158,10 +159,14 @@ void encode_matrix(StoredType type, const float* values, std::int64_t rows, std:
   }
 }
 
+std::int64_t extra_bytes_of(StoredType type, std::int64_t rows, std::int64_t cols,
+                            std::size_t bytes) {
+  return has_extra_bytes(type) ? static_cast<std::int64_t>(bytes) - matrix_bytes(type, rows, cols)
+                               : 0;
+}
+
 std::int64_t outliers_of(StoredType type, std::int64_t rows, std::int64_t cols, std::size_t bytes) {
-  return spqr_bits(type) == 0
-             ? 0
-             : (static_cast<std::int64_t>(bytes) - matrix_bytes(type, rows, cols)) / kOutlierBytes;
+  return spqr_bits(type) == 0 ? 0 : extra_bytes_of(type, rows, cols, bytes) / kOutlierBytes;
 }
 
 std::vector<std::int64_t> outliers_by_column(const StoredMatrix& matrix) {
@@ -184,6 +189,10 @@ std::string matrix_error(StoredType type, std::int64_t rows, std::int64_t cols,
   if (!fits_type(type, rows, cols)) {
     return what + " is no whole blocks";
   }
+  if (palette_form(type).bits > 0) {
+    const std::string wrong = palette_error(type, rows, cols, bytes);
+    return wrong.empty() ? "" : what + " " + wrong;
+  }
   const std::int64_t least = matrix_bytes(type, rows, cols);
   const std::int64_t outliers = outliers_of(type, rows, cols, bytes.size());
   if (outliers < 0 || static_cast<std::int64_t>(bytes.size()) != least + outliers * kOutlierBytes) {
@@ -203,8 +212,8 @@ std::vector<std::byte> spqr_matrix(const SpqrParts& parts) {
   for (const auto& row : parts.outliers) {
     outliers += static_cast<std::int64_t>(row.size());
   }
-  std::vector<std::byte> out(
-      static_cast<std::size_t>(matrix_bytes(type, parts.rows, parts.cols, outliers)));
+  std::vector<std::byte> out(static_cast<std::size_t>(
+      matrix_bytes(type, parts.rows, parts.cols, outliers * kOutlierBytes)));
   put_codes(parts, out.data());
   std::byte* at = out.data() + size_bytes(type, parts.rows * parts.cols);
   for (const SpqrTile& tile : parts.tiles) {

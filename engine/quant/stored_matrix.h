@@ -29,6 +29,9 @@ bool can_encode_matrix(StoredType type);
 void encode_matrix(StoredType type, const float* values, std::int64_t rows, std::int64_t cols,
                    std::byte* out);
 
+// What a matrix of so many bytes has beside matrix_bytes(); 0 of types without has_extra_bytes().
+std::int64_t extra_bytes_of(StoredType type, std::int64_t rows, std::int64_t cols,
+                            std::size_t bytes);
 // How many outliers so many bytes have room for; 0 of types without.
 std::int64_t outliers_of(StoredType type, std::int64_t rows, std::int64_t cols, std::size_t bytes);
 // Of a matrix of spqr3 or spqr4: how many outliers each column has. Precondition: matrix_error() is

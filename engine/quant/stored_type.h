@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "engine/tensor/dtype.h"
+#include "engine/tensor/matrix_bytes.h"
 
 namespace lathe {
 

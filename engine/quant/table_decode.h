@@ -7,36 +7,20 @@
 //             and where the last ones end (u32); three bytes per block of 64, of four 3-bit scales
 //             and offsets, up to a multiple of four; the outliers of each row by column, a u32 of
 //             an f16 and the column
+//   palette…  what palette_decode.h says
 #pragma once
 
 #include <cstdint>
 
 #include "engine/quant/block_decode_grid.h"
 #include "engine/quant/dynamic_map.h"
+#include "engine/quant/matrix_view.h"
+#include "engine/quant/palette_decode.h"
 #include "engine/tensor/dtype.h"
 
 namespace lathe {
 
-// A matrix as it lies in memory or in a file, of any type that weights are stored in.
-struct StoredMatrix {
-  DType dtype = DType::kF32;
-  const unsigned char* data = nullptr;
-  std::int64_t rows = 0, cols = 0;
-};
-
 namespace block {
-
-[[gnu::always_inline]] inline float float_at(const Byte* from) {
-  float value = 0;
-  __builtin_memcpy(&value, from, sizeof value);
-  return value;
-}
-
-[[gnu::always_inline]] inline std::uint32_t long_word_at(const Byte* from) {
-  std::uint32_t word = 0;
-  __builtin_memcpy(&word, from, sizeof word);
-  return word;
-}
 
 [[gnu::always_inline]] inline float int8_row_scale(const StoredMatrix& w, std::int64_t row) {
   return float_at(w.data + w.rows * w.cols + 4 * row);
@@ -183,7 +167,9 @@ template <int kBits>
     case DType::kSpqr4:
       return decode_spqr<4>(w, row, column, out, count);
     default:
-      return;
+      return with_palette(w.dtype, [&]<int kBits, int kDim>() {
+        decode_palette<kBits, kDim>(w, row, column, out, count);
+      });
   }
 }
 

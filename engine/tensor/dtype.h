@@ -19,7 +19,9 @@ namespace lathe {
 // the numbers that several rows share (engine/quant/stored_matrix.h). int8_row: bytes, an f32 scale
 // a row (LLM.int8, arXiv 2208.07339). nf4_dq: codes of nf4, their scales in 8 bits (QLoRA, double
 // quantisation). spqr3, spqr4: levels of that many bits, sixteen to a scale and an offset of three
-// bits, and outliers (SpQR, arXiv 2306.03078).
+// bits, and outliers (SpQR, arXiv 2306.03078). paletteB and paletteB_dD: B bits, from 1 to 8, stand
+// for D neighbours of a row, from 1 to 4, whose values a table has (DKM, arXiv 2108.12659); one
+// enumerator stands for all (palette_dtype()).
 enum class DType : std::uint8_t {
   kF32,
   kF16,
@@ -38,7 +40,8 @@ enum class DType : std::uint8_t {
   kNf4Double,
   kSpqr3,
   kSpqr4,
-  kI32,
+  kPalettes,
+  kI32 = kPalettes + 32,
   kF64,
   kU8
 };
@@ -81,6 +84,27 @@ constexpr int spqr_bits(DType dtype) {
   return dtype == DType::kSpqr3 ? 3 : dtype == DType::kSpqr4 ? 4 : 0;
 }
 
+// The codes of a paletteB_dD.
+struct PaletteForm {
+  int bits = 0;  // 0: another type
+  int dim = 0;
+};
+inline constexpr int kMostPaletteBits = 8, kMostPaletteDim = 4;
+
+constexpr PaletteForm palette_form(DType dtype) {
+  const int index = static_cast<int>(dtype) - static_cast<int>(DType::kPalettes);
+  if (index < 0 || dtype >= DType::kI32) {
+    return {};
+  }
+  return {1 + index / kMostPaletteDim, 1 + index % kMostPaletteDim};
+}
+
+// Precondition: bits of 1 to 8, dim of 1 to 4.
+constexpr DType palette_dtype(int bits, int dim) {
+  return static_cast<DType>(static_cast<int>(DType::kPalettes) + (bits - 1) * kMostPaletteDim +
+                            dim - 1);
+}
+
 // How a type lies in memory, without its tables; an element that stands alone is a block of one.
 struct DTypeLayout {
   std::string_view name;
@@ -106,15 +130,25 @@ constexpr DTypeLayout dtype_layout(DType dtype) {
       "int2_g32",  "int2_g64",  "int2_g128", "int3_g32",  "int3_g64",  "int3_g128", "int4_g32",
       "int4_g64",  "int4_g128", "int5_g32",  "int5_g64",  "int5_g128", "int6_g32",  "int6_g64",
       "int6_g128", "int7_g32",  "int7_g64",  "int7_g128", "int8_g32",  "int8_g64",  "int8_g128"};
-  constexpr std::array<DTypeLayout, 7> kLast{{{"int8_row", 32, 32},
-                                              {"nf4_dq", 64, 32},
-                                              {"spqr3", 64, 24},
-                                              {"spqr4", 64, 32},
-                                              {"i32", 1, 4},
-                                              {"f64", 1, 8},
-                                              {"u8", 1, 1}}};
+  constexpr std::array<DTypeLayout, 4> kTables{
+      {{"int8_row", 32, 32}, {"nf4_dq", 64, 32}, {"spqr3", 64, 24}, {"spqr4", 64, 32}}};
+  constexpr std::array<std::string_view, 32> kPaletteNames{
+      "palette1",    "palette1_d2", "palette1_d3", "palette1_d4", "palette2",    "palette2_d2",
+      "palette2_d3", "palette2_d4", "palette3",    "palette3_d2", "palette3_d3", "palette3_d4",
+      "palette4",    "palette4_d2", "palette4_d3", "palette4_d4", "palette5",    "palette5_d2",
+      "palette5_d3", "palette5_d4", "palette6",    "palette6_d2", "palette6_d3", "palette6_d4",
+      "palette7",    "palette7_d2", "palette7_d3", "palette7_d4", "palette8",    "palette8_d2",
+      "palette8_d3", "palette8_d4"};
+  constexpr std::array<DTypeLayout, 3> kLast{{{"i32", 1, 4}, {"f64", 1, 8}, {"u8", 1, 1}}};
+  if (dtype >= DType::kI32) {
+    return kLast[static_cast<std::size_t>(dtype) - static_cast<std::size_t>(DType::kI32)];
+  }
+  if (const PaletteForm form = palette_form(dtype); form.bits > 0) {
+    const auto index = static_cast<std::size_t>(dtype) - static_cast<std::size_t>(DType::kPalettes);
+    return {kPaletteNames[index], 16 * form.dim, 2 * form.bits};
+  }
   if (dtype >= DType::kInt8Row) {
-    return kLast[static_cast<std::size_t>(dtype) - static_cast<std::size_t>(DType::kInt8Row)];
+    return kTables[static_cast<std::size_t>(dtype) - static_cast<std::size_t>(DType::kInt8Row)];
   }
   if (const GroupForm form = group_form(dtype); form.bits > 0) {
     const auto index = static_cast<std::size_t>(dtype) - static_cast<std::size_t>(DType::kGroups);
@@ -137,39 +171,6 @@ constexpr bool is_packed(DType dtype) {
 constexpr std::int64_t size_bytes(DType dtype, std::int64_t elements = 1) {
   const DTypeLayout layout = dtype_layout(dtype);
   return elements / layout.block_elements * layout.block_bytes;
-}
-
-// The tables of a matrix of whole blocks without its outliers; 0 for other types.
-constexpr std::int64_t tables_bytes(DType dtype, std::int64_t rows, std::int64_t cols) {
-  const std::int64_t blocks = rows * cols / dtype_layout(dtype).block_elements;
-  switch (dtype) {
-    case DType::kInt8Row:
-      return 4 * rows;
-    case DType::kNf4Double:
-      return 4 + (blocks + 255) / 256 * 4 + blocks;
-    case DType::kSpqr3:
-    case DType::kSpqr4:
-      return rows / 16 * (cols / 16) * 8 + 4 * (rows + 1) + (3 * blocks + 3) / 4 * 4;
-    default:
-      return 0;
-  }
-}
-
-// An outlier of spqr3 or spqr4: an f16 and the column, 16 bits each.
-inline constexpr std::int64_t kOutlierBytes = 4;
-
-// All of a matrix.
-constexpr std::int64_t matrix_bytes(DType dtype, std::int64_t rows, std::int64_t cols,
-                                    std::int64_t outliers = 0) {
-  return size_bytes(dtype, rows * cols) + tables_bytes(dtype, rows, cols) +
-         outliers * kOutlierBytes;
-}
-
-// Whether a matrix can be of the type: whole blocks in a row, whole tiles of sixteen rows and
-// columns that 16 bits number where there are outliers.
-constexpr bool fits_type(DType dtype, std::int64_t rows, std::int64_t cols) {
-  return cols % dtype_layout(dtype).block_elements == 0 &&
-         (spqr_bits(dtype) == 0 || (rows % 16 == 0 && cols <= 65536));
 }
 
 }  // namespace lathe

@@ -9,6 +9,7 @@
 
 #include "engine/tensor/allocator.h"
 #include "engine/tensor/dtype.h"
+#include "engine/tensor/matrix_bytes.h"
 #include "engine/tensor/shape.h"
 
 namespace lathe {
@@ -18,7 +19,7 @@ struct TensorRef {
   void* data = nullptr;
   DType dtype = DType::kF32;
   Shape shape;
-  std::int64_t outliers = 0;  // of a type that has them
+  std::int64_t extra_bytes = 0;  // of a type that has_extra_bytes()
 
   bool defined() const { return shape.rank() > 0; }
   float* f32() const {
@@ -34,7 +35,7 @@ struct TensorRef {
     return static_cast<double*>(data);
   }
   std::int64_t elements() const { return shape.elements(); }
-  std::int64_t bytes() const { return matrix_bytes(dtype, rows(), cols(), outliers); }
+  std::int64_t bytes() const { return matrix_bytes(dtype, rows(), cols(), extra_bytes); }
   std::int64_t rows() const { return shape.rows(); }
   std::int64_t cols() const { return shape.cols(); }
 
@@ -60,15 +61,16 @@ struct TensorRef {
 class Tensor {
  public:
   Tensor() = default;
-  // Contents are undefined. Throws OutOfMemory. `outliers`: of a type that has them.
-  Tensor(Allocator& allocator, DType dtype, Shape shape, const Tag& tag, std::int64_t outliers = 0)
-      : view_{nullptr, dtype, shape, outliers},
+  // Contents are undefined. Throws OutOfMemory. `extra_bytes`: of a type that has them.
+  Tensor(Allocator& allocator, DType dtype, Shape shape, const Tag& tag,
+         std::int64_t extra_bytes = 0)
+      : view_{nullptr, dtype, shape, extra_bytes},
         buffer_(allocator.allocate(checked_bytes(view_), tag)) {}
   // A tensor that lies in memory of someone else, a mapped file, and is never written. `keeper`
   // holds the mapping.
   Tensor(Allocator& allocator, DType dtype, Shape shape, const Tag& tag, const void* data,
-         std::shared_ptr<const void> keeper, std::int64_t outliers = 0)
-      : view_{nullptr, dtype, shape, outliers},
+         std::shared_ptr<const void> keeper, std::int64_t extra_bytes = 0)
+      : view_{nullptr, dtype, shape, extra_bytes},
         buffer_(allocator.adopt(data, checked_bytes(view_), tag, std::move(keeper))) {}
   Tensor(Tensor&& other) noexcept
       : view_(std::exchange(other.view_, {})), buffer_(std::move(other.buffer_)) {}
@@ -81,7 +83,7 @@ class Tensor {
   bool defined() const { return view_.defined(); }
   const Shape& shape() const { return view_.shape; }
   DType dtype() const { return view_.dtype; }
-  TensorRef ref() const { return {buffer_.data(), view_.dtype, view_.shape, view_.outliers}; }
+  TensorRef ref() const { return {buffer_.data(), view_.dtype, view_.shape, view_.extra_bytes}; }
   operator TensorRef() const { return ref(); }
   // Frees the memory now.
   void reset() {

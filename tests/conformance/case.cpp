@@ -8,6 +8,7 @@
 #include "engine/base/rng.h"
 #include "engine/quant/block_codec.h"
 #include "engine/quant/half.h"
+#include "engine/quant/palette_matrix.h"
 #include "engine/quant/stored_matrix.h"
 
 namespace lathe::conformance {
@@ -51,6 +52,34 @@ std::vector<std::byte> any_spqr(Shape shape, DType dtype, Rng& rng) {
   return spqr_matrix(parts);
 }
 
+// A palette of anything: of each form another mixture of one table or several, full or not, and of
+// rows with scales or without.
+std::vector<std::byte> any_palette(Shape shape, DType dtype, Rng& rng) {
+  const PaletteForm form = palette_form(dtype);
+  const std::int64_t rows = shape.rows();
+  PaletteParts parts{.bits = form.bits,
+                     .dim = form.dim,
+                     .rows = rows,
+                     .cols = shape.cols(),
+                     .rows_per_palette = form.bits % 3 == 0   ? rows
+                                         : form.bits % 3 == 1 ? 1
+                                         : rows % 2 == 0      ? rows / 2
+                                                              : rows,
+                     .clusters = (std::int64_t{1} << form.bits) - (form.bits > 2 ? form.dim : 0)};
+  for (std::int64_t i = 0; i < shape.elements() / form.dim; ++i) {
+    const auto bound = static_cast<std::uint64_t>(parts.clusters);
+    parts.codes.push_back(static_cast<std::uint8_t>(rng.next_below(bound)));
+  }
+  const std::int64_t values = rows / parts.rows_per_palette * parts.clusters * form.dim;
+  for (std::int64_t i = 0; i < values; ++i) {
+    parts.lut.push_back(static_cast<float>(2.0 * rng.next_unit() - 1.0));
+  }
+  for (std::int64_t row = 0; (form.bits + form.dim) % 2 == 0 && row < rows; ++row) {
+    parts.row_scales.push_back(static_cast<float>(0.25 + rng.next_unit()));
+  }
+  return palette_matrix(parts);
+}
+
 Operand with_tables(Shape shape, DType dtype, Rng& rng) {
   Operand made{
       .role = Role::kInput, .dtype = dtype, .shape = shape, .values = {}, .ids = {}, .stored = {}};
@@ -62,7 +91,8 @@ Operand with_tables(Shape shape, DType dtype, Rng& rng) {
     made.stored.resize(static_cast<std::size_t>(matrix_bytes(dtype, shape.rows(), shape.cols())));
     encode_matrix(dtype, made.values.data(), shape.rows(), shape.cols(), made.stored.data());
   } else {
-    made.stored = any_spqr(shape, dtype, rng);
+    made.stored =
+        palette_form(dtype).bits > 0 ? any_palette(shape, dtype, rng) : any_spqr(shape, dtype, rng);
   }
   decode_matrix(stored_matrix(dtype, made.stored.data(), shape.rows(), shape.cols()),
                 made.values.data());

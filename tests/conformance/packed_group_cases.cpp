@@ -106,7 +106,8 @@ Case group_case(const Group& group) {
 
 std::vector<Case> packed_group_cases() {
   std::vector<Case> cases;
-  for (const DType dtype : {DType::kF16, DType::kBf16, DType::kQ8_0, DType::kQ4_1}) {
+  for (const DType dtype : {DType::kF16, DType::kBf16, DType::kQ8_0, DType::kQ4_1,
+                            palette_dtype(4, 1), palette_dtype(3, 2)}) {
     for (const std::int64_t rows : {1, 4}) {
       cases.push_back(group_case({dtype, rows, {{67}, {33}, {5}}}));
       cases.push_back(group_case({dtype, rows, {{67, 32}, {130}, {40, 64}}}));

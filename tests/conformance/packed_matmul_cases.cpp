@@ -83,14 +83,16 @@ std::vector<Case> packed_matmul_cases() {
       continue;
     }
     const std::int64_t block = dtype_layout(dtype).block_elements;
-    const std::int64_t in = block == 256 ? 512 : block >= 64 ? 640 : 608;
-    const std::int64_t out = spqr_bits(dtype) > 0 ? 80 : 67;
+    const std::int64_t in = block == 256 ? 512 : block >= 64 ? 640 : block == 48 ? 624 : 608;
+    const std::int64_t out = spqr_bits(dtype) > 0 ? 80 : palette_form(dtype).bits > 0 ? 66 : 67;
     cases.push_back(product_case({dtype, 1, out, in}));
     cases.push_back(product_case({dtype, 9, out, in}));
     cases.push_back(product_case({dtype, 5, out, in, false}));
     if (has_tables(dtype)) {
       cases.push_back(product_case({dtype, 3, 32, in, true, 0.5f}));
-      cases.push_back(product_case({dtype, 9, 304, 1024, false, 1.0f}));  // several panels
+    }
+    if (has_tables(dtype) && palette_form(dtype).bits % 4 == 0) {  // several panels
+      cases.push_back(product_case({dtype, 9, 304, 1024 - 1024 % block, false, 1.0f}));
     }
   }
   for (const std::int64_t rows : {2, 3, 4, 5}) {
@@ -101,6 +103,9 @@ std::vector<Case> packed_matmul_cases() {
   for (const DType dtype : {DType::kF16, DType::kQ8_0, DType::kQ4_1}) {
     cases.push_back(product_case({dtype, 1, 66, 96, true, 0.5f}));
     cases.push_back(product_case({dtype, 1, 3, 96}));
+  }
+  for (int bits = 1; bits <= kMostPaletteBits; ++bits) {  // blocks that no four fill
+    cases.push_back(product_case({palette_dtype(bits, 1), 1, 3, 112}));
   }
   cases.push_back(product_case({DType::kBf16, 1, 1, 1}));
   cases.push_back(product_case({DType::kQ4_K, 0, 3, 256}));

@@ -110,7 +110,7 @@ Outcome run_case(const Case& test, Backend& backend, std::int64_t guard) {
         tensor.ref().data == nullptr ? nullptr : static_cast<char*>(tensor.ref().data) + 4 * guard;
     inner.shape = operand.shape;
     inner.dtype = operand.dtype;
-    inner.outliers = outliers_of(inner.dtype, inner.rows(), inner.cols(), bytes_of(operand));
+    inner.extra_bytes = extra_bytes_of(inner.dtype, inner.rows(), inner.cols(), bytes_of(operand));
     refs[name] = inner;
     tensors[name] = std::move(tensor);
   }

@@ -9,6 +9,7 @@
 #include "engine/backend/simt/simt_backend.h"
 #include "engine/quant/block_codec.h"
 #include "engine/quant/half.h"
+#include "engine/quant/palette_matrix.h"
 #include "engine/quant/stored_matrix.h"
 
 namespace lathe {
@@ -75,6 +76,32 @@ TEST(SimtDecode, HasTheBitsOfDecodeRow) {
   }
 }
 
+// Of half the rows together, with scales where bits are odd.
+std::vector<std::byte> any_palette(DType dtype, std::int64_t width) {
+  const PaletteForm form = palette_form(dtype);
+  std::uint32_t state = 3;
+  const auto next = [&](std::uint32_t below) {
+    state = state * 1664525u + 1013904223u;
+    return (state >> 16) % below;
+  };
+  PaletteParts parts{.bits = form.bits,
+                     .dim = form.dim,
+                     .rows = kRows,
+                     .cols = width,
+                     .rows_per_palette = kRows / 2,
+                     .clusters = std::int64_t{1} << form.bits};
+  for (std::int64_t i = 0; i < kRows * width / form.dim; ++i) {
+    parts.codes.push_back(static_cast<std::uint8_t>(next(1u << form.bits)));
+  }
+  for (std::int64_t i = 0; i < 2 * parts.clusters * form.dim; ++i) {
+    parts.lut.push_back(static_cast<float>(next(2001)) / 1000.0f - 1.0f);
+  }
+  for (std::int64_t row = 0; form.bits % 2 == 1 && row < kRows; ++row) {
+    parts.row_scales.push_back(static_cast<float>(next(1000)) / 777.0f);
+  }
+  return palette_matrix(parts);
+}
+
 // A matrix of a type with tables, its parts at random, outliers in two columns of a row.
 std::vector<std::byte> any_matrix(DType dtype) {
   std::uint32_t state = 2;
@@ -110,29 +137,53 @@ std::vector<std::byte> any_matrix(DType dtype) {
   return spqr_matrix(parts);
 }
 
-TEST(SimtDecode, HasTheBitsOfDecodePart) {
+// What the device makes of a matrix [kRows, width], as the product with one.
+std::vector<float> decoded_on_device(DType dtype, const std::vector<std::byte>& stored,
+                                     std::int64_t width) {
   SimtBackend device(simt::Turns::kAscending);
   std::vector<float> one(static_cast<std::size_t>(kRows * kRows));
   for (std::int64_t i = 0; i < kRows; ++i) {
     one[static_cast<std::size_t>(i * kRows + i)] = 1.0f;
   }
   const Tensor x = on_device(device, DType::kF32, Shape{kRows, kRows}, one.data());
+  Tensor w(device.allocator(), dtype, Shape{kRows, width}, {},
+           extra_bytes_of(dtype, kRows, width, stored.size()));
+  EXPECT_EQ(w.ref().bytes(), static_cast<std::int64_t>(stored.size()));
+  device.write(w, stored.data(), w.ref().bytes());
+  const Tensor y(device.allocator(), DType::kF32, Shape{kRows, width}, {});
+  const Tensor room(device.allocator(), DType::kF32,
+                    Shape{packed_matmul_workspace_elements(w, kRows, false, device.parallelism())},
+                    {});
+  ops::packed_matmul(device, {.x = x, .w = w, .y = y, .workspace = room, .transpose_w = false});
+  std::vector<float> got(static_cast<std::size_t>(kRows * width));
+  device.read(y, got.data(), y.ref().bytes());
+  return got;
+}
+
+std::vector<float> decoded_here(DType dtype, const std::vector<std::byte>& stored,
+                                std::int64_t width) {
+  std::vector<float> values(static_cast<std::size_t>(kRows * width));
+  decode_matrix(stored_matrix(dtype, stored.data(), kRows, width), values.data());
+  return values;
+}
+
+TEST(SimtDecode, HasTheBitsOfDecodePart) {
   for (const DType dtype : {DType::kInt8Row, DType::kNf4Double, DType::kSpqr3, DType::kSpqr4}) {
     const std::vector<std::byte> stored = any_matrix(dtype);
-    Tensor w(device.allocator(), dtype, Shape{kRows, kWidth}, {},
-             outliers_of(dtype, kRows, kWidth, stored.size()));
-    ASSERT_EQ(w.ref().bytes(), static_cast<std::int64_t>(stored.size()));
-    device.write(w, stored.data(), w.ref().bytes());
-    const Tensor y(device.allocator(), DType::kF32, Shape{kRows, kWidth}, {});
-    const Tensor room(
-        device.allocator(), DType::kF32,
-        Shape{packed_matmul_workspace_elements(w, kRows, false, device.parallelism())}, {});
-    ops::packed_matmul(device, {.x = x, .w = w, .y = y, .workspace = room, .transpose_w = false});
-    std::vector<float> got(static_cast<std::size_t>(kRows * kWidth));
-    device.read(y, got.data(), y.ref().bytes());
-    std::vector<float> want(got.size());
-    decode_matrix(stored_matrix(dtype, stored.data(), kRows, kWidth), want.data());
-    EXPECT_EQ(got, want) << dtype_name(dtype);
+    EXPECT_EQ(decoded_on_device(dtype, stored, kWidth), decoded_here(dtype, stored, kWidth))
+        << dtype_name(dtype);
+  }
+}
+
+TEST(SimtDecode, PalettesHaveTheBitsOfDecodePart) {
+  constexpr std::int64_t kFits = 192;  // every number of neighbours
+  for (int bits = 1; bits <= kMostPaletteBits; ++bits) {
+    for (int dim = 1; dim <= kMostPaletteDim; ++dim) {
+      const DType dtype = palette_dtype(bits, dim);
+      const std::vector<std::byte> stored = any_palette(dtype, kFits);
+      EXPECT_EQ(decoded_on_device(dtype, stored, kFits), decoded_here(dtype, stored, kFits))
+          << dtype_name(dtype);
+    }
   }
 }
 

@@ -112,7 +112,8 @@ TEST(StoredMatrix, TakesTheBytesThatThePapersCount) {
     const std::int64_t offsets = 4 * 4097;
     EXPECT_EQ(8.0 * double(matrix_bytes(type, 4096, 4096) - offsets) / double(n), bits);
     const auto outliers = static_cast<std::int64_t>(0.00984 * double(n));
-    EXPECT_NEAR(8.0 * double(matrix_bytes(type, 4096, 4096, outliers) - offsets) / double(n),
+    EXPECT_NEAR(8.0 * double(matrix_bytes(type, 4096, 4096, outliers * kOutlierBytes) - offsets) /
+                    double(n),
                 bits + 0.315, 1e-3);
   }
 }

@@ -73,11 +73,12 @@ void many_rows(Backend& backend, const PackedMatmulArgs& args) {
 void input_gradient(Backend& backend, const PackedMatmulArgs& args) {
   const std::int64_t width = args.w.cols();
   const std::int64_t out = args.w.rows();
-  const std::int64_t most = std::min(kPanelRows, out) * std::min(kPanelColumns, width);
-  for_panels(backend, args, (width + kPanelColumns - 1) / kPanelColumns, most,
+  const std::int64_t panel_width = panel_columns(args.w.dtype);
+  const std::int64_t most = std::min(kPanelRows, out) * std::min(panel_width, width);
+  for_panels(backend, args, (width + panel_width - 1) / panel_width, most,
              [&](std::int64_t index, float* scratch) {
-               const std::int64_t column = index * kPanelColumns;
-               const std::int64_t columns = std::min(kPanelColumns, width - column);
+               const std::int64_t column = index * panel_width;
+               const std::int64_t columns = std::min(panel_width, width - column);
                for (std::int64_t row = 0; row < out; row += kPanelRows) {
                  const Panel panel{row, std::min(kPanelRows, out - row), column, columns};
                  decode_panel(args.w, panel, scratch);

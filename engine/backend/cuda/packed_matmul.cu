@@ -13,7 +13,7 @@ namespace lathe::LATHE_GPU {
 namespace {
 
 MatrixView view_of(const TensorRef& w) {
-  return {static_cast<const Byte*>(w.data), w.rows(), w.cols()};
+  return {static_cast<const Byte*>(w.data), w.rows(), w.cols(), palette_form(w.dtype).bits};
 }
 
 template <typename Decoder, int kRows>
@@ -112,8 +112,9 @@ void many_rows(Backend& backend, const PackedMatmulArgs& args, std::int64_t room
 void input_gradient(Backend& backend, const PackedMatmulArgs& args, std::int64_t room) {
   const std::int64_t out = args.w.rows();
   const std::int64_t width = args.w.cols();
-  const std::int64_t fitting = room / std::min(kPanelRows, out) / kPanelColumns * kPanelColumns;
-  const std::int64_t most_columns = std::min(std::max(fitting, kPanelColumns), width);
+  const std::int64_t panel_width = panel_columns(args.w.dtype);
+  const std::int64_t fitting = room / std::min(kPanelRows, out) / panel_width * panel_width;
+  const std::int64_t most_columns = std::min(std::max(fitting, panel_width), width);
   const std::int64_t most_rows = room / most_columns;
   for (std::int64_t column = 0; column < width; column += most_columns) {
     const std::int64_t columns = std::min(most_columns, width - column);

@@ -5,6 +5,7 @@
 #include <initializer_list>
 
 #include "engine/backend/cuda/device/decode_k.cuh"
+#include "engine/backend/cuda/device/decode_palette.cuh"
 #include "engine/backend/cuda/device/decode_tables.cuh"
 #include "engine/tensor/tensor.h"
 
@@ -20,6 +21,21 @@ void with_group(DType dtype, const Body& body) {
   constexpr auto kType = static_cast<DType>(static_cast<int>(DType::kGroups) + kIndex);
   if constexpr (kType < DType::kInt8Row) {
     dtype == kType ? body(Group<kType>{}) : with_group<kIndex + 1>(dtype, body);
+  }
+}
+
+// body(decoder) of a palette.
+template <typename Body>
+void with_palette(DType dtype, const Body& body) {
+  switch (palette_form(dtype).dim) {
+    case 1:
+      return body(Palette<1>{});
+    case 2:
+      return body(Palette<2>{});
+    case 3:
+      return body(Palette<3>{});
+    default:
+      return body(Palette<4>{});
   }
 }
 
@@ -80,7 +96,8 @@ void with_decoder(const TensorRef& stored, std::initializer_list<const float*> f
     case DType::kU8:
       break;
     default:
-      return with_group(stored.dtype, blocks);
+      return has_tables(stored.dtype) ? with_palette(stored.dtype, blocks)
+                                      : with_group(stored.dtype, blocks);
   }
   CHECK(false, "no weights are stored as i32, f64 or u8");
 }

@@ -46,9 +46,10 @@ template <int kRows>
 void dots(const PackedRows& row) {
   alignas(64) float weights[kChunk];
   Vector sums[kRows][kSums] = {};
-  for (std::int64_t first = 0; first < row.width; first += kChunk) {
+  const std::int64_t chunk = kChunk - kChunk % dtype_layout(row.dtype).block_elements;
+  for (std::int64_t first = 0; first < row.width; first += chunk) {
     const std::int64_t left = row.width - first;
-    const std::int64_t count = left < kChunk ? left : kChunk;
+    const std::int64_t count = left < chunk ? left : chunk;
     decode_chunk(row, first, weights, count);
     add_products<kRows>(weights, row.x + first, row.width, count, sums);
   }

@@ -294,7 +294,7 @@ bool packed_dot(const PackedRows& weight) {
     default:
       block::with_group(weight.dtype,
                         [&]<int kBits, int kGroup>() { dots<Group<kBits, kGroup>>(weight); });
-      return group_form(weight.dtype).bits > 0;
+      return group_form(weight.dtype).bits > 0 || palette_rows(weight);
   }
 }
 

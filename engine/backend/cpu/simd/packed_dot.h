@@ -11,5 +11,7 @@ bool packed_dot(const PackedRows& weight);
 // The same of nf4 and nf4_dq alone, where the instruction set has a way of its own for them.
 bool nf4_rows(const PackedRows& weight);
 bool nf4_dq_rows(const PackedRows& weight);
+// And of palettes of single weights.
+bool palette_rows(const PackedRows& weight);
 
 }  // namespace lathe::cpu::LATHE_ISA

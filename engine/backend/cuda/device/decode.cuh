@@ -15,6 +15,7 @@ using Byte = unsigned char;
 struct MatrixView {
   const Byte* data;
   Index rows, width;
+  int palette_bits = 0;  // 0: another type
 };
 
 // Every decoder: a part of a block, which kLanes lanes share, is kGroups groups of kWidth
