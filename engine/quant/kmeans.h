@@ -52,8 +52,10 @@ struct VectorClusters {
 std::vector<float> vector_centroids(std::span<const float> points, std::span<const float> weights,
                                     const VectorClusters& form);
 
-// The nearest of [clusters, dim] centroids to a point by squared distance; the first of equals.
-std::uint8_t nearest_centroid(std::span<const float> centroids, std::span<const float> point);
+// Of each of the points [n, dim] the nearest of [clusters, dim] centroids by squared distance, the
+// first of equals. Precondition: nothing is NaN.
+void nearest_centroids(std::span<const float> centroids, int dim, std::span<const float> points,
+                       std::uint8_t* codes);
 
 // Quantiles of the normal distribution, ascending, as NF4 has them (nf4.h) and nine levels would:
 // 0, so many below and, of an even number, one more above, from -most to most. Two levels are -most
