@@ -118,6 +118,9 @@ void print_report(const ExportOptions& chosen, const ExportReport& report) {
   for (const std::string& fallback : report.fallbacks) {
     fmt::print(stderr, "another type: {}\n", fallback);
   }
+  for (const Reencoded& types : report.reencoded) {
+    fmt::print(stderr, "{}\n", reencoded_text(types));
+  }
   if (!report.merged_slots.empty()) {
     fmt::print(stderr,
                "{} factored matrices were multiplied out; the size gain is lost (hf keeps it with "

@@ -129,6 +129,15 @@ Result<ExportReport> export_weights(const GlobalOptions& options, const WeightsE
 }
 
 Json report_json(const WeightsExport& wanted, const ExportReport& report) {
+  Json reencoded = Json::array();
+  for (const Reencoded& types : report.reencoded) {
+    reencoded.push_back({{"from", types.from},
+                         {"to", types.to},
+                         {"matrices", types.matrices},
+                         {"error", types.error},
+                         {"largest", types.largest},
+                         {"where", types.where}});
+  }
   return {{"model", wanted.model},
           {"format", wanted.format},
           {"dtype", wanted.dtype},
@@ -140,6 +149,7 @@ Json report_json(const WeightsExport& wanted, const ExportReport& report) {
           {"mean_kl", report.mean_kl},
           {"argmax_agreement", report.argmax_agreement},
           {"merged", report.merged_slots},
+          {"reencoded", reencoded},
           {"fallbacks", report.fallbacks},
           {"tokenizer", report.tokenizer}};
 }

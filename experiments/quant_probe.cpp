@@ -15,6 +15,9 @@
 namespace lathe::experiments {
 namespace {
 
+// Of palettes with more bits, finding them takes longer than looking at all other types.
+constexpr std::int64_t kMostProbedPalette = 6;
+
 // Precondition: it is among the options.
 StoredType type_of(const QuantOption& option) {
   const auto type = stored_type_of_name(option.name);
@@ -66,8 +69,10 @@ std::vector<QuantOption> quant_options() {
   for (std::size_t i = 1; i < EnumNames<QuantType>::names.size(); ++i) {
     QuantConfig config;
     config.type = static_cast<QuantType>(i);
-    if (config.type == QuantType::kSpqr) {
-      for (config.bits = 3; config.bits <= 4; ++config.bits) {
+    if (config.type == QuantType::kSpqr || config.type == QuantType::kPalette) {
+      const bool spqr = config.type == QuantType::kSpqr;
+      const std::int64_t most = spqr ? 4 : kMostProbedPalette;
+      for (config.bits = spqr ? 3 : 1; config.bits <= most; ++config.bits) {
         options.push_back(option_of(config, true));
       }
       continue;
@@ -185,6 +190,9 @@ QuantPlan plan_quant(const QuantProbe& probe, std::size_t option, std::string_vi
 }
 
 std::string refusal_text(const QuantLayer& layer, const QuantOption& option) {
+  if (layer.in % option.block_elements == 0 && option.type == "palette") {
+    return "it has fewer different weights than the palette has values";
+  }
   return fmt::format("rows of {} are not whole {} of {}", layer.in,
                      option.group > 0 ? "groups" : "blocks", option.block_elements);
 }

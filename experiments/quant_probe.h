@@ -55,14 +55,15 @@ struct QuantProbe {
 // What a choice comes to.
 struct QuantPlan {
   std::vector<bool> rounded;         // by layer
-  std::vector<std::size_t> refused;  // layers that are meant and whose rows are not whole blocks
+  std::vector<std::size_t> refused;  // layers that are meant and cannot be of the type
   double bits = 0;                   // a weight, of what is rounded
   double error_share = 0;            // mean of what is rounded
   double bytes_before = 0;           // of the whole model, nothing rounded
   double bytes_after = 0;
 };
 
-// Every type; of groups every size and number of bits.
+// Every type; of groups every size and number of bits, of palettes one of single weights to a
+// matrix, of up to 6 bits.
 std::vector<QuantOption> quant_options();
 
 // Rounds every matrix of the linear slots to every type that may be chosen, one matrix at a time.

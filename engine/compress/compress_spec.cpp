@@ -22,6 +22,11 @@ Result<void> check_loftq(const CompressSpec& spec) {
                      "inputs instead",
                  "choose quant.rounding=nearest and another type than spqr, or leave it out"};
   }
+  if (quant.type == QuantType::kPalette) {
+    return Error{ErrorKind::kUsage,
+                 what + " rounds again and again, for which palettes are not made",
+                 "choose another quant.type, or leave it out"};
+  }
   if (spec.decompose) {
     return Error{ErrorKind::kUsage, what + " has its place beside dense layers",
                  "set decompose=false, or leave it out"};
@@ -121,10 +126,11 @@ LordSolverOptions solver_options(const CompressSpec& spec) {
 Result<StoredType> stored_type_of(const QuantConfig& config) {
   CHECK(config.type != QuantType::kNone, "a type to store in");
   if (config.rounding == RoundingRule::kGptq &&
-      (config.type == QuantType::kNf4Double || config.type == QuantType::kInt8Row)) {
+      (config.type == QuantType::kNf4Double || config.type == QuantType::kInt8Row ||
+       config.type == QuantType::kPalette)) {
     return Error{ErrorKind::kUsage,
-                 "quant.rounding=gptq rounds nf4 and int; the scales of nf4_dq and int8_row are "
-                 "fitted to the weights as they are",
+                 "quant.rounding=gptq rounds nf4 and int; the scales of nf4_dq and int8_row and "
+                 "the values of palettes are fitted to the weights as they are",
                  "choose quant.rounding=nearest, or quant.type=nf4 or int"};
   }
   switch (config.type) {
@@ -141,8 +147,15 @@ Result<StoredType> stored_type_of(const QuantConfig& config) {
       return Error{ErrorKind::kUsage,
                    "quant.bits=" + std::to_string(config.bits) + " is no width of spqr",
                    "choose 3 or 4"};
+    case QuantType::kPalette:
+      return palette_dtype(static_cast<int>(config.bits), static_cast<int>(config.palette_dim));
     default:
       break;
+  }
+  if (config.bits < kFewestGroupBits) {
+    return Error{ErrorKind::kUsage,
+                 "quant.bits=" + std::to_string(config.bits) + " is no width of int",
+                 "choose 2 to 8, or quant.type=palette"};
   }
   const DType type = group_dtype(static_cast<int>(config.bits), static_cast<int>(config.group));
   if (!has_grid(type)) {
@@ -153,10 +166,35 @@ Result<StoredType> stored_type_of(const QuantConfig& config) {
   return type;
 }
 
+namespace {
+
+// What a palette has beside its type: " 12 clusters, 16 rows, scaled, fisher".
+std::string palette_text(const QuantConfig& config) {
+  std::string text;
+  if (config.clusters > 0) {
+    text.append(" ").append(std::to_string(config.clusters)).append(" clusters");
+  }
+  if (config.palette_rows > 0) {
+    text.append(text.empty() ? " " : ", ").append(std::to_string(config.palette_rows));
+    text.append(" rows");
+  }
+  if (config.palette_scale) {
+    text.append(text.empty() ? " scaled" : ", scaled");
+  }
+  if (config.weighting == ClusterWeighting::kFisher) {
+    text.append(text.empty() ? " fisher" : ", fisher");
+  }
+  return text;
+}
+
+}  // namespace
+
 std::string stored_text(const QuantConfig& config) {
   const StoredType type = *stored_type_of(config);
   std::string text(info_of(type).name);
-  if (spqr_bits(type) == 0) {
+  if (config.type == QuantType::kPalette) {
+    text.append(palette_text(config));
+  } else if (spqr_bits(type) == 0) {
     text.append(" ").append(enum_name(config.rounding));
   }
   if (config.loftq_rank > 0) {
@@ -173,17 +211,29 @@ Result<StoreOptions> store_options(const CompressSpec& spec) {
   if (const Result<void> sensible = check_loftq(spec); !sensible) {
     return sensible.error();
   }
+  const PaletteOptions palette{.clusters = spec.quant.clusters,
+                               .rows_per_palette = spec.quant.palette_rows,
+                               .row_scales = spec.quant.palette_scale};
+  if (spec.quant.type == QuantType::kPalette) {
+    if (const auto clusters = palette_clusters(*type, palette); !clusters) {
+      return clusters.error();
+    }
+  }
   return StoreOptions{.type = *type,
                       .rounding = spec.quant.rounding,
                       .gptq = {.damp = spec.quant.damp, .by_activity = spec.quant.by_activity},
                       .spqr = {.damp = spec.quant.damp,
                                .threshold = spec.quant.threshold,
-                               .by_activity = spec.quant.by_activity}};
+                               .by_activity = spec.quant.by_activity},
+                      .palette = palette,
+                      .weighting = spec.quant.weighting};
 }
 
 bool reads_text(const CompressSpec& spec) {
-  return spec.decompose || spec.heldout_windows > 0 || spec.quant.type == QuantType::kSpqr ||
-         spec.quant.rounding == RoundingRule::kGptq;
+  const QuantConfig& quant = spec.quant;
+  return spec.decompose || spec.heldout_windows > 0 || quant.type == QuantType::kSpqr ||
+         quant.rounding == RoundingRule::kGptq ||
+         (quant.type == QuantType::kPalette && quant.weighting == ClusterWeighting::kFisher);
 }
 
 bool share_decomposition(const CompressSpec& a, const CompressSpec& b) {

@@ -138,8 +138,8 @@ Result<RankOptions> rank_options(const CompressSpec& spec);
 CompressSpec with_share(CompressSpec spec, double share);
 LordSolverOptions solver_options(const CompressSpec& spec);
 
-// "int4_g64 gptq", "spqr3", "nf4 nearest loftq8". Precondition: quant.type is not kNone, check
-// passed (store_options()).
+// "int4_g64 gptq", "spqr3", "nf4 nearest loftq8", "palette3 16 rows". Precondition: quant.type is
+// not kNone, check passed (store_options()).
 std::string stored_text(const QuantConfig& config);
 // How slots are stored. Precondition: quant.type is not kNone. kUsage as stored_type_of(), and
 // where quant.loftq_rank is set beside what LoftQ cannot be combined with.

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "engine/data/parallel.h"
+#include "engine/methods/quant/palette_rounding.h"
 #include "engine/methods/quant/spqr.h"
 #include "engine/quant/block_codec.h"
 #include "engine/quant/block_grid.h"
@@ -203,6 +204,19 @@ RoundStatistics spqr_statistics(StoredType type, std::span<const float> weight, 
   return told;
 }
 
+// One palette to the matrix, all weights alike; none where it has not that many different values.
+std::optional<RoundStatistics> palette_statistics(StoredType type, std::span<const float> weight,
+                                                  std::int64_t out, std::int64_t in) {
+  const auto rounded = round_palette(type, weight, out, in, {}, {});
+  if (!rounded) {
+    return std::nullopt;
+  }
+  return RoundStatistics{.bytes = static_cast<std::int64_t>(rounded->stored.size()),
+                         .error_share = rounded->energy > 0 ? rounded->error / rounded->energy : 0,
+                         .levels = {},
+                         .positions = {}};
+}
+
 // Which types share positions, and how many lists of them there are.
 std::vector<Part> parts_of(std::span<const StoredType> types, std::int64_t out, std::int64_t in,
                            std::size_t& position_lists) {
@@ -262,6 +276,10 @@ Result<MatrixStatistics> round_statistics(std::span<const StoredType> types,
                           .largest_sigmas = all.largest_sigmas};
   for (std::size_t i = 0; i < parts.size(); ++i) {
     auto& one = matrix.types.emplace_back();
+    if (parts[i].fits && palette_form(parts[i].type).bits > 0) {
+      one = palette_statistics(parts[i].type, weight, out, in);
+      continue;
+    }
     if (parts[i].fits && spqr_bits(parts[i].type) > 0) {
       one = spqr_statistics(parts[i].type, weight, out, in);
       one->error_share = all.energy > 0 ? one->error_share / all.energy : 0;

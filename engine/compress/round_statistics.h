@@ -37,7 +37,8 @@ struct RoundStatistics {
 };
 
 struct MatrixStatistics {
-  // As they were asked for; none where the matrix cannot be of the type (fits_type()).
+  // As they were asked for; none where the matrix cannot be of the type (fits_type()), or has fewer
+  // different weights than a palette has values.
   std::vector<std::optional<RoundStatistics>> types;
   std::vector<std::vector<std::int64_t>> positions;  // kPositionBins each
   std::int64_t outliers = 0;
@@ -45,7 +46,7 @@ struct MatrixStatistics {
 };
 
 // weight [out, in]. kData where a weight is not finite. Precondition: each type is spqr3,
-// spqr4 or can_encode_matrix(). Runs on all cores; the same at any number of them.
+// spqr4, a palette or can_encode_matrix(). Runs on all cores; the same at any number of them.
 Result<MatrixStatistics> round_statistics(std::span<const StoredType> types,
                                           std::span<const float> weight, std::int64_t out,
                                           std::int64_t in);

@@ -1,8 +1,9 @@
-// One backward pass over some calibration text.
+// Backward passes over some calibration text.
 #include "engine/compress/sensitivity.h"
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "engine/backend/sums.h"
 #include "engine/lm/language_model.h"
@@ -31,6 +32,39 @@ Batch one_sequence(Backend& backend, const CalibrationSequences& sequences, std:
   return batch;
 }
 
+std::int64_t sequences_within(std::int64_t tokens, const CalibrationSequences& sequences) {
+  return std::clamp<std::int64_t>(tokens / sequences.length, 1, sequences.count);
+}
+
+Result<void> weighing(const CompressProgress& progress, std::int64_t done, std::int64_t count) {
+  if (progress && !progress(static_cast<double>(done) / static_cast<double>(count), "weighing")) {
+    return Error{ErrorKind::kInterrupted, "stopped", "nothing was written"};
+  }
+  return {};
+}
+
+// The parameters that are matrices of the slots of `types`; all others are frozen.
+std::vector<Parameter*> matrices_of(Transformer& transformer, const ModelFile& model,
+                                    std::span<const LayerType> types) {
+  std::set<std::string> names;
+  for (const LinearPlan& plan : model.plans()) {
+    const auto type = layer_type(plan.name);
+    if (type && std::ranges::find(types, *type) != types.end()) {
+      for (const std::string& name : lathe::matrices_of(plan)) {
+        names.insert(name);
+      }
+    }
+  }
+  std::vector<Parameter*> found;
+  for (Parameter* parameter : transformer.parameters()) {
+    parameter->frozen = !names.contains(parameter->name);
+    if (!parameter->frozen) {
+      found.push_back(parameter);
+    }
+  }
+  return found;
+}
+
 }  // namespace
 
 Result<std::vector<double>> output_sensitivity(Backend& backend, const ModelFile& model,
@@ -42,16 +76,15 @@ Result<std::vector<double>> output_sensitivity(Backend& backend, const ModelFile
   for (Parameter* parameter : transformer.parameters()) {
     parameter->frozen = parameter->weight.shape().rank() == 2;  // no gradient of matrices
   }
-  const std::int64_t count =
-      std::clamp<std::int64_t>(tokens / sequences.length, 1, sequences.count);
+  const std::int64_t count = sequences_within(tokens, sequences);
   const auto slots = static_cast<std::int64_t>(model.plans().size());
   const Tensor entropy = make_sums(backend, "calibration", "entropy");
   // A square for each slot of one sequence; behind them the place for a total that nobody needs.
   const Tensor added = make_sums(backend, "calibration", "squares", slots + 1);
   std::vector<double> squares(model.plans().size());
   for (std::int64_t i = 0; i < count; ++i) {
-    if (progress && !progress(static_cast<double>(i) / static_cast<double>(count), "weighing")) {
-      return Error{ErrorKind::kInterrupted, "stopped", "nothing was written"};
+    if (const Result<void> on = weighing(progress, i, count); !on) {
+      return on.error();
     }
     const Batch batch = one_sequence(backend, sequences, i);
     transformer.train(batch.ids, batch.targets, {.batch = 1, .seq_len = sequences.length}, 0, 1.0f,
@@ -71,6 +104,43 @@ Result<std::vector<double>> output_sensitivity(Backend& backend, const ModelFile
       return Error{ErrorKind::kDiverged,
                    "the gradient of the output of " + model.plans()[i].name + " is not finite",
                    "spend the budget without weighing (weigh=false), or use another model"};
+    }
+  }
+  return squares;
+}
+
+Result<std::map<std::string, std::vector<float>>> weight_sensitivity(
+    Backend& backend, const ModelFile& model, const CalibrationSequences& sequences,
+    std::span<const LayerType> types, std::int64_t tokens, const CompressProgress& progress) {
+  Transformer transformer(backend, model.config(), model.plans());
+  load_weights(backend, model, transformer);
+  const std::vector<Parameter*> matrices = matrices_of(transformer, model, types);
+  const std::int64_t count = sequences_within(tokens, sequences);
+  const Tensor entropy = make_sums(backend, "calibration", "entropy");
+  std::map<std::string, std::vector<float>> squares;
+  std::vector<float> gradient;
+  for (std::int64_t i = 0; i < count; ++i) {
+    if (const Result<void> on = weighing(progress, i, count); !on) {
+      return on.error();
+    }
+    const Batch batch = one_sequence(backend, sequences, i);
+    transformer.train(batch.ids, batch.targets, {.batch = 1, .seq_len = sequences.length}, 0, 1.0f,
+                      entropy);
+    for (Parameter* matrix : matrices) {
+      gradient.resize(static_cast<std::size_t>(matrix->elements()));
+      backend.read(matrix->gradient, gradient.data(), matrix->gradient.ref().bytes());
+      matrix->gradient.reset();  // the next sequence's is its own
+      std::vector<float>& sums = squares[matrix->name];
+      sums.resize(gradient.size());
+      bool finite = true;
+      for (std::size_t at = 0; at < sums.size(); ++at) {
+        sums[at] += gradient[at] * gradient[at];
+        finite = finite && std::isfinite(sums[at]);
+      }
+      if (!finite) {
+        return Error{ErrorKind::kDiverged, "the gradient of " + matrix->name + " is not finite",
+                     "take all weights alike (quant.weighting=uniform), or use another model"};
+      }
     }
   }
   return squares;

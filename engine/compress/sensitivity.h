@@ -1,8 +1,12 @@
-// How much the loss minds an error in each layer's output: what makes errors of different layers
-// comparable where a budget of parameters is spent among them.
+// How much the loss minds an error in each layer's output, which makes errors of different layers
+// comparable where a budget of parameters is spent among them, and in each weight, which does so
+// within a matrix.
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <span>
+#include <string>
 #include <vector>
 
 #include "engine/backend/backend.h"
@@ -23,5 +27,12 @@ Result<std::vector<double>> output_sensitivity(Backend& backend, const ModelFile
                                                const CalibrationSequences& sequences,
                                                std::int64_t tokens,
                                                const CompressProgress& progress);
+
+// For each matrix of the slots of `types`, by name: the sum over sequences of the squared gradient
+// of their loss by each weight, the diagonal of the empirical Fisher information (SqueezeLLM, arXiv
+// 2306.07629, section 4.1) up to a factor. As above; held are gradients and these sums besides.
+Result<std::map<std::string, std::vector<float>>> weight_sensitivity(
+    Backend& backend, const ModelFile& model, const CalibrationSequences& sequences,
+    std::span<const LayerType> types, std::int64_t tokens, const CompressProgress& progress);
 
 }  // namespace lathe

@@ -6,12 +6,15 @@
 #include <optional>
 
 #include "engine/compress/block_statistics.h"
+#include "engine/compress/sensitivity.h"
 #include "engine/quant/stored_matrix.h"
 
 namespace lathe {
 namespace {
 
-constexpr double kLookingShare = 0.6;  // of a block's time
+constexpr double kLookingShare = 0.6;   // of a block's time
+constexpr double kWeighingShare = 0.8;  // of all, where weights are weighed
+constexpr std::int64_t kWeighedTokens = 16384;
 
 using Moments = std::array<std::optional<Matrix>, kBlockInputs>;
 
@@ -44,8 +47,11 @@ Result<void> check_fits(const std::string& name, const std::vector<std::int64_t>
                name + " has rows of " + std::to_string(shape[1]) +
                    " elements, which are not whole blocks of " +
                    std::to_string(info.block_elements) + " (" + std::string(info.name) + ")",
-               "choose a group size that divides it, leave that layer out (target), or make "
-               "ranks multiples of the group (multiple)"};
+               palette_form(type).bits > 0
+                   ? "choose another quant.palette_dim (1 takes rows of whole sixteens), leave "
+                     "that layer out (target), or make ranks multiples of it (multiple)"
+                   : "choose a group size that divides it, leave that layer out (target), or make "
+                     "ranks multiples of the group (multiple)"};
 }
 
 namespace {
@@ -60,6 +66,13 @@ Result<void> check_blocks(const ModelFile& model, const StoreOptions& options,
       if (const Result<void> fits = check_fits(name, model.find(name)->shape, options.type);
           !fits) {
         return fits;
+      }
+      const Result<void> whole =
+          palette_form(options.type).bits > 0
+              ? check_palette_rows(model.find(name)->shape[0], options.palette)
+              : Result<void>();
+      if (!whole) {
+        return Error{whole.error().kind, name + ": " + whole.error().message, whole.error().remedy};
       }
     }
     if (reads_inputs(options) && plan.between != Activation::kNone) {
@@ -78,6 +91,20 @@ class Storing {
   Storing(Backend& backend, const ModelFile& model, const StoreOptions& options,
           std::span<const LayerType> types, const CompressProgress& progress)
       : backend_(backend), model_(model), options_(options), types_(types), progress_(progress) {}
+
+  Result<StoredModel> weighed(const CalibrationSequences& sequences) {
+    auto importances =
+        weight_sensitivity(backend_, model_, sequences, types_, kWeighedTokens,
+                           [&](double share, const std::string& what) {
+                             return !progress_ || progress_(kWeighingShare * share, what);
+                           });
+    if (!importances) {
+      return importances.error();
+    }
+    importances_ = std::move(*importances);
+    begin_ = kWeighingShare;
+    return nearest();
+  }
 
   Result<StoredModel> nearest() {
     for (std::int64_t index = 0; index < model_.config().layers; ++index) {
@@ -111,8 +138,9 @@ class Storing {
 
  private:
   Result<void> at(std::int64_t block, double within, const std::string& what) const {
-    const double share =
+    const double done =
         (static_cast<double>(block) + within) / static_cast<double>(model_.config().layers);
+    const double share = begin_ + (1 - begin_) * done;
     if (progress_ && !progress_(share, what + " layers." + std::to_string(block))) {
       return Error{ErrorKind::kInterrupted, "stopped", "nothing was written"};
     }
@@ -186,7 +214,10 @@ class Storing {
       const std::int64_t out = tensor.shape[0];
       const std::int64_t in = tensor.shape[1];
       const std::vector<float> weight = model_.floats(name);
-      auto rounded = rounded_weight(weight, out, in, moment);
+      const auto weighed = importances_.find(name);
+      auto rounded = rounded_weight(
+          weight, out, in, moment,
+          weighed == importances_.end() ? std::span<const float>() : weighed->second);
       if (!rounded) {
         return Error{rounded.error().kind, name + ": " + rounded.error().message,
                      rounded.error().remedy};
@@ -207,7 +238,11 @@ class Storing {
   }
 
   Result<RoundedWeight> rounded_weight(const std::vector<float>& weight, std::int64_t out,
-                                       std::int64_t in, const Matrix& moment) const {
+                                       std::int64_t in, const Matrix& moment,
+                                       std::span<const float> importances) const {
+    if (palette_form(options_.type).bits > 0) {
+      return round_palette(options_.type, weight, out, in, importances, options_.palette);
+    }
     if (moment.empty()) {
       return round_nearest(options_.type, weight, out, in, moment);
     }
@@ -234,6 +269,8 @@ class Storing {
   const StoreOptions& options_;
   std::span<const LayerType> types_;
   const CompressProgress& progress_;
+  double begin_ = 0;                                       // the share that was done before
+  std::map<std::string, std::vector<float>> importances_;  // of palettes, by matrix
   std::map<std::string, StoredValues> stored_, of_block_;
   std::vector<StoredLayer> layers_;
 };
@@ -249,6 +286,9 @@ Result<StoredModel> store_slots(Backend& backend, const ModelFile& model,
   }
   const BlasThreads threads = BlasThreads::on_all_cores();
   Storing storing(backend, model, options, types, progress);
+  if (palette_form(options.type).bits > 0 && options.weighting == ClusterWeighting::kFisher) {
+    return storing.weighed(sequences);
+  }
   return reads_inputs(options) ? storing.on_text(sequences) : storing.nearest();
 }
 

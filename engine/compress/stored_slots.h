@@ -15,15 +15,18 @@
 #include "engine/io/model_file.h"
 #include "engine/methods/lord/ranks.h"
 #include "engine/methods/quant/gptq.h"
+#include "engine/methods/quant/palette_rounding.h"
 #include "engine/methods/quant/spqr.h"
 
 namespace lathe {
 
 struct StoreOptions {
-  StoredType type = StoredType::kNf4;              // can_encode_matrix(), or spqr3, spqr4
+  StoredType type = StoredType::kNf4;  // can_encode_matrix(), or spqr3, spqr4, or a palette
   RoundingRule rounding = RoundingRule::kNearest;  // kGptq where has_grid(type)
   GptqOptions gptq = {};
   SpqrOptions spqr = {};
+  PaletteOptions palette = {};
+  ClusterWeighting weighting = ClusterWeighting::kUniform;  // kFisher: of palettes
 };
 
 // A matrix that was rounded.
@@ -48,8 +51,8 @@ Result<void> check_fits(const std::string& name, const std::vector<std::int64_t>
 
 // `types`: whose matrices; the others stay as they are. kUsage, naming the matrix, where its rows
 // are not whole blocks of the type or (GPTQ, SpQR) its factors have a nonlinearity between them;
-// kData as round_gptq() and for inputs that are not finite; kInterrupted. `sequences` are read by
-// GPTQ and SpQR alone.
+// kData as round_gptq(), as round_palette() and for inputs that are not finite; kInterrupted.
+// `sequences` are read by GPTQ and SpQR alone.
 Result<StoredModel> store_slots(Backend& backend, const ModelFile& model,
                                 const CalibrationSequences& sequences, const StoreOptions& options,
                                 std::span<const LayerType> types, const CompressProgress& progress);

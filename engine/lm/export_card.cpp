@@ -50,6 +50,9 @@ std::string proof_text(const ExportPlan& plan, const ExportReport& report) {
   for (const std::string& fallback : report.fallbacks) {
     text.append("- another type: ").append(fallback).append("\n");
   }
+  for (const Reencoded& types : report.reencoded) {
+    text.append("- ").append(reencoded_text(types)).append("\n");
+  }
   return text;
 }
 

@@ -1,6 +1,9 @@
 // Exports and their proof.
 #include "engine/lm/model_export.h"
 
+#include <array>
+#include <cmath>
+#include <cstdio>
 #include <map>
 
 #include "engine/base/atomic_file.h"
@@ -71,8 +74,49 @@ Result<NameScheme> check_request(const ModelFile& source, const std::vector<Line
   return scheme;
 }
 
+// What encoding matrices of our types anew makes them lose.
+class Losses {
+ public:
+  void add(const ModelTensor& stored, StoredType to, const std::vector<float>& before,
+           const std::vector<float>& after) {
+    double energy = 0, error = 0;
+    for (std::size_t i = 0; i < before.size(); ++i) {
+      energy += double{before[i]} * double{before[i]};
+      error += std::pow(double{before[i]} - double{after[i]}, 2);
+    }
+    Sums& sums = of_[{stored.stored.type, to}];
+    sums.energy += energy;
+    sums.error += error;
+    ++sums.told.matrices;
+    if (const double lost = energy > 0 ? std::sqrt(error / energy) : 0;
+        sums.told.where.empty() || lost > sums.told.largest) {
+      sums.told.largest = lost;
+      sums.told.where = stored.name;
+    }
+  }
+
+  std::vector<Reencoded> told() const {
+    std::vector<Reencoded> all;
+    for (const auto& [types, sums] : of_) {
+      Reencoded& one = all.emplace_back(sums.told);
+      one.from = info_of(types.first).name;
+      one.to = info_of(types.second).name;
+      one.error = sums.energy > 0 ? std::sqrt(sums.error / sums.energy) : 0;
+    }
+    return all;
+  }
+
+ private:
+  struct Sums {
+    double energy = 0, error = 0;
+    Reencoded told;
+  };
+  std::map<std::pair<StoredType, StoredType>, Sums> of_;
+};
+
 // What a reader should get: the source's weights, rounded as the file rounds them.
-std::vector<float> expected_logits(Backend& backend, const ExportPlan& plan) {
+std::vector<float> expected_logits(Backend& backend, const ExportPlan& plan, ExportReport& report) {
+  Losses losses;
   std::map<std::string, std::pair<StoredType, const ModelTensor*>> parts;
   for (const ExportTensor& tensor : plan.tensors) {
     const bool kept = kept_as_stored(plan.source, tensor) != nullptr;
@@ -85,9 +129,16 @@ std::vector<float> expected_logits(Backend& backend, const ExportPlan& plan) {
   for (Parameter* parameter : transformer.parameters()) {
     const auto& [type, part] = parts.at(parameter->name);
     std::vector<float> values = dense_values(plan.source, *part);
+    const ModelTensor* const stored = plan.source.find(part->name);
+    const bool anew = stored != nullptr && is_ours(stored->stored.type) && type != StoredType::kF32;
+    const std::vector<float> before = anew ? values : std::vector<float>();
     round_to_type(type, values);
+    if (anew) {
+      losses.add(*stored, type, before, values);
+    }
     backend.write(parameter->weight, values.data(), parameter->weight.ref().bytes());
   }
+  report.reencoded = losses.told();
   return probe_logits(backend, transformer, model);
 }
 
@@ -135,7 +186,7 @@ Result<void> verify(Backend& backend, const ExportPlan& plan, const std::vector<
   if (!goes_on) {
     return goes_on;
   }
-  const std::vector<float> expected = expected_logits(backend, plan);
+  const std::vector<float> expected = expected_logits(backend, plan, report);
   if (got->size() != expected.size()) {
     return Error{ErrorKind::kMismatch, "what was written is of another shape",
                  "nothing was kept; please report it"};
@@ -189,6 +240,18 @@ Result<void> write_and_prove(Backend& backend, const ExportPlan& plan,
 }
 
 }  // namespace
+
+std::string reencoded_text(const Reencoded& types) {
+  const auto percent = [](double share) {
+    std::array<char, 32> text{};
+    std::snprintf(text.data(), text.size(), "%.3g %%", 100 * share);
+    return std::string(text.data());
+  };
+  std::string text = std::to_string(types.matrices) + " matrices from ";
+  text.append(types.from).append(" to ").append(types.to).append(": off by ");
+  text.append(percent(types.error)).append(" of their size, ").append(types.where);
+  return text.append(" most, by ").append(percent(types.largest));
+}
 
 bool can_export(ModelFormat format, StoredType type) {
   if (format == ModelFormat::kHuggingFace) {

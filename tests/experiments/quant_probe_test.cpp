@@ -37,7 +37,8 @@ class QuantProbeTest : public testing::Test {
 TEST_F(QuantProbeTest, OffersEveryTypeAndTellsWhatStoringLoses) {
   const ModelFile file = model();
   const QuantProbe probe = probed(file);
-  EXPECT_EQ(probe.options.size(), 3U + 3 * 7 + 2) << "nf4, nf4_dq, int8_row, groups, spqr";
+  EXPECT_EQ(probe.options.size(), 3U + 3 * 7 + 2 + 6)
+      << "nf4, nf4_dq, int8_row, groups, spqr, palettes";
   EXPECT_EQ(probe.layers.size(), static_cast<std::size_t>(probe.blocks) * 7);
   EXPECT_EQ(probe.spec["decompose"], false);
   const auto option = find_option(probe, "int", 3, 32);

@@ -8,6 +8,7 @@
 #include <numeric>
 
 #include "engine/base/rng.h"
+#include "engine/methods/quant/palette_rounding.h"
 #include "engine/methods/quant/rounded_weight.h"
 #include "engine/methods/quant/spqr.h"
 #include "engine/quant/block_grid.h"
@@ -108,6 +109,28 @@ TEST(RoundStatistics, TypesWithTablesAreRoundedAsAWhole) {
     EXPECT_EQ(matrix->types[i]->bytes, static_cast<std::int64_t>(stored.stored.size()));
     EXPECT_TRUE(matrix->types[i]->levels.empty());
   }
+}
+
+TEST(RoundStatistics, PalettesAreTheBestOfTheMatrix) {
+  constexpr std::int64_t kOut = 16;
+  constexpr std::int64_t kIn = 64;
+  Rng rng(5, 4);
+  std::vector<float> weight(kOut * kIn);
+  for (float& one : weight) {
+    one = static_cast<float>(rng.next_unit() - 0.5);
+  }
+  const std::vector<StoredType> types{palette_dtype(2, 1), palette_dtype(4, 1)};
+  const auto matrix = round_statistics(types, weight, kOut, kIn);
+  ASSERT_TRUE(matrix.ok());
+  for (std::size_t i = 0; i < types.size(); ++i) {
+    const auto stored = round_palette(types[i], weight, kOut, kIn, {}, {});
+    ASSERT_TRUE(stored.ok());
+    EXPECT_EQ(matrix->types[i]->bytes, static_cast<std::int64_t>(stored->stored.size()));
+    EXPECT_EQ(matrix->types[i]->error_share, stored->error / stored->energy);
+  }
+  const auto equal = round_statistics(types, std::vector<float>(kOut * kIn, 0.5f), kOut, kIn);
+  ASSERT_TRUE(equal.ok());
+  EXPECT_FALSE(equal->types[0].has_value()) << "one value";
 }
 
 // What SpQR makes of white inputs, and where what it keeps beside the codes lies.

@@ -90,8 +90,14 @@ bool same_choice(const Json& a, const Json& b) {
       !same(quant_a, quant_b, {"type", "bits", "group", "rounding"})) {
     return false;
   }
-  return quant_a.value("rounding", "") == "nearest" ||
-         (same(a, b, {"calibration"}) && quant_a == quant_b);
+  if (quant_a.value("type", "") == "palette" &&
+      !same(quant_a, quant_b,
+            {"clusters", "palette_rows", "palette_dim", "palette_scale", "weighting"})) {
+    return false;
+  }
+  const bool reads_text =
+      quant_a.value("rounding", "") != "nearest" || quant_a.value("weighting", "") == "fisher";
+  return !reads_text || (same(a, b, {"calibration"}) && quant_a == quant_b);
 }
 
 // Outliers that stand beside the codes, and the tenth of the columns that has most of them.

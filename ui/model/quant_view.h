@@ -23,7 +23,7 @@ struct QuantTypeWords {
   const char* title;
   const char* help;
 };
-inline constexpr std::array<QuantTypeWords, 5> kQuantTypes{
+inline constexpr std::array<QuantTypeWords, 6> kQuantTypes{
     {{"nf4", "NF4",
       "16 levels at the quantiles of the normal distribution, 64 weights to a scale (QLoRA)"},
      {"nf4_dq", "NF4, double", "NF4 whose scales are quantised in turn, to 8 bits (QLoRA)"},
@@ -32,6 +32,9 @@ inline constexpr std::array<QuantTypeWords, 5> kQuantTypes{
       "levels whose scales have 3 bits, 16 weights to a scale, and outliers kept beside them; a "
       "look "
       "reads no text and takes all inputs for equal, so calibration will lose less"},
+     {"palette", "Palette",
+      "the best so many values for a matrix, one by one (k-means); `lathe compress` also shares "
+      "them among fewer rows, or gives pairs of neighbours one index"},
      {"int", "Integers",
       "levels at even steps from a group's smallest weight to its largest, with a scale and an "
       "offset to a group"}}};
