@@ -155,6 +155,15 @@ TEST(PaletteMatrix, WhatAFileBringsIsChecked) {
   EXPECT_NE(error(with_word(head + 4, 2)), "");
   EXPECT_NE(error(with_word(head + 8, 0x7c00)), "") << "a value is infinite";
   EXPECT_NE(error(with_word(sound.size() - 4, 0x7fc00000)), "") << "a scale is no number";
+  // What leaves the size as it is: one palette for four rows of six, a flag that is no flag.
+  std::vector<std::byte> plain = palette_matrix(any_parts(3, 2, {6, 64, 6, 8, false}));
+  ASSERT_EQ(error(plain), "");
+  const std::uint32_t four = 4, six = 6, two = 2;
+  std::memcpy(plain.data() + head, &four, 4);
+  EXPECT_NE(error(plain), "");
+  std::memcpy(plain.data() + head, &six, 4);
+  std::memcpy(plain.data() + head + 4, &two, 4);
+  EXPECT_NE(error(plain), "");
   EXPECT_NE(matrix_error(type, 6, 63, sound), "");
   EXPECT_NE(matrix_error(type, 0, 64, sound), "");
   EXPECT_NE(matrix_error(palette_dtype(4, 2), 6, 64, sound), "");
