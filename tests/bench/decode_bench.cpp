@@ -1,7 +1,7 @@
 // Decoding on the shape of a model of 135 million parameters whose weights are stored in a given
 // type: tokens a second of prefill and decode, the bytes that a token reads, and which fraction
 // that is of the memory bandwidth measured in the same run.
-//   decode_bench [f16|bf16|q8_0|q4_0|q4_1|f32 ...] [--threads N] [--prompt N] [--tokens N]
+//   decode_bench [f16|bf16|q8_0|q4_0|q4_1|f32|palette3 ...] [--threads N] [--prompt N] [--tokens N]
 #include <fmt/core.h>
 
 #include <algorithm>
@@ -84,7 +84,8 @@ bool parse(int argc, char** argv, Options& options) {
     } else if (word == "--tokens" && has_value) {
       options.tokens = std::atoi(argv[++i]);
     } else if (const auto type = stored_type_of_name(word);
-               type && can_encode(*type) && kWidth % info_of(*type).block_elements == 0) {
+               type && (can_encode(*type) || palette_form(*type).bits > 0) &&
+               kWidth % info_of(*type).block_elements == 0) {
       options.types.push_back(*type);
     } else {
       return false;

@@ -6,11 +6,46 @@
 #include "engine/base/rng.h"
 #include "engine/nn/transformer.h"
 #include "engine/quant/block_codec.h"
+#include "engine/quant/palette_matrix.h"
+#include "engine/quant/stored_matrix.h"
 
 namespace lathe {
 
-// Random weights of the type; a pattern of one row repeated, as encoding all would take minutes.
+// One palette to the matrix, indices and values at random.
+inline void give_palette(Backend& backend, Parameter& parameter, DType dtype) {
+  Rng rng(1, 2);
+  const PaletteForm form = palette_form(dtype);
+  const std::int64_t clusters = std::int64_t{1} << form.bits;
+  PaletteParts parts{.bits = form.bits,
+                     .dim = form.dim,
+                     .rows = parameter.shape.rows(),
+                     .cols = parameter.shape.cols(),
+                     .rows_per_palette = parameter.shape.rows(),
+                     .clusters = clusters};
+  for (std::int64_t i = 0; i < parameter.shape.elements() / form.dim; ++i) {
+    parts.codes.push_back(
+        static_cast<std::uint8_t>(rng.next_below(static_cast<std::uint64_t>(clusters))));
+  }
+  for (std::int64_t i = 0; i < clusters * form.dim; ++i) {
+    parts.lut.push_back(static_cast<float>(0.08 * (rng.next_unit() - 0.5)));
+  }
+  const std::vector<std::byte> stored = palette_matrix(parts);
+  Tensor weight(backend.allocator(), dtype, parameter.shape,
+                {Category::kWeights, parameter.layer, "weight"},
+                extra_bytes_of(dtype, parts.rows, parts.cols, stored.size()));
+  backend.write(weight, stored.data(), static_cast<std::int64_t>(stored.size()));
+  give_weight(parameter, std::move(weight));
+}
+
+// Random weights of the type; a pattern of one row repeated, as encoding all would take minutes. A
+// table beside palettes, which has none of them, is q4_0.
 inline void give_random(Backend& backend, Parameter& parameter, DType dtype) {
+  if (palette_form(dtype).bits > 0) {
+    if (parameter.role != ParameterRole::kTable) {
+      return give_palette(backend, parameter, dtype);
+    }
+    dtype = DType::kQ4_0;
+  }
   Rng rng(1, 1);
   const std::int64_t width = parameter.shape.cols();
   std::vector<float> row(static_cast<std::size_t>(width));
