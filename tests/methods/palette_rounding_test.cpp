@@ -109,6 +109,26 @@ TEST(PaletteRounding, ScalesAreHalfOfARowsRange) {
   }
 }
 
+TEST(PaletteRounding, ScaledRowsHaveTheLeastErrorOfTheWeights) {
+  // Not of the divided ones, which a palette of them alone would have.
+  const std::vector<float> weight = normal_values();
+  const auto scaled = rounded(weight, 2, 1, {.row_scales = true});
+  ASSERT_TRUE(scaled.ok());
+  const std::vector<float> scales =
+      palette_parts(palette_dtype(2, 1), kOut, kIn, scaled->stored).row_scales;
+  std::vector<float> divided = weight;
+  for (std::size_t i = 0; i < divided.size(); ++i) {
+    divided[i] /= scales[i / std::size_t(kIn)];
+  }
+  const std::vector<float> values = read(*rounded(divided, 2, 1), 2, 1);
+  double error = 0;
+  for (std::size_t i = 0; i < weight.size(); ++i) {
+    error +=
+        std::pow(double{weight[i]} - double{values[i]} * double{scales[i / std::size_t(kIn)]}, 2);
+  }
+  EXPECT_LT(scaled->error, 0.9999 * error);
+}
+
 TEST(PaletteRounding, EachWeightTakesTheNearestValue) {
   const std::vector<float> weight = normal_values();
   for (int dim = 1; dim <= 4; ++dim) {
