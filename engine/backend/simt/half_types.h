@@ -34,6 +34,9 @@ inline __nv_bfloat162 __floats2bfloat162_rn(float x, float y) {
 inline __half __float2half(float value) {
   return {lathe::half_of_float(value)};
 }
+inline unsigned short __half_as_ushort(__half value) {
+  return value.bits;
+}
 inline __half __ushort_as_half(unsigned short bits) {
   return {bits};
 }

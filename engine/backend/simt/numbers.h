@@ -33,6 +33,12 @@ inline void sincospi(double x, double* sine, double* cosine) {
   *cosine = std::cos(turns * 3.14159265358979323846);
 }
 
+inline float __int_as_float(int bits) {
+  return __builtin_bit_cast(float, bits);
+}
+inline int __float_as_int(float value) {
+  return __builtin_bit_cast(int, value);
+}
 inline float __uint_as_float(unsigned bits) {
   return std::bit_cast<float>(bits);
 }

@@ -40,6 +40,15 @@ void packed_dots(const PackedRows& weight);
 void decode(DType dtype, const unsigned char* stored, float* out, std::int64_t count);
 void decode_with_tables(const StoredMatrix& matrix, std::int64_t row, std::int64_t column,
                         float* out, std::int64_t count);
+void palette_codes(DType codes, const float* w, float scale, std::int32_t* out, std::int64_t count);
+void palette_iterate(const PaletteRule& rule, const PaletteBlock& block, double* sums);
+void palette_apply(const PaletteRule& rule, const PaletteBlock& block, const float* values,
+                   float* out);
+void palette_nearest(const PaletteRule& rule, const PaletteBlock& block, const float* values,
+                     float* out);
+void palette_pull(const PaletteRule& rule, const PaletteBlock& block, const float* g, double* sums);
+void palette_backward(const PaletteRule& rule, const PaletteBlock& block,
+                      const PaletteSlopes& slopes, double* dc);
 void int8_outliers(const float* x, float limit, std::int32_t* left_out, std::int64_t count);
 float int8_largest(const float* x, const std::int32_t* left_out, std::int64_t count);
 void int8_codes(const float* x, const std::int32_t* left_out, float factor, std::int8_t* codes,
