@@ -58,6 +58,10 @@ void add_evaluation(const EvalReport& eval, Batch& batch) {
   batch.add("eval/loss", eval.loss);
   batch.add("eval/ppl", eval.perplexity);
   batch.add("eval/acc", eval.accuracy);
+  if (eval.soft_loss) {
+    batch.add("dkm/soft_loss", *eval.soft_loss);
+    batch.add("dkm/soft_hard_gap", eval.loss - *eval.soft_loss);
+  }
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 
+#include "engine/methods/dkm/dkm.h"
 #include "engine/methods/galore/galore.h"
 #include "engine/methods/hydra/hydra.h"
 #include "engine/methods/lora/lora.h"
@@ -13,8 +14,9 @@
 namespace lathe {
 
 std::span<const Method> methods() {
-  static const std::array kMethods{galore_method(),   hydra_method(), lora_method(),
-                                   low_rank_method(), ssf_method(),   velora_method()};
+  static const std::array kMethods{dkm_method(),   galore_method(),   hydra_method(),
+                                   lora_method(),  low_rank_method(), ssf_method(),
+                                   velora_method()};
   return kMethods;
 }
 

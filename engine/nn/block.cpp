@@ -307,6 +307,12 @@ void Block::append_subtokens(std::vector<Subtokens*>& out) {
   }
 }
 
+void Block::append_palettes(std::vector<Linear::Palettised>& out) {
+  for (Linear* linear : slots()) {
+    linear->append_palettes(out);
+  }
+}
+
 void Block::append_projections(std::vector<GradientProjection*>& out) {
   for (const Linear* linear : slots()) {
     if (linear->projection() != nullptr) {

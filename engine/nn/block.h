@@ -89,6 +89,7 @@ class Block {
   void append_parameters(std::vector<Parameter*>& out);
   void append_subtokens(std::vector<Subtokens*>& out);
   void append_projections(std::vector<GradientProjection*>& out);
+  void append_palettes(std::vector<Linear::Palettised>& out);
 
  private:
   // forward(), whatever is computed again.

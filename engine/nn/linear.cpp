@@ -45,6 +45,14 @@ Linear::Linear(Backend& backend, const LinearPlan& plan) : backend_(&backend), p
     bias_ = std::make_unique<Parameter>(
         make_parameter(backend, plan.name, "bias", Shape{plan.out}, false));
   }
+  if (plan.palette.any()) {
+    CHECK(!plan.given && !plan.adapter.any(), "a weight that is read through a palette is trained");
+    for (const Parameter& weight : weights_) {
+      const std::string leaf = weight.name.substr(plan.name.size() + 1);
+      palettes_.push_back(
+          std::make_unique<Palette>(backend, plan.name, leaf, plan.palette, weight.shape));
+    }
+  }
   if (!plan.adapter.any()) {
     if (plan.galore.rank > 0) {
       CHECK(plan.storage == LinearStorage::kDense, "a gradient that is projected is of a matrix");
@@ -223,24 +231,32 @@ bool Linear::any_needs_input(std::initializer_list<const Linear*> slots) {
                      [](const Linear* slot) { return slot != nullptr && slot->needs_input(); });
 }
 
+Linear::Read Linear::read(std::size_t index) {
+  const TensorRef weight = weights_[index].weight;
+  if (palettes_.empty() || !palettes_[index]->begun()) {
+    return {.made = {}, .weight = weight};
+  }
+  Tensor made = palettes_[index]->weights(weight);
+  const TensorRef ref = made;
+  return {.made = std::move(made), .weight = ref};
+}
+
 void Linear::multiply(TensorRef x, TensorRef y, LinearSaved* saved) {
   const TensorRef bias = bias_ != nullptr ? bias_->weight.ref() : TensorRef{};
   if (plan_.storage != LinearStorage::kLowRank) {
-    multiply_forward(*backend_, plan_.name, x, weights_[0].weight, y, bias, plan_.int8_threshold);
+    multiply_forward(*backend_, plan_.name, x, read(0).weight, y, bias, plan_.int8_threshold);
     return;
   }
   const Shape hidden_shape{x.rows(), plan_.rank};
   Tensor hidden = saved != nullptr ? activation(*backend_, plan_.name, "hidden", hidden_shape)
                                    : workspace(*backend_, plan_.name, "hidden", hidden_shape);
-  multiply_forward(*backend_, plan_.name, x, weights_[0].weight, hidden, {}, plan_.int8_threshold);
+  multiply_forward(*backend_, plan_.name, x, read(0).weight, hidden, {}, plan_.int8_threshold);
   if (plan_.between == Activation::kNone) {
-    multiply_forward(*backend_, plan_.name, hidden, weights_[1].weight, y, bias,
-                     plan_.int8_threshold);
+    multiply_forward(*backend_, plan_.name, hidden, read(1).weight, y, bias, plan_.int8_threshold);
   } else {
     Tensor bent = workspace(*backend_, plan_.name, "activated", hidden_shape);
     ops::activation_forward(*backend_, {.x = hidden, .y = bent, .kind = plan_.between});
-    multiply_forward(*backend_, plan_.name, bent, weights_[1].weight, y, bias,
-                     plan_.int8_threshold);
+    multiply_forward(*backend_, plan_.name, bent, read(1).weight, y, bias, plan_.int8_threshold);
   }
   if (saved != nullptr) {
     saved->hidden = std::move(hidden);
@@ -279,7 +295,7 @@ void Linear::backward(TensorRef x, TensorRef dy, TensorRef dx, float dx_beta, Li
     if (projection_ != nullptr && projection_->per_layer()) {
       projection_->take_gradient(weights_[0]);
     }
-    multiply_backward(*backend_, plan_.name, own, weights_[0].weight, dx, dx_beta);
+    multiply_backward(*backend_, plan_.name, own, read(0).weight, dx, dx_beta);
   }
   dmade.reset();
   if (adapter_ != nullptr) {
@@ -290,7 +306,7 @@ void Linear::backward(TensorRef x, TensorRef dy, TensorRef dx, float dx_beta, Li
 void Linear::backward_low_rank(TensorRef x, TensorRef dy, TensorRef dx, float dx_beta,
                                LinearSaved saved) {
   Tensor dhidden = workspace(*backend_, plan_.name, "dhidden", saved.hidden.shape());
-  multiply_backward(*backend_, plan_.name, dy, weights_[1].weight, dhidden, 0.0f);
+  multiply_backward(*backend_, plan_.name, dy, read(1).weight, dhidden, 0.0f);
   if (plan_.between == Activation::kNone) {
     add_weight_gradient(weights_[1], dy, saved.hidden, trained_bias());
   } else {
@@ -302,7 +318,7 @@ void Linear::backward_low_rank(TensorRef x, TensorRef dy, TensorRef dx, float dx
   }
   saved.hidden.reset();
   add_input_gradient(dhidden, x, std::move(saved.subtokens));
-  multiply_backward(*backend_, plan_.name, dhidden, weights_[0].weight, dx, dx_beta);
+  multiply_backward(*backend_, plan_.name, dhidden, read(0).weight, dx, dx_beta);
 }
 
 void Linear::add_weight_gradient(Parameter& weight, TensorRef dy, TensorRef x, Parameter* bias) {
@@ -331,6 +347,12 @@ void Linear::add_input_gradient(TensorRef dy, TensorRef x, Tensor subtokens, Par
     ops::bias_backward(*backend_, {.dy = dy, .dbias = accumulating_gradient(*backend_, *bias)});
   }
   subtokens_->add_gradient(weights_[0], dy, std::move(subtokens), x);
+}
+
+void Linear::append_palettes(std::vector<Palettised>& out) {
+  for (std::size_t i = 0; i < palettes_.size(); ++i) {
+    out.push_back({&weights_[i], palettes_[i].get()});
+  }
 }
 
 void Linear::append_parameters(std::vector<Parameter*>& out) {

@@ -10,6 +10,7 @@
 #include "engine/nn/adapter.h"
 #include "engine/nn/gradient_projection.h"
 #include "engine/nn/linear_plan.h"
+#include "engine/nn/palette.h"
 #include "engine/nn/parameter.h"
 #include "engine/nn/scale_shift.h"
 
@@ -80,6 +81,13 @@ class Linear {
   void append_subtokens(std::vector<Subtokens*>& out) const;
   // Null where the optimizer sees the whole gradient.
   GradientProjection* projection() const { return projection_.get(); }
+  // A matrix and the palette that it is read through.
+  struct Palettised {
+    Parameter* weight;
+    Palette* palette;
+  };
+  // Of all its matrices, where the plan has palettes.
+  void append_palettes(std::vector<Palettised>& out);
 
  private:
   // Whether it can be a product of a packed_group of x.
@@ -88,6 +96,12 @@ class Linear {
   Parameter* trained_bias() const {
     return bias_ != nullptr && !bias_->frozen ? bias_.get() : nullptr;
   }
+  // What products read of matrix `index`: the weight, or what its palette makes of it.
+  struct Read {
+    Tensor made;
+    TensorRef weight;
+  };
+  Read read(std::size_t index);
   // y = W x + b.
   void multiply(TensorRef x, TensorRef y, LinearSaved* saved);
   void begin_directions(std::uint64_t seed, std::uint64_t stream);
@@ -114,6 +128,7 @@ class Linear {
   std::unique_ptr<Subtokens> subtokens_;  // of a slot with nothing beside it, which has its own
   DType kept_type_ = DType::kF32;         // of activations
   std::unique_ptr<GradientProjection> projection_;  // of a dense weight that is trained, or null
+  std::vector<std::unique_ptr<Palette>> palettes_;  // one a matrix, where the plan has them
 };
 
 }  // namespace lathe

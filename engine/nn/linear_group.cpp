@@ -12,7 +12,8 @@ bool Linear::groups(TensorRef x) const {
         const DType dtype = weight.weight.dtype();
         return is_packed(dtype) && !(plan_.int8_threshold && dtype == DType::kInt8Row);
       });
-  return stored && x.rows() <= kPackedFewRows && plan_.between == Activation::kNone;
+  return stored && palettes_.empty() && x.rows() <= kPackedFewRows &&
+         plan_.between == Activation::kNone;
 }
 
 void Linear::forward_together(TensorRef x, std::initializer_list<Use> uses) {

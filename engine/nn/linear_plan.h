@@ -75,6 +75,32 @@ struct GalorePlan {
   bool per_layer = false;         // projected in backward, so that no gradient of W is kept
 };
 
+// How the first centroids of a palette are found: the least squared error (of single weights the
+// exact optimum, of several k-means++), or the levels of normally distributed weights.
+enum class PaletteInit : std::uint8_t { kKmeans, kNormal };
+
+// What the weights of a row are divided by before they are compared: nothing, their largest size,
+// or half the distance between their largest and their least.
+enum class PaletteScale : std::uint8_t { kNone, kLargest, kRange };
+
+// DKM (arXiv 2108.12659): the product reads, in the place of the weight, what a soft k-means draws
+// it to, and in evaluation the nearest of `clusters` centroids, as a palette stores it.
+struct PalettePlan {
+  std::int64_t clusters = 0;    // K; 0: the weight itself
+  std::int64_t dim = 1;         // neighbours of a row that are drawn together; divides the columns
+  std::int64_t rows = 0;        // that have a palette of their own, divides those; 0: all
+  std::int64_t iterations = 1;  // of k-means in a step
+  double temperature = 1.0;     // tau
+  bool relative = true;         // tau is that times the squared mean gap of the first centroids
+  double floor = 0;             // of attention
+  PaletteInit init = PaletteInit::kKmeans;
+  PaletteScale scale = PaletteScale::kNone;
+  DType codes = DType::kF16;   // in which f32 weights are compared, where dim is 1
+  std::int64_t begins_at = 0;  // steps done before
+
+  bool any() const { return clusters > 0; }
+};
+
 struct LinearPlan {
   std::string name;        // module path, "layers.3.attention.q"
   std::int64_t in = 0;     // columns n of W [out, in]
@@ -90,7 +116,8 @@ struct LinearPlan {
   bool bias = false;          // y += b, b [out], after any storage
   AdapterPlan adapter = {};
   SubtokenPlan subtokens = {};
-  GalorePlan galore = {};  // of a dense weight that is trained
+  GalorePlan galore = {};    // of a dense weight that is trained
+  PalettePlan palette = {};  // of each matrix
   // Of matrices that are given as int8_row: forward multiplies in integers, with this threshold
   // (Int8MatmulArgs).
   std::optional<double> int8_threshold = {};

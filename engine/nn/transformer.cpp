@@ -359,6 +359,14 @@ std::vector<GradientProjection*> Transformer::projections() {
   return all;
 }
 
+std::vector<Linear::Palettised> Transformer::palettes() {
+  std::vector<Linear::Palettised> all;
+  for (const auto& block : blocks_) {
+    block->append_palettes(all);
+  }
+  return all;
+}
+
 std::vector<Parameter*> Transformer::parameters() {
   std::vector<Parameter*> all;
   if (patches_ != nullptr) {

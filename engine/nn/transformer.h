@@ -97,6 +97,7 @@ class Transformer {
   // What the slots have beside these that training goes on from.
   std::vector<Subtokens*> subtokens();
   std::vector<GradientProjection*> projections();
+  std::vector<Linear::Palettised> palettes();
 
  private:
   // Positions and first keys that the model needs and the caller did not give.

@@ -33,6 +33,11 @@ std::vector<NamedTensor> weights_of(const TrainedModel& model) {
     }
     list.push_back({parameter->name, parameter->weight});
   }
+  for (const auto& [weight, palette] : model.palettes) {
+    for (const auto& [leaf, tensor] : palette->state()) {
+      list.push_back({palette->name() + leaf, tensor});
+    }
+  }
   return list;
 }
 

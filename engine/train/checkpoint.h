@@ -9,6 +9,7 @@
 
 #include "engine/base/result.h"
 #include "engine/nn/gradient_projection.h"
+#include "engine/nn/linear.h"
 #include "engine/nn/subtokens.h"
 #include "engine/optim/adamw.h"
 #include "engine/train/trainer.h"
@@ -25,12 +26,14 @@ struct TrainState {
 };
 
 // What a checkpoint is of: the parameters of the model but for given weights, the optimizer of
-// those that are trained, what stands for slots' inputs, and what their gradients are projected by.
+// those that are trained, what stands for slots' inputs, what their gradients are projected by, and
+// the palettes that weights are read through.
 struct TrainedModel {
   std::vector<Parameter*> parameters;
   AdamW* optimizer = nullptr;
   std::vector<Subtokens*> subtokens = {};
   std::vector<GradientProjection*> projections = {};
+  std::vector<Linear::Palettised> palettes = {};
 };
 
 // kDisk on failure; nothing of the former checkpoint of that name is lost then.

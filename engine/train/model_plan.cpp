@@ -6,6 +6,7 @@
 #include "engine/methods/method.h"
 #include "engine/train/data_checks.h"
 #include "engine/train/galore_checks.h"
+#include "engine/train/palette_checks.h"
 #include "engine/train/planned_base.h"
 #include "engine/train/subtoken_checks.h"
 
@@ -179,6 +180,7 @@ Result<std::vector<LinearPlan>> plan_slots(const TrainSpec& spec,
   if (!slots.empty()) {
     check_subtokens(spec, slots, errors, warnings);
     check_galore(spec, slots, errors);
+    check_palettes(spec, slots, errors, warnings);
     check_frozen(spec, slots, errors);
   }
   if (table_memory(spec, slots) == TableMemory::kGiven) {

@@ -8,6 +8,10 @@ namespace {
 
 // Without methods, and parameters of them, that came later and are switched off.
 Json decided_methods(Json method) {
+  if (const auto dkm = method.find("dkm");
+      dkm != method.end() && dkm->value("bits", 0) == 0 && dkm->value("clusters", 0) == 0) {
+    method.erase(dkm);
+  }
   if (const auto galore = method.find("galore");
       galore != method.end() && galore->value("rank", 0) == 0) {
     method.erase(galore);

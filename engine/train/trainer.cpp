@@ -14,6 +14,7 @@
 #include "engine/train/checkpoint.h"
 #include "engine/train/data_checks.h"
 #include "engine/train/model_plan.h"
+#include "engine/train/palette_steps.h"
 #include "engine/train/projection_schedule.h"
 #include "engine/train/spec_digest.h"
 #include "engine/train/step_graph.h"
@@ -79,6 +80,7 @@ class TransformerTrainer final : public Trainer {
         graph_(backend, spec.train.graph),
         restarts_(slots),
         projections_(model_.projections()),
+        palettes_(model_.palettes()),
         feed_(backend, spec, batch_source(spec, data)),
         parameters_(count_parameters(spec.model, slots)) {
     state_.knobs = {spec.optim.lr, spec.optim.weight_decay, spec.optim.clip_norm};
@@ -101,6 +103,8 @@ class TransformerTrainer final : public Trainer {
     }
   }
 
+  // Those that begin before the first step, so that what is measured there is what they make.
+  Result<void> begin_palettes() { return palettes_.begin(0); }
   Result<void> advance(std::vector<StepReport>& reports) override;
   Result<void> wait(std::vector<StepReport>& reports) override;
   Result<EvalReport> evaluate() override;
@@ -127,8 +131,9 @@ class TransformerTrainer final : public Trainer {
 
  private:
   TrainedModel trained_model() {
-    return {all_, &optimizer_, model_.subtokens(), model_.projections()};
+    return {all_, &optimizer_, model_.subtokens(), model_.projections(), palettes_.all()};
   }
+  CrossEntropySums evaluate_sums();
   void check_idle() const { CHECK(records_.on_their_way() == 0, "steps are on their way"); }
   void issue_step();
   void compute_step(const StepRecords::Row& row, const OptimConfig& config, double lr,
@@ -145,6 +150,7 @@ class TransformerTrainer final : public Trainer {
   StepGraph graph_;
   AdapterRestarts restarts_;
   ProjectionSchedule projections_;
+  PaletteSteps palettes_;
   BatchFeed feed_;
   std::int64_t parameters_;
   TrainState state_;
@@ -159,6 +165,7 @@ void TransformerTrainer::compute_step(const StepRecords::Row& row, const OptimCo
   const Teacher teacher{.model = teacher_.get(),
                         .weight = static_cast<float>(spec_.distill.weight),
                         .temperature = static_cast<float>(spec_.distill.temperature)};
+  const PaletteSteps::Soft soft(palettes_);
   for (std::int64_t micro = 0; micro < spec_.train.grad_accum; ++micro) {
     const TrainBatch batch = feed_.train_batch(state_.step, micro);
     model_.draw_dropout({.seed = static_cast<std::uint64_t>(spec_.seed),
@@ -168,6 +175,7 @@ void TransformerTrainer::compute_step(const StepRecords::Row& row, const OptimCo
     model_.train(batch.ids, batch.targets, batch.shape, spec_.train.logit_chunk, scale, row.entropy,
                  {}, teacher);
   }
+  palettes_.finish();
   backend_.ledger().set_phase("optimizer");
   optimizer_.measure(row.squares, row.total);
   optimizer_.step(config, lr, state_.step + 1,
@@ -194,6 +202,7 @@ Error TransformerTrainer::divergence(const BrokenStep& broken) {
 
 void TransformerTrainer::issue_step() {
   optimizer_.drop_gradients();  // of a step that ended by OutOfMemory
+  palettes_.forget();
   const StepRecords::Row row = records_.begin_step();
   const std::int64_t targets = feed_.count_targets(state_.step);
   const std::int64_t step = state_.step + 1;
@@ -224,9 +233,15 @@ void TransformerTrainer::issue_step() {
 
 Result<void> TransformerTrainer::advance(std::vector<StepReport>& reports) {
   const bool restarts = restarts_.due(state_.step);
-  if (restarts || projections_.chooses_after(state_.step)) {
+  const bool begins = state_.step > 0 && palettes_.begins_after(state_.step);
+  if (restarts || begins || projections_.chooses_after(state_.step)) {
     if (const Result<void> done = wait(reports); !done) {
       return done;
+    }
+  }
+  if (begins) {
+    if (const Result<void> begun = palettes_.begin(state_.step); !begun) {
+      return begun;
     }
   }
   if (restarts) {
@@ -243,8 +258,7 @@ Result<void> TransformerTrainer::wait(std::vector<StepReport>& reports) {
   return broken ? Result<void>(divergence(*broken)) : Result<void>();
 }
 
-Result<EvalReport> TransformerTrainer::evaluate() {
-  check_idle();
+CrossEntropySums TransformerTrainer::evaluate_sums() {
   const std::vector<std::int64_t> windows = feed_.evaluated_windows();
   const auto batch_size = static_cast<std::size_t>(feed_.shape().batch);
   const Tensor on_device = make_sums(backend_, "evaluation", "sums");
@@ -255,7 +269,12 @@ Result<EvalReport> TransformerTrainer::evaluate() {
                                                spec_.train.logit_chunk, on_device);
                              });
   }
-  const CrossEntropySums sums = read_cross_entropy(backend_, on_device);
+  return read_cross_entropy(backend_, on_device);
+}
+
+Result<EvalReport> TransformerTrainer::evaluate() {
+  check_idle();
+  const CrossEntropySums sums = evaluate_sums();
   if (!std::isfinite(sums.loss)) {
     return Error{ErrorKind::kDiverged,
                  "the held-out loss at step " + std::to_string(state_.step) + " is not finite",
@@ -263,10 +282,16 @@ Result<EvalReport> TransformerTrainer::evaluate() {
   }
   const auto counted = static_cast<double>(std::max<std::int64_t>(1, sums.counted));
   const double loss = sums.loss / counted;
-  return EvalReport{.loss = loss,
+  EvalReport report{.loss = loss,
                     .perplexity = std::exp(loss),
                     .accuracy = static_cast<double>(sums.correct) / counted,
                     .tokens = sums.counted};
+  if (palettes_.begun()) {
+    const PaletteSteps::Soft soft(palettes_);
+    report.soft_loss = evaluate_sums().loss / counted;
+    palettes_.forget();
+  }
+  return report;
 }
 
 std::vector<SubtokenProbe> TransformerTrainer::probe() {
@@ -277,10 +302,12 @@ std::vector<SubtokenProbe> TransformerTrainer::probe() {
   // Inputs are wanted whole, one block's at a time.
   model_.keep_activations(spec_.train.activations, Recompute::kBlocks);
   model_.draw_dropout({.seed = static_cast<std::uint64_t>(spec_.seed), .step = state_.step});
+  const PaletteSteps::Soft soft(palettes_);
   feed_.with_heldout_batch(windows, [&](const TrainBatch& batch) {
     probes = probe_subtokens(backend_, model_, batch, spec_.train.logit_chunk);
   });
   optimizer_.drop_gradients();
+  palettes_.forget();
   model_.keep_activations(spec_.train.activations, spec_.train.recompute);
   return probes;
 }
@@ -292,6 +319,7 @@ Result<void> TransformerTrainer::load(const std::string& folder) {
     return state.error();
   }
   state_ = *state;
+  palettes_.filled();
   return {};
 }
 
@@ -299,6 +327,9 @@ std::int64_t TransformerTrainer::stored_bytes() const {
   std::int64_t bytes = 0;
   for (const Parameter* parameter : all_) {
     bytes += parameter->weight.ref().bytes();
+  }
+  for (const auto& [weight, palette] : palettes_.all()) {
+    bytes += palette->stored_bytes() - weight->weight.ref().bytes();
   }
   return bytes;
 }
@@ -359,8 +390,11 @@ Result<std::unique_ptr<Trainer>> make_trainer(Backend& backend, const TrainSpec&
   if (!slots) {
     return slots.error();
   }
-  return std::unique_ptr<Trainer>(
-      std::make_unique<TransformerTrainer>(backend, resolved, *slots, data));
+  auto trainer = std::make_unique<TransformerTrainer>(backend, resolved, *slots, data);
+  if (const Result<void> begun = trainer->begin_palettes(); !begun) {
+    return begun.error();
+  }
+  return std::unique_ptr<Trainer>(std::move(trainer));
 }
 
 }  // namespace lathe

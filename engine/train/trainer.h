@@ -37,6 +37,9 @@ struct EvalReport {
   double perplexity = 0;
   double accuracy = 0;
   std::int64_t tokens = 0;
+  // Where weights are read through palettes: all above is of the nearest centroids, this of what
+  // training reads.
+  std::optional<double> soft_loss = {};
 };
 
 // Of a slot whose input VeLoRA projects, on one batch.

@@ -1,0 +1,107 @@
+// A trained matrix that is read through a palette (DKM, Cho et al. 2022, arXiv 2108.12659; eDKM,
+// arXiv 2309.00964): products see W~ = A c_r, where c_1 .. c_r are soft k-means' centroids of the
+// weights, begun at those of the step before, and A is the attention that made c_r. The loss's
+// gradient goes through all r iterations.
+//
+// What backward needs of that are W and the centroids. Of single weights everything else is a
+// function of their 16 bits: it is made for at most 65,536 distinct values, when it is needed, and
+// weights look it up (reference: closed form of one iteration in engine/methods/dkm/README.md). So
+// a step keeps r K numbers, and nothing of the size of W but W~ while it is read.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "engine/base/result.h"
+#include "engine/nn/linear_plan.h"
+#include "engine/nn/parameter.h"
+#include "engine/ops/palette_args.h"
+
+namespace lathe {
+
+class Palette {
+ public:
+  // Takes the memory of the centroids of a matrix [out, in]. Preconditions: plan.dim divides `in`
+  // and plan.rows `out`.
+  Palette(Backend& backend, const std::string& layer, const std::string& leaf,
+          const PalettePlan& plan, const Shape& weight);
+
+  // Finds the first centroids, of the weight as it is. kData where it has fewer distinct values
+  // than there are centroids, or one that is not finite; the palette has then not begun.
+  Result<void> begin(const Parameter& weight);
+  // Before it has, the matrix is read as it is.
+  bool begun() const { return begun_; }
+  // Whether the step after so many done is the first that reads the palette.
+  bool begins_after(std::int64_t steps_done) const { return steps_done == plan_.begins_at; }
+
+  // Whether weights() are W~, or each the nearest centroid in f16.
+  void set_soft(bool soft) { soft_ = soft; }
+
+  // f32 [out, in], of `weight` [out, in] of f32 or bf16.
+  Tensor weights(TensorRef weight);
+
+  // The end of a step's passes: the gradient, of W~ so far, becomes that of the weight, and the
+  // centroids become those that W~ was made of.
+  void finish(Parameter& weight);
+  // The end of passes that change nothing.
+  void forget();
+
+  // What is to be kept with the weight, by the ends of their names: the centroids [groups K, d],
+  // tau [groups], which is 0 before it has begun, and the scales of the rows [out], if there are.
+  std::vector<std::pair<std::string, TensorRef>> state() const;
+  // After they have been filled.
+  void filled();
+
+  const PalettePlan& plan() const { return plan_; }
+  // Of the matrix as a packed palette: codes of as many bits as tell the centroids apart, those in
+  // f16, the scales in f32.
+  std::int64_t stored_bytes() const;
+  // "layers.3.mlp.down.weight.palette", to which state() adds ".centroids" and the like.
+  const std::string& name() const { return name_; }
+  std::int64_t groups() const { return out_ / rows_; }
+
+ private:
+  // A group of rows with one palette.
+  struct Group {
+    std::int64_t number = 0;
+    TensorRef weight, scales;  // scales may be undefined
+  };
+  // Tensors that the ops on distinct values share, taken while they are needed.
+  struct Tables;
+
+  template <typename Body>
+  void for_groups(TensorRef weight, const Body& body);
+  Result<void> begin_group(std::int64_t number, std::span<float> weights);
+  void scale_rows(std::span<float> weights);
+  CodedWeights coded(const Group& group) const;
+  // Those of iteration t: 0 are the centroids the step began with.
+  TensorRef state(std::int64_t iteration, std::int64_t group) const;
+  TensorRef mass(std::int64_t iteration, std::int64_t group) const;
+  PaletteCentroids drawn_to(std::int64_t iteration, std::int64_t group) const;
+  TensorRef rows_of(TensorRef x, std::int64_t group) const;
+  // The group's weights as points: of a table by their counts, else listed, where `floats` holds
+  // those of bf16.
+  PalettePoints points(const Group& group, Tables& tables) const;
+  void iterate(const Group& group, const PalettePoints& points, TensorRef workspace);
+  void read_group(const Group& group, const PalettePoints& points, TensorRef out,
+                  const Tables& tables);
+  void finish_group(const Group& group, TensorRef gradient, Tables& tables);
+  void backward(const Group& group, const PalettePoints& points, Tables& tables, TensorRef g);
+
+  Backend* backend_;
+  std::string layer_, name_;
+  PalettePlan plan_;
+  std::int64_t out_, in_, rows_;
+  DType codes_;
+  Tensor centroids_, tau_, scales_;
+  // Of a step, once its first pass has made them: c_1 .. c_r and the attention they were made of,
+  // [r, groups, ...].
+  Tensor states_, masses_;
+  bool begun_ = false;
+  bool soft_ = false;
+};
+
+}  // namespace lathe
