@@ -29,30 +29,52 @@ struct RunModel {
   TextCoder coder;
 };
 
-// Fills the parameters from a checkpoint's weights; the value is the digest of the file.
+struct NamedTensor {
+  std::string name;
+  TensorRef tensor;
+};
+
+// What a checkpoint's weights are written to: parameters, and the palettes that they are read
+// through.
+std::vector<NamedTensor> tensors_of(RunModel& model) {
+  std::vector<NamedTensor> all;
+  for (const Parameter* parameter : model.transformer->parameters()) {
+    if (!parameter->given) {
+      all.push_back({parameter->name, parameter->weight});
+    }
+  }
+  for (const auto& [weight, palette] : model.transformer->palettes()) {
+    for (const auto& [leaf, tensor] : palette->state()) {
+      all.push_back({palette->name() + leaf, tensor});
+    }
+  }
+  return all;
+}
+
+// Fills the model from a checkpoint's weights; the value is the digest of the file.
 Result<std::string> fill_weights(const fs::path& path, RunModel& model) {
   const auto file = SafetensorsFile::open(path);
   if (!file) {
     return file.error();
   }
   Sha256 digest;
-  for (Parameter* parameter : model.transformer->parameters()) {
-    if (parameter->given) {
-      continue;
-    }
-    const SafetensorsEntry* entry = file->find(parameter->name);
+  for (const auto& [name, tensor] : tensors_of(model)) {
+    const SafetensorsEntry* entry = file->find(name);
     const auto bytes = entry == nullptr ? std::span<const std::byte>() : file->bytes(*entry);
-    const std::string dtype = parameter->weight.dtype() == DType::kBf16 ? "BF16" : "F32";
+    const std::string dtype = tensor.dtype == DType::kBf16 ? "BF16" : "F32";
     if (entry == nullptr || entry->dtype != dtype ||
-        static_cast<std::int64_t>(bytes.size()) != parameter->weight.ref().bytes()) {
-      return Error{ErrorKind::kData,
-                   path.string() + " lacks " + parameter->name + " of shape " +
-                       parameter->weight.shape().text() + " in " + dtype,
-                   "the checkpoint is of another spec than its run; take another run"};
+        static_cast<std::int64_t>(bytes.size()) != tensor.bytes()) {
+      return Error{
+          ErrorKind::kData,
+          path.string() + " lacks " + name + " of shape " + tensor.shape.text() + " in " + dtype,
+          "the checkpoint is of another spec than its run; take another run"};
     }
-    digest.update(parameter->name.data(), parameter->name.size());
+    digest.update(name.data(), name.size());
     digest.update(bytes.data(), bytes.size());
-    model.backend->write(parameter->weight, bytes.data(), parameter->weight.ref().bytes());
+    model.backend->write(tensor, bytes.data(), tensor.bytes());
+  }
+  for (const auto& one : model.transformer->palettes()) {
+    one.palette->filled();
   }
   return digest.hex();
 }

@@ -2,27 +2,13 @@
 #include "engine/io/adapter_merge.h"
 
 #include <algorithm>
-#include <cstring>
 #include <functional>
 
+#include "engine/io/checkpoint_values.h"
 #include "engine/io/factored_slots.h"
 
 namespace lathe {
 namespace {
-
-Result<std::vector<float>> floats_of(const SafetensorsFile& file,
-                                     const std::filesystem::path& folder, const std::string& name,
-                                     const std::vector<std::int64_t>& shape) {
-  const SafetensorsEntry* entry = file.find(name);
-  if (entry == nullptr || entry->dtype != "F32" || entry->shape != shape) {
-    return Error{ErrorKind::kData, folder.string() + ": there is no " + name + " of its shape",
-                 "the checkpoint is damaged or of another run; take another one"};
-  }
-  const std::span<const std::byte> bytes = file.bytes(*entry);
-  std::vector<float> values(bytes.size() / sizeof(float));
-  std::memcpy(values.data(), bytes.data(), bytes.size());
-  return values;
-}
 
 // w [out, in] += s b a, each element summed in double.
 void add_product(std::vector<float>& w, const StoredAdapter& adapter, std::int64_t in) {
@@ -165,7 +151,7 @@ Result<std::vector<StoredAdapter>> read_adapters(const SafetensorsFile& file,
     Result<void> read;
     const auto take = [&](const std::string& leaf, const std::vector<std::int64_t>& shape,
                           std::vector<float>& values) {
-      auto floats = floats_of(file, folder, plan.name + leaf, shape);
+      auto floats = checkpoint_floats(file, folder, plan.name + leaf, shape);
       if (!floats) {
         read = floats.error();
       } else {

@@ -10,6 +10,7 @@
 #include "engine/io/factored_slots.h"
 #include "engine/io/gguf_config.h"
 #include "engine/io/hf_folder.h"
+#include "engine/io/palette_merge.h"
 
 namespace lathe {
 namespace {
@@ -201,7 +202,7 @@ Result<ModelFile> ModelFile::open_checkpoint(const fs::path& folder, const Model
   model.config_ = config;
   model.architecture_ = "lathe";
   model.keeper_ = kept;
-  model.plans_ = without_adapters(plans);
+  model.plans_ = without_palettes(without_adapters(plans));
   std::size_t not_here = 0;
   // By their own names; llama's scheme keeps every slot apart and turns none.
   for (NamedWeight& weight : slot_weights(config, NameScheme::kHfLlama, model.plans_)) {
@@ -228,10 +229,18 @@ Result<ModelFile> ModelFile::open_checkpoint(const fs::path& folder, const Model
     return adapters.error();
   }
   const std::size_t beside = std::accumulate(
-      plans.begin(), plans.end(), std::size_t{0},
-      [](std::size_t sum, const LinearPlan& plan) { return sum + tensors_of(plan.adapter); });
+      plans.begin(), plans.end(), std::size_t{0}, [](std::size_t sum, const LinearPlan& plan) {
+        return sum + tensors_of(plan.adapter) + palette_tensors(plan);
+      });
   if (file->entries().size() != model.tensors_.size() - not_here + beside) {
     return unusable(folder, "it holds other tensors than its run's model has");
+  }
+  auto palettes = stored_palettes(*file, folder, model, plans);
+  if (!palettes) {
+    return palettes.error();
+  }
+  if (!palettes->empty()) {
+    model = with_stored(model, std::move(*palettes));
   }
   return adapters->empty() ? Result<ModelFile>(std::move(model)) : with_adapters(model, *adapters);
 }

@@ -43,7 +43,8 @@ class ModelFile {
 
   // The folder of a checkpoint of ours, which does not tell its shape itself. kData also where the
   // tensors are not those of the model. Factors A, B of a low-rank slot are two tensors. Adapters
-  // are added to what they stand beside, so that plans() has none. kUsage where that is two factors
+  // are added to what they stand beside, and weights that were read through palettes become their
+  // nearest centroids, so that plans() has none of the two. kUsage where that is two factors
   // with a nonlinearity between them. `base` has the weights that the run used as it stores them,
   // which are not in the checkpoint; null where there are none.
   static Result<ModelFile> open_checkpoint(const std::filesystem::path& folder,

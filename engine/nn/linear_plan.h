@@ -83,6 +83,10 @@ enum class PaletteInit : std::uint8_t { kKmeans, kNormal };
 // or half the distance between their largest and their least.
 enum class PaletteScale : std::uint8_t { kNone, kLargest, kRange };
 
+// What is kept of soft k-means between forward and backward: nothing of the weights' size, or maps
+// as a graph keeps them (engine/nn/palette_maps.h).
+enum class PaletteMemory : std::uint8_t { kTable, kUniquified, kMarshaled, kNaive };
+
 // DKM (arXiv 2108.12659): the product reads, in the place of the weight, what a soft k-means draws
 // it to, and in evaluation the nearest of `clusters` centroids, as a palette stores it.
 struct PalettePlan {
@@ -97,6 +101,10 @@ struct PalettePlan {
   PaletteScale scale = PaletteScale::kNone;
   DType codes = DType::kF16;   // in which f32 weights are compared, where dim is 1
   std::int64_t begins_at = 0;  // steps done before
+  PaletteMemory memory = PaletteMemory::kTable;
+  DType maps = DType::kBf16;  // of those that are kept, or f32
+  std::int64_t learners = 1;  // over which their rows are shared out
+  double stddev = 0.02;       // of weights whose distinct values are only planned
 
   bool any() const { return clusters > 0; }
 };

@@ -6,7 +6,8 @@
 // What backward needs of that are W and the centroids. Of single weights everything else is a
 // function of their 16 bits: it is made for at most 65,536 distinct values, when it is needed, and
 // weights look it up (reference: closed form of one iteration in engine/methods/dkm/README.md). So
-// a step keeps r K numbers, and nothing of the size of W but W~ while it is read.
+// a step keeps r K numbers, and nothing of the size of W but W~ while it is read. A plan may ask
+// for the maps of a plain graph instead (PaletteMemory), to the same result.
 #pragma once
 
 #include <cstdint>
@@ -17,6 +18,7 @@
 
 #include "engine/base/result.h"
 #include "engine/nn/linear_plan.h"
+#include "engine/nn/palette_maps.h"
 #include "engine/nn/parameter.h"
 #include "engine/ops/palette_args.h"
 
@@ -85,11 +87,13 @@ class Palette {
   // The group's weights as points: of a table by their counts, else listed, where `floats` holds
   // those of bf16.
   PalettePoints points(const Group& group, Tables& tables) const;
+  bool keeps_maps() const { return plan_.memory != PaletteMemory::kTable; }
   void iterate(const Group& group, const PalettePoints& points, TensorRef workspace);
   void read_group(const Group& group, const PalettePoints& points, TensorRef out,
                   const Tables& tables);
   void finish_group(const Group& group, TensorRef gradient, Tables& tables);
   void backward(const Group& group, const PalettePoints& points, Tables& tables, TensorRef g);
+  void backward_by_maps(const Group& group, Tables& tables, TensorRef g);
 
   Backend* backend_;
   std::string layer_, name_;
@@ -100,6 +104,7 @@ class Palette {
   // Of a step, once its first pass has made them: c_1 .. c_r and the attention they were made of,
   // [r, groups, ...].
   Tensor states_, masses_;
+  PaletteMaps maps_;  // of a plan that keeps them
   bool begun_ = false;
   bool soft_ = false;
 };

@@ -16,6 +16,7 @@
 #include "engine/ops/norm_args.h"
 #include "engine/ops/optimizer_args.h"
 #include "engine/ops/palette_args.h"
+#include "engine/ops/palette_map_args.h"
 #include "engine/ops/rope_kind.h"
 #include "engine/ops/stored_args.h"
 #include "engine/ops/subtoken_args.h"

@@ -1,32 +1,9 @@
 // The ops of differentiable k-means: shape rules and costs.
 #include "engine/ops/op_table.h"
-#include "engine/ops/shape_rules.h"
+#include "engine/ops/palette_rules.h"
 
 namespace lathe {
 namespace {
-
-void check_codes(DType codes) {
-  CHECK(codes == DType::kF16 || codes == DType::kBf16, "codes are f16 or bf16");
-}
-
-void check_weights(const CodedWeights& weights) {
-  check_codes(weights.codes);
-  if (weights.w.dtype == DType::kBf16) {
-    CHECK(weights.w.defined(), "weights are expected");
-    CHECK(weights.scales.defined() || weights.codes == DType::kBf16,
-          "weights of bf16 are their own codes");
-  } else {
-    check_f32(weights.w);
-  }
-  if (weights.scales.defined()) {
-    check_elements(weights.scales, weights.w.rows());
-  }
-}
-
-void check_workspace(const TensorRef& workspace, DType dtype, std::int64_t elements) {
-  CHECK(workspace.defined() && workspace.dtype == dtype && workspace.elements() == elements,
-        "a palette's op has a workspace of another size");
-}
 
 void check_like(const TensorRef& x, const CodedWeights& weights) {
   check_f32(x);
@@ -35,12 +12,8 @@ void check_like(const TensorRef& x, const CodedWeights& weights) {
 }
 
 void check_points(const PalettePoints& points, const PaletteCentroids& centroids) {
-  check_codes(points.codes);
-  check_f32(centroids.c);
-  check_elements(centroids.tau, 1);
-  CHECK(centroids.clusters() >= 1 && centroids.clusters() <= kMostCentroids, "1 to 256 centroids");
-  CHECK(centroids.dim() >= 1 && centroids.dim() <= kMostCentroidDim, "points of 1 to 4 numbers");
-  CHECK(centroids.floor >= 0.0f && centroids.floor < 1.0f, "attention is a share");
+  check_code_type(points.codes);
+  check_centroids(centroids);
   if (points.x.defined()) {
     check_f32(points.x);
     CHECK(points.x.cols() == centroids.dim(), "points and centroids have equally many numbers");
@@ -54,11 +27,6 @@ void check_points(const PalettePoints& points, const PaletteCentroids& centroids
 
 void check_centroid_like(const TensorRef& x, const PaletteCentroids& centroids) {
   check_elements(x, centroids.c.elements());
-}
-
-void check_point_sums(const TensorRef& workspace, const PaletteCentroids& centroids) {
-  check_workspace(workspace, DType::kF64,
-                  kPointShares * centroids.clusters() * (centroids.dim() + 1));
 }
 
 // Of passes over the points with the attention computed in each.
@@ -79,9 +47,9 @@ OpCost lookup_cost(const CodedWeights& weights, double passes) {
 }  // namespace
 
 void validate(const PaletteCountArgs& args) {
-  check_weights(args.weights);
+  check_coded_weights(args.weights);
   check_elements(args.counts, kPaletteCodes);
-  check_workspace(args.workspace, DType::kI32, kPaletteShares * kPaletteCodes);
+  check_scratch(args.workspace, DType::kI32, kPaletteShares * kPaletteCodes);
 }
 
 OpCost cost(const PaletteCountArgs& args) {
@@ -89,7 +57,7 @@ OpCost cost(const PaletteCountArgs& args) {
 }
 
 void validate(const PaletteLookupArgs& args) {
-  check_weights(args.weights);
+  check_coded_weights(args.weights);
   check_elements(args.table, kPaletteCodes);
   check_like(args.out, args.weights);
   check_distinct(args.out, args.weights.w);
@@ -100,10 +68,10 @@ OpCost cost(const PaletteLookupArgs& args) {
 }
 
 void validate(const PaletteSumsArgs& args) {
-  check_weights(args.weights);
+  check_coded_weights(args.weights);
   check_like(args.g, args.weights);
   check_elements(args.sums, kPaletteCodes);
-  check_workspace(args.workspace, DType::kF64, kPaletteShares * kPaletteCodes);
+  check_scratch(args.workspace, DType::kF64, kPaletteShares * kPaletteCodes);
 }
 
 OpCost cost(const PaletteSumsArgs& args) {
@@ -111,7 +79,7 @@ OpCost cost(const PaletteSumsArgs& args) {
 }
 
 void validate(const PaletteGradientArgs& args) {
-  check_weights(args.weights);
+  check_coded_weights(args.weights);
   check_elements(args.alpha, kPaletteCodes);
   check_elements(args.beta, kPaletteCodes);
   check_like(args.g, args.weights);

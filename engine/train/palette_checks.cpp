@@ -57,6 +57,12 @@ void check_extents(const LinearPlan& slot, Extents extents, std::vector<std::str
                      ": choose a divisor, 0 for one palette, or leave the slot out of "
                      "method.dkm.targets");
   }
+  const std::int64_t together = palette.rows > 0 ? palette.rows : extents.rows;
+  if (palette.learners > together) {
+    errors.push_back("method.dkm.learners=" + std::to_string(palette.learners) + " is above the " +
+                     std::to_string(together) + " rows that a palette of " + slot.name +
+                     " has: choose fewer");
+  }
 }
 
 // Whether packed palettes have room for it: runs of 32 codes.

@@ -6,9 +6,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <complex>
 #include <limits>
+#include <map>
 #include <set>
 
 #include "engine/base/rng.h"
@@ -248,6 +250,68 @@ TEST_P(Kinds, HardWeightsAreCentroids) {
 
 INSTANTIATE_TEST_SUITE_P(Dkm, Kinds, testing::ValuesIn(kinds()),
                          [](const auto& row) { return std::string(row.param.name); });
+
+struct Way {
+  PaletteMemory memory = PaletteMemory::kTable;
+  std::int64_t learners = 1;
+};
+constexpr std::array kWays{Way{PaletteMemory::kNaive},      Way{PaletteMemory::kNaive, 3},
+                           Way{PaletteMemory::kMarshaled},  Way{PaletteMemory::kMarshaled, 4},
+                           Way{PaletteMemory::kUniquified}, Way{PaletteMemory::kUniquified, 2}};
+
+// Forward to the bit, backward to rounding; over learners backward as by one, to the bit.
+TEST(Dkm, AllWaysToKeepMapsGiveWhatTablesGive) {
+  const Values weights = drawn(kShape.elements(), 1);
+  const Values g = drawn(kShape.elements(), 2);
+  for (const char* device : {"cpu_ref", "cpu"}) {
+    for (const std::int64_t rows : {0, 3}) {
+      PalettePlan plan{.clusters = 4, .rows = rows, .iterations = 3, .floor = 1e-3};
+      plan.maps = DType::kF32;
+      Matrix table(plan, weights, DType::kF32, kShape, device);
+      table.begin();
+      const Values soft = table.read(true);
+      const Values gradient = table.finish(g);
+      std::map<PaletteMemory, Values> of_one;
+      for (const auto& [memory, learners] : kWays) {
+        plan.memory = memory;
+        plan.learners = std::min(learners, rows > 0 ? rows : learners);
+        Matrix matrix(plan, weights, DType::kF32, kShape, device);
+        matrix.begin();
+        EXPECT_EQ(matrix.read(true), soft);
+        const Values got = matrix.finish(g);
+        for (std::size_t i = 0; i < got.size(); ++i) {
+          EXPECT_NEAR(got[i], gradient[i], 2e-6) << device << " " << static_cast<int>(memory);
+        }
+        EXPECT_EQ(matrix.state(".centroids"), table.state(".centroids"));
+        const auto [one, is_new] = of_one.try_emplace(memory, got);
+        EXPECT_EQ(one->second, got) << "learners change bits";
+      }
+    }
+  }
+}
+
+// In bf16 maps are what a half-precision graph has: near, and equal whichever way they are kept.
+TEST(Dkm, MapsInBf16AreNear) {
+  const Values weights = drawn(kShape.elements(), 1);
+  const Values g = drawn(kShape.elements(), 2);
+  Matrix table({.clusters = 4, .iterations = 2}, weights);
+  table.begin();
+  const Values gradient = table.finish(g);
+  std::vector<Values> all;
+  for (const auto& [memory, learners] : kWays) {
+    PalettePlan plan{.clusters = 4, .iterations = 2};
+    plan.memory = memory;
+    plan.learners = learners;
+    Matrix matrix(plan, weights);
+    matrix.begin();
+    all.push_back(matrix.finish(g));
+    EXPECT_EQ(all.back(), all.front());
+    for (std::size_t i = 0; i < gradient.size(); ++i) {
+      EXPECT_NEAR(all.back()[i], gradient[i], 0.05);
+    }
+  }
+  EXPECT_NE(all.front(), gradient);
+}
 
 Values cloned(std::initializer_list<float> of, std::int64_t count) {
   Values values(static_cast<std::size_t>(count));

@@ -37,7 +37,9 @@ TEST(DkmTraining, EachKindPeaksAsPlanned) {
   for (const Json& params :
        {Json{{"bits", 3}}, Json{{"clusters", 12}, {"rows", 16}, {"iterations", 3}},
         Json{{"bits", 4}, {"cluster_dim", 2}}, Json{{"bits", 2}, {"targets", {"down"}}},
-        Json{{"bits", 4}, {"row_scale", "range"}}}) {
+        Json{{"bits", 4}, {"row_scale", "range"}},
+        Json{{"bits", 3}, {"iterations", 2}, {"memory", "naive"}},
+        Json{{"bits", 3}, {"rows", 16}, {"memory", "marshaled"}, {"learners", 3}}}) {
     for (const WeightStore store : {WeightStore::kF32, WeightStore::kBf16Master}) {
       TrainSpec spec = dkm_spec(params);
       spec.train.grad_accum = 2;
@@ -152,6 +154,11 @@ TEST(DkmTraining, WhatCannotBePalettisedIsRefused) {
               HasSubstr("do not go together"));
   EXPECT_THAT(refusal(dkm_spec({{"bits", 3}, {"cluster_dim", 2}, {"init", "normal"}})),
               HasSubstr("set method.dkm.init=kmeans"));
+  EXPECT_THAT(refusal(dkm_spec({{"bits", 3}, {"cluster_dim", 2}, {"memory", "naive"}})),
+              HasSubstr("keeps maps of single weights"));
+  EXPECT_THAT(refusal(dkm_spec({{"bits", 3}, {"learners", 2}})), HasSubstr("nothing to share out"));
+  EXPECT_THAT(refusal(dkm_spec({{"bits", 3}, {"rows", 2}, {"memory", "naive"}, {"learners", 3}})),
+              HasSubstr("learners=3 is above the 2 rows"));
   EXPECT_THAT(refusal(dkm_spec({{"bits", 3}, {"targets", {"nose"}}})), HasSubstr("\"nose\""));
   const std::vector<std::pair<const char*, Json>> others{
       {"lora", {{"rank", 4}, {"targets", {"all"}}}},

@@ -4,61 +4,18 @@
 #include <algorithm>
 #include <array>
 
+#include "engine/backend/cpu/coded_weights.h"
 #include "engine/backend/cpu/cpu_backend.h"
 #include "engine/backend/cpu/parallel.h"
-#include "engine/quant/half.h"
+#include "engine/backend/cpu/share_sums.h"
 
 namespace lathe::cpu {
 namespace {
 
 static_assert(kMostPaletteClusters == kMostCentroids && kMostPaletteDim == kMostCentroidDim);
 
-// Weights whose codes are made at a time.
-constexpr std::int64_t kCodesTogether = 512;
-
 // Matrices of few weights are one part: tables would take longer than the weights.
 constexpr std::int64_t kFewWeights = 2 * kPaletteCodes;
-
-struct Share {
-  std::int64_t first, end;
-};
-Share share_of(std::int64_t number, std::int64_t shares, std::int64_t elements) {
-  return {number * elements / shares, (number + 1) * elements / shares};
-}
-
-void make_codes(const CodedWeights& weights, std::int64_t at, float scale, std::int32_t* codes,
-                std::int64_t count) {
-  if (weights.w.dtype == DType::kF32) {
-    kernels().palette_codes(weights.codes, weights.w.f32() + at, scale, codes, count);
-    return;
-  }
-  const auto* const bits = static_cast<const std::uint16_t*>(weights.w.data) + at;
-  if (!weights.scales.defined()) {
-    std::copy_n(bits, count, codes);
-    return;
-  }
-  std::array<float, kCodesTogether> floats;
-  std::transform(bits, bits + count, floats.begin(), float_of_bf16);
-  kernels().palette_codes(weights.codes, floats.data(), scale, codes, count);
-}
-
-// body(first weight, its code and the next ones', how many, scale) for runs of a share.
-template <typename Body>
-void for_codes(const CodedWeights& weights, Share share, const Body& body) {
-  std::array<std::int32_t, kCodesTogether> codes;
-  const std::int64_t cols = weights.w.cols();
-  for (std::int64_t at = share.first; at < share.end;) {
-    std::int64_t count = std::min(kCodesTogether, share.end - at);
-    float scale = 1.0f;
-    if (weights.scales.defined()) {
-      count = std::min(count, cols - at % cols);
-      scale = weights.scales.f32()[at / cols];
-    }
-    make_codes(weights, at, scale, codes.data(), count);
-    body(at, codes.data(), count, scale);
-    at += count;
-  }
-}
 
 // tables[code] of each share, and their sum: add(table, code, weight, scale).
 template <typename Number, typename Add>
@@ -87,15 +44,6 @@ void sum_by_code(Backend& backend, const CodedWeights& weights, Number* tables, 
   });
 }
 
-// body(first weight, codes, how many, scale) over threads.
-template <typename Body>
-void for_all_codes(Backend& backend, const CodedWeights& weights, const Body& body) {
-  parallel_ranges(backend.parallelism(), weights.w.elements(),
-                  [&](std::int64_t first, std::int64_t count) {
-                    for_codes(weights, {first, first + count}, body);
-                  });
-}
-
 // The points of a block, gathered from those that are there, and room for what is made of them.
 struct Gathered {
   alignas(64) std::array<float, kMostPaletteDim * kPaletteBlock> x, g, out;
@@ -119,9 +67,7 @@ void gather(const PalettePoints& points, std::int64_t dim, const float* g, std::
   for (std::int64_t e = 0; e < dim; ++e) {
     const auto place = static_cast<std::size_t>(e * kPaletteBlock + at);
     const auto bits = static_cast<std::uint16_t>(i);
-    to.x[place] = points.x.defined()            ? points.x.f32()[i * dim + e]
-                  : points.codes == DType::kF16 ? float_of_half(bits)
-                                                : float_of_bf16(bits);
+    to.x[place] = points.x.defined() ? points.x.f32()[i * dim + e] : number_of(points.codes, bits);
     if (g != nullptr) {
       to.g[place] = g[i * dim + e];
     }
@@ -154,27 +100,6 @@ PaletteRule rule_of(const PaletteCentroids& centroids) {
           .inverse_tau = 1.0f / centroids.tau.f32()[0],
           .floor = centroids.floor};
 }
-
-// Sums of the shares, `width` of each.
-class ShareSums {
- public:
-  ShareSums(const TensorRef& workspace, std::int64_t width)
-      : sums_(workspace.f64()), width_(width) {
-    std::fill_n(sums_, kPointShares * width, 0.0);
-  }
-  double* of(std::int64_t number) { return sums_ + number * width_; }
-  double total(std::int64_t i) const {
-    double sum = 0.0;
-    for (std::int64_t number = 0; number < kPointShares; ++number) {
-      sum += sums_[number * width_ + i];
-    }
-    return sum;
-  }
-
- private:
-  double* sums_;
-  std::int64_t width_;
-};
 
 // [n, dim] of the gathered points.
 void scatter(const Gathered& from, std::int64_t dim, float* out) {

@@ -5,36 +5,16 @@
 #include <vector>
 
 #include "engine/backend/cpu_ref/cpu_ref_backend.h"
-#include "engine/quant/half.h"
+#include "engine/backend/cpu_ref/palette_numbers.h"
 
 namespace lathe::cpu_ref {
 namespace {
-
-float number_of(DType codes, std::int64_t code) {
-  const auto bits = static_cast<std::uint16_t>(code);
-  return codes == DType::kF16 ? float_of_half(bits) : float_of_bf16(bits);
-}
-
-float scale_of(const CodedWeights& weights, std::int64_t row) {
-  return weights.scales.defined() ? weights.scales.f32()[row] : 1.0f;
-}
-
-std::int64_t code_of(const CodedWeights& weights, std::int64_t at) {
-  float w = 0.0f;
-  if (weights.w.dtype == DType::kBf16) {
-    w = float_of_bf16(static_cast<const std::uint16_t*>(weights.w.data)[at]);
-  } else {
-    w = weights.w.f32()[at];
-  }
-  const float x = w / scale_of(weights, at / weights.w.cols());
-  return weights.codes == DType::kF16 ? half_of_float(x) : bf16_of_float(x);
-}
 
 // body(index, code, scale of the row) for each weight.
 template <typename Body>
 void for_weights(const CodedWeights& weights, const Body& body) {
   for (std::int64_t i = 0; i < weights.w.elements(); ++i) {
-    body(i, code_of(weights, i), double(scale_of(weights, i / weights.w.cols())));
+    body(i, std::int64_t{code_of(weights, i)}, double(scale_of(weights, i / weights.w.cols())));
   }
 }
 
@@ -83,8 +63,9 @@ class Points {
   Attention attention(std::int64_t index, double count) const {
     Attention out{.x = {}, .p = {}, .a = {}, .index = index, .count = count};
     for (std::int64_t e = 0; e < dim_; ++e) {
-      out.x.push_back(points_.x.defined() ? double(points_.x.f32()[index * dim_ + e])
-                                          : double(number_of(points_.codes, index)));
+      out.x.push_back(points_.x.defined()
+                          ? double(points_.x.f32()[index * dim_ + e])
+                          : double(number_of(points_.codes, static_cast<std::uint16_t>(index))));
     }
     out.p = distances(out.x);
     const double nearest = *std::min_element(out.p.begin(), out.p.end());
@@ -109,20 +90,6 @@ void write(const std::vector<double>& from, const TensorRef& to) {
   for (std::size_t i = 0; i < from.size(); ++i) {
     to.f32()[i] = static_cast<float>(from[i]);
   }
-}
-
-// Adds to dlogits, of what each p is multiplied by in the end, `direct` [K].
-std::vector<double> softmax_backward(const Attention& at, const std::vector<double>& da,
-                                     double floor) {
-  double mean = 0.0;
-  for (std::size_t j = 0; j < da.size(); ++j) {
-    mean += at.p[j] > floor ? at.p[j] * da[j] : 0.0;
-  }
-  std::vector<double> dlogits(da.size());
-  for (std::size_t j = 0; j < da.size(); ++j) {
-    dlogits[j] = at.p[j] * ((at.p[j] > floor ? da[j] : 0.0) - mean);
-  }
-  return dlogits;
 }
 
 }  // namespace
@@ -241,8 +208,8 @@ void palette_backward(Backend&, const PaletteBackwardArgs& args) {
         from_output[index] += g * double(next[j * dim + e]);
       }
     }
-    const std::vector<double> centroid_logits = softmax_backward(at, from_centroids, floor);
-    const std::vector<double> output_logits = softmax_backward(at, from_output, floor);
+    const std::vector<double> centroid_logits = softmax_backward(at.p, from_centroids, floor);
+    const std::vector<double> output_logits = softmax_backward(at.p, from_output, floor);
     const double sum = listed ? 1.0 : args.apply ? double(args.g.f32()[at.index]) : 0.0;
     double alpha = 0.0;
     for (std::int64_t j = 0; j < clusters; ++j) {

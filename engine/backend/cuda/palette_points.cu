@@ -1,50 +1,30 @@
 // palette_iterate, palette_apply, palette_pull, palette_backward.
 #include "engine/backend/cuda/device/palette_points.cuh"
 
-#include "engine/backend/cuda/launch.h"
 #include "engine/backend/cuda/ops.h"
+#include "engine/backend/cuda/palette_call.h"
 
 namespace lathe::LATHE_GPU {
 namespace {
 
 static_assert(kMostDim == kMostCentroidDim && kStaged >= kMostCentroids);
 
-Drawn drawn(const PalettePoints& points, const PaletteCentroids& centroids) {
-  return {.x = points.x.defined() ? points.x.f32() : nullptr,
-          .counts = points.counts.defined() ? points.counts.f32() : nullptr,
-          .c = centroids.c.f32(),
-          .tau = centroids.tau.f32(),
-          .points = points.count(),
-          .clusters = static_cast<int>(centroids.clusters()),
-          .dim = static_cast<int>(centroids.dim()),
-          .floor = centroids.floor,
-          .half = points.codes == DType::kF16};
-}
-
 constexpr auto kShares = static_cast<int>(kPointShares);
 
-KernelCall staged_call(const char* op) {
-  return {.op = op,
-          .grid = static_cast<unsigned>(kShares),
-          .block = static_cast<unsigned>(kStaged),
-          .shared_bytes = kStaged * ((kMostDim + 1) * sizeof(double) + sizeof(Staged))};
-}
-KernelCall each(const char* op, std::int64_t items) {
-  return {.op = op, .grid = blocks_for(items, kBlockThreads), .block = kBlockThreads};
-}
+constexpr std::size_t kSharedBytes = kStaged * ((kMostDim + 1) * sizeof(double) + sizeof(Staged));
 
 }  // namespace
 
 void palette_iterate(Backend& backend, const PaletteIterateArgs& args) {
   const Drawn of = drawn(args.points, args.centroids);
   double* const partial = args.workspace.f64();
-  launch(backend, staged_call("palette_iterate"), palette_iterate_kernel, of, partial);
-  launch(backend, each("palette_iterate", of.clusters), palette_iterate_end_kernel, of, partial,
-         kShares, args.next.f32(), args.mass.f32());
+  launch(backend, each_share("palette_iterate", kSharedBytes), palette_iterate_kernel, of, partial);
+  launch(backend, each_item("palette_iterate", of.clusters), palette_iterate_end_kernel, of,
+         partial, kShares, args.next.f32(), args.mass.f32());
 }
 
 void palette_apply(Backend& backend, const PaletteApplyArgs& args) {
-  launch(backend, each("palette_apply", args.points.count()),
+  launch(backend, each_item("palette_apply", args.points.count()),
          args.hard ? palette_nearest_kernel : palette_apply_kernel,
          drawn(args.points, args.centroids), args.values.f32(), args.out.f32());
 }
@@ -52,9 +32,10 @@ void palette_apply(Backend& backend, const PaletteApplyArgs& args) {
 void palette_pull(Backend& backend, const PalettePullArgs& args) {
   const Drawn of = drawn(args.points, args.centroids);
   double* const partial = args.workspace.f64();
-  launch(backend, staged_call("palette_pull"), palette_pull_kernel, of, args.g.f32(), partial);
+  launch(backend, each_share("palette_pull", kSharedBytes), palette_pull_kernel, of, args.g.f32(),
+         partial);
   const int width = of.clusters * of.dim;
-  launch(backend, each("palette_pull", width), palette_totals_kernel, partial, kShares, width,
+  launch(backend, each_item("palette_pull", width), palette_totals_kernel, partial, kShares, width,
          of.dim, nullptr, nullptr, args.dvalues.f32());
 }
 
@@ -62,7 +43,7 @@ void palette_backward(Backend& backend, const PaletteBackwardArgs& args) {
   const Drawn of = drawn(args.points, args.centroids);
   double* const partial = args.workspace.f64();
   const bool tables = args.alpha.defined();
-  launch(backend, staged_call("palette_backward"), palette_backward_kernel, of,
+  launch(backend, each_share("palette_backward", kSharedBytes), palette_backward_kernel, of,
          {.next = args.next.f32(),
           .mass = args.mass.f32(),
           .dnext = args.dnext.f32(),
@@ -75,8 +56,8 @@ void palette_backward(Backend& backend, const PaletteBackwardArgs& args) {
     return;
   }
   const int width = of.clusters * of.dim;
-  launch(backend, each("palette_backward", width), palette_totals_kernel, partial, kShares, width,
-         of.dim, args.mass.f32(), args.dnext.f32(), args.dc.f32());
+  launch(backend, each_item("palette_backward", width), palette_totals_kernel, partial, kShares,
+         width, of.dim, args.mass.f32(), args.dnext.f32(), args.dc.f32());
 }
 
 }  // namespace lathe::LATHE_GPU

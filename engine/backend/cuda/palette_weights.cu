@@ -1,32 +1,13 @@
 // palette_count, palette_lookup, palette_sums, palette_gradient.
 #include "engine/backend/cuda/device/palette_weights.cuh"
 
-#include "engine/backend/cuda/launch.h"
 #include "engine/backend/cuda/ops.h"
+#include "engine/backend/cuda/palette_call.h"
 
 namespace lathe::LATHE_GPU {
 namespace {
 
 static_assert(kCodes == kPaletteCodes);
-
-Coded coded(const CodedWeights& weights) {
-  const bool floats = weights.w.dtype == DType::kF32;
-  return {.floats = floats ? weights.w.f32() : nullptr,
-          .bits = floats ? nullptr : static_cast<const Bf16Bits*>(weights.w.data),
-          .scales = weights.scales.defined() ? weights.scales.f32() : nullptr,
-          .elements = weights.w.elements(),
-          .cols = weights.w.cols(),
-          .half = weights.codes == DType::kF16};
-}
-
-KernelCall each_weight(const char* op, const CodedWeights& weights) {
-  return {.op = op,
-          .grid = strided_blocks(weights.w.elements(), kBlockThreads),
-          .block = kBlockThreads};
-}
-KernelCall each_code(const char* op) {
-  return {.op = op, .grid = blocks_for(kPaletteCodes, kBlockThreads), .block = kBlockThreads};
-}
 
 void clear(Backend& backend, const char* op, void* numbers, std::int64_t count) {
   const KernelCall call{
@@ -41,7 +22,8 @@ void palette_count(Backend& backend, const PaletteCountArgs& args) {
   clear(backend, "palette_count", counts, kPaletteCodes / 2);
   launch(backend, each_weight("palette_count", args.weights), palette_count_kernel,
          coded(args.weights), counts);
-  launch(backend, each_code("palette_count"), numbers_to_floats_kernel, counts, args.counts.f32());
+  launch(backend, each_item("palette_count", kPaletteCodes), numbers_to_floats_kernel, counts,
+         args.counts.f32());
 }
 
 void palette_lookup(Backend& backend, const PaletteLookupArgs& args) {
@@ -58,7 +40,7 @@ void palette_sums(Backend& backend, const PaletteSumsArgs& args) {
   launch(backend, call, palette_largest_kernel, coded(args.weights), args.g.f32(), largest);
   launch(backend, each_weight("palette_sums", args.weights), palette_sums_kernel,
          coded(args.weights), args.g.f32(), largest, sums);
-  launch(backend, each_code("palette_sums"), palette_sums_end_kernel, sums, largest,
+  launch(backend, each_item("palette_sums", kPaletteCodes), palette_sums_end_kernel, sums, largest,
          args.weights.w.elements(), args.sums.f32());
 }
 

@@ -26,6 +26,15 @@ void check_together(const DkmParams& params, std::vector<std::string>& errors) {
     errors.push_back(dim + " and method.dkm.row_scale=" + std::string(enum_name(params.row_scale)) +
                      " do not go together: set cluster_dim=1 or row_scale=none");
   }
+  if (params.memory != PaletteMemory::kTable && params.cluster_dim > 1) {
+    errors.push_back("method.dkm.memory=" + std::string(enum_name(params.memory)) +
+                     " keeps maps of single weights: set cluster_dim=1, or memory=table");
+  }
+  if (params.memory == PaletteMemory::kTable && params.learners > 1) {
+    errors.push_back("method.dkm.learners=" + std::to_string(params.learners) +
+                     " has nothing to share out under memory=table, which keeps no maps: set "
+                     "learners=1, or another memory");
+  }
   if (params.cluster_dim > 1 && params.init == PaletteInit::kNormal) {
     errors.push_back(dim + " has no levels of a normal distribution: set method.dkm.init=kmeans");
   }
@@ -57,7 +66,11 @@ void plan_dkm(const Json& canonical, const ModelConfig& model, std::vector<Linea
                     .init = params.init,
                     .scale = params.row_scale,
                     .codes = params.compare_as == CodeType::kF16 ? DType::kF16 : DType::kBf16,
-                    .begins_at = params.begin_after};
+                    .begins_at = params.begin_after,
+                    .memory = params.memory,
+                    .maps = params.maps == MapType::kF32 ? DType::kF32 : DType::kBf16,
+                    .learners = params.learners,
+                    .stddev = slot.init_std};
   }
   if (!any && errors.size() == before) {
     errors.push_back(no_slot_here("method.dkm.targets"));

@@ -31,6 +31,17 @@ struct EnumNames<CodeType> {
   static constexpr std::array<std::string_view, 2> names{"f16", "bf16"};
 };
 
+template <>
+struct EnumNames<PaletteMemory> {
+  static constexpr std::array<std::string_view, 4> names{"table", "uniquified", "marshaled",
+                                                         "naive"};
+};
+enum class MapType : std::uint8_t { kBf16, kF32 };
+template <>
+struct EnumNames<MapType> {
+  static constexpr std::array<std::string_view, 2> names{"bf16", "f32"};
+};
+
 struct DkmParams {
   std::int64_t bits = 0;
   std::int64_t clusters = 0;
@@ -46,6 +57,9 @@ struct DkmParams {
   PaletteScale row_scale = PaletteScale::kNone;
   CodeType compare_as = CodeType::kF16;
   std::int64_t begin_after = 0;
+  PaletteMemory memory = PaletteMemory::kTable;
+  MapType maps = MapType::kBf16;
+  std::int64_t learners = 1;
 
   static constexpr auto fields() {
     using P = DkmParams;
@@ -142,7 +156,27 @@ struct DkmParams {
                .sweep = true,
                .structural = true,
                .unit = "steps",
-               .help = "until then the weights are trained as they are"})};
+               .help = "until then the weights are trained as they are"}),
+        field("memory", &P::memory,
+              {.sweep = true,
+               .structural = true,
+               .help = "what a step keeps of k-means: table, centroids alone; the maps of a plain "
+                       "graph, all of them (naive), what is equal once (marshaled), or by distinct "
+                       "values (uniquified)",
+               .qualified = true}),
+        field("maps", &P::maps,
+              {.sweep = true,
+               .structural = true,
+               .help = "type of maps that are kept; f32 gives what table gives, bf16 rounds them",
+               .qualified = true}),
+        field("learners", &P::learners,
+              {.lo = 1,
+               .hi = 64,
+               .log = true,
+               .sweep = true,
+               .structural = true,
+               .help = "over how many learners their rows are shared out, all of them simulated in "
+                       "this process"})};
   }
 
   // K; 0: no palettes.

@@ -1,0 +1,102 @@
+// The memory of one 4096 x 4096 matrix at 3 bits, as the ledger counts it: eDKM's ablation (arXiv
+// 2309.00964, table 2) and what tables keep, planned on meta and, of a smaller matrix, measured.
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "engine/backend/meta/meta_backend.h"
+#include "engine/nn/palette.h"
+
+namespace lathe {
+namespace {
+
+constexpr double kMiB = 1 << 20;
+
+struct Kept {
+  std::int64_t own = 0;  // of the first learner
+  std::int64_t others = 0;
+};
+
+// What stands between forward and backward beside the weight, by the ledger.
+Kept kept_bytes(Backend& backend, const Shape& shape, const PalettePlan& plan) {
+  Parameter weight = make_parameter(backend, "layers.0.mlp.up", "weight", shape, true);
+  draw_values(backend, weight, {.out = {}, .seed = 1, .stream = 2, .stddev = 0.02f});
+  Palette palette(backend, "layers.0.mlp.up", "weight", plan, shape);
+  EXPECT_TRUE(palette.begin(weight).ok());
+  palette.set_soft(true);
+  Ledger& ledger = backend.ledger();
+  const auto quantizer = [&] {
+    return ledger.live().by_category[static_cast<std::size_t>(Category::kQuantizer)];
+  };
+  const std::int64_t before = quantizer();
+  palette.weights(weight.weight).reset();
+  const std::int64_t all = quantizer() - before;
+  Kept kept;
+  for (const LayerBytes& layer : ledger.live_by_layer()) {
+    if (layer.layer.find(".learner") != std::string::npos) {
+      kept.others += layer.bytes;
+    }
+  }
+  kept.own = all - kept.others;
+  return kept;
+}
+
+PalettePlan plan_of(PaletteMemory memory, std::int64_t clusters, std::int64_t learners = 1) {
+  PalettePlan plan{.clusters = clusters};
+  plan.memory = memory;
+  plan.learners = learners;
+  return plan;
+}
+
+struct Row {
+  PaletteMemory memory;
+  std::int64_t clusters, learners;
+  double mib, within;
+};
+
+TEST(DkmMemory, ThePlanHasThePapersAblation) {
+  for (const Row& row :
+       {Row{PaletteMemory::kNaive, 8, 1, 1600, 0.5}, Row{PaletteMemory::kMarshaled, 8, 1, 544, 0.5},
+        Row{PaletteMemory::kUniquified, 8, 1, 97, 1}, Row{PaletteMemory::kMarshaled, 8, 8, 68, 0.5},
+        Row{PaletteMemory::kUniquified, 8, 8, 12.3, 0.2},
+        Row{PaletteMemory::kNaive, 16, 1, 3136, 1}, Row{PaletteMemory::kMarshaled, 16, 1, 1056, 1},
+        Row{PaletteMemory::kUniquified, 16, 1, 97.5, 1.5}}) {
+    const auto meta = make_meta_backend({.parallelism = 2});
+    const Kept kept =
+        kept_bytes(*meta, Shape{4096, 4096}, plan_of(row.memory, row.clusters, row.learners));
+    EXPECT_NEAR(static_cast<double>(kept.own) / kMiB, row.mib, row.within)
+        << static_cast<int>(row.memory) << " " << row.learners;
+  }
+}
+
+// Over 300 times less than the whole maps: in fact a few hundred bytes.
+TEST(DkmMemory, TablesKeepCentroids) {
+  const auto meta = make_meta_backend({.parallelism = 2});
+  EXPECT_LE(kept_bytes(*meta, Shape{4096, 4096}, plan_of(PaletteMemory::kTable, 8)).own, 128);
+}
+
+// 2 N ((5 r + 1) K + 2 r) and so on, by a real ledger.
+TEST(DkmMemory, TheLedgerHasTheFormulas) {
+  constexpr std::int64_t kSide = 512;
+  constexpr double kWeights = double(kSide * kSide);
+  const auto measured = [&](PaletteMemory memory, std::int64_t learners = 1) {
+    const auto backend = std::move(*make_backend("cpu", 2));
+    return kept_bytes(*backend, Shape{kSide, kSide}, plan_of(memory, 8, learners));
+  };
+  EXPECT_NEAR(double(measured(PaletteMemory::kNaive).own), 2 * kWeights * (6 * 8 + 2), 1e3);
+  EXPECT_NEAR(double(measured(PaletteMemory::kMarshaled).own), 2 * kWeights * (2 * 8 + 1), 1e3);
+  const Kept shared = measured(PaletteMemory::kMarshaled, 4);
+  EXPECT_NEAR(double(shared.own), 2 * kWeights * (2 * 8 + 1) / 4, 1e3);
+  EXPECT_NEAR(double(shared.others), 3 * double(shared.own), 1e3);
+  const auto distinct = static_cast<double>(expected_distinct(DType::kF16, kSide * kSide, 0.02));
+  EXPECT_NEAR(double(measured(PaletteMemory::kUniquified).own),
+              2 * (2 * kWeights + 2 * distinct * 8) + 2 * kWeights, 0.02 * 6 * kWeights);
+}
+
+TEST(DkmMemory, NormalWeightsHaveAsManyDistinctValuesAsExpected) {
+  EXPECT_NEAR(double(expected_distinct(DType::kF16, 4096 * 4096, 0.02)), 23478, 50);
+  EXPECT_NEAR(double(expected_distinct(DType::kBf16, 4096 * 4096, 0.02)), 4673, 20);
+}
+
+}  // namespace
+}  // namespace lathe
