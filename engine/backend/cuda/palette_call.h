@@ -1,8 +1,8 @@
 // Arguments of ops on palettes as their kernels take them.
 #pragma once
 
-#include "engine/backend/cuda/device/palette_points.cuh"
-#include "engine/backend/cuda/device/palette_weights.cuh"
+#include "engine/backend/cuda/device/palette_codes.cuh"
+#include "engine/backend/cuda/device/palette_drawn.cuh"
 #include "engine/backend/cuda/launch.h"
 #include "engine/ops/palette_map_args.h"
 

@@ -1,9 +1,8 @@
-// The maps of soft k-means: a thread a weight. Sums over weights as in palette_points.cuh: by a
-// thread for each centroid and a slice of those that a block has staged.
+// The maps of soft k-means: a thread a weight. Sums over weights as in palette_drawn.cuh.
 #pragma once
 
-#include "engine/backend/cuda/device/palette_points.cuh"
-#include "engine/backend/cuda/device/palette_weights.cuh"
+#include "engine/backend/cuda/device/palette_codes.cuh"
+#include "engine/backend/cuda/device/palette_totals.cuh"
 
 namespace lathe::LATHE_GPU {
 
@@ -51,11 +50,12 @@ static __global__ void palette_codes_kernel(Coded weights, unsigned short* out) 
 static __global__ void palette_map_kernel(Coded weights, Drawn drawn, WrittenMap distances,
                                           WrittenMap attention, bool floored) {
   for (Index i = first_item(); i < weights.elements; i += item_stride()) {
-    const float x = code_number(weights.half, static_cast<unsigned short>(weights.code(i)));
-    const Normal normal = normal_of(drawn, &x);
+    const float number = code_number(weights.half, static_cast<unsigned short>(weights.code(i)));
+    const float x[kMostDim] = {number};
+    const Normal normal = normal_of(drawn, x);
     for (int j = 0; j < drawn.clusters; ++j) {
-      const float p = drawn_to(drawn, &x, normal, j);
-      distances.put(i * drawn.clusters + j, fabsf(x - drawn.c[j]));
+      const float p = drawn_to(drawn, x, normal, j);
+      distances.put(i * drawn.clusters + j, fabsf(number - drawn.c[j]));
       attention.put(i * drawn.clusters + j, floored ? not_below(p, drawn.floor) : p);
     }
   }

@@ -1,34 +1,12 @@
-// Weights seen as codes of 16 bits: counts and sums by code, and what tables have for them. Sums
-// are of whole numbers, multiples of a power of two that the largest term decides, so that it does
-// not matter in which order atomics add them up.
+// Weights by their codes: counts and sums, and what tables have for them. Sums are of whole
+// numbers, multiples of a power of two that the largest term decides, so that it does not matter in
+// which order atomics add them up.
 #pragma once
 
+#include "engine/backend/cuda/device/palette_codes.cuh"
 #include "engine/backend/cuda/device/reduce.cuh"
-#include "engine/backend/cuda/device/rounding.cuh"
 
 namespace lathe::LATHE_GPU {
-
-constexpr int kCodes = 65536;
-
-// CodedWeights (engine/ops/palette_args.h); one of `floats` and `bits` is null.
-struct Coded {
-  const float* floats;
-  const Bf16Bits* bits;
-  const float* scales;  // or null
-  Index elements, cols;
-  bool half;  // codes are f16
-
-  __device__ float scale(Index i) const { return scales == nullptr ? 1.0f : scales[i / cols]; }
-  __device__ unsigned code(Index i) const {
-    if (floats == nullptr && scales == nullptr) {
-      return bits[i];
-    }
-    const float w =
-        floats != nullptr ? floats[i] : __uint_as_float(static_cast<unsigned>(bits[i]) << 16);
-    const float x = w / scale(i);
-    return half ? __half_as_ushort(__float2half(x)) : nearest_bf16(x);
-  }
-};
 
 static __global__ void clear_numbers_kernel(unsigned long long* numbers, Index count) {
   for (Index i = first_item(); i < count; i += item_stride()) {
