@@ -11,7 +11,9 @@
 #include <span>
 
 #include "engine/io/checkpoint_values.h"
+#include "engine/nn/palette.h"
 #include "engine/quant/half.h"
+#include "engine/quant/kmeans.h"
 #include "engine/quant/palette_matrix.h"
 #include "engine/quant/stored_matrix.h"
 
@@ -134,6 +136,31 @@ StoredValues stored(const PaletteParts& parts) {
   return out;
 }
 
+// A table of 256 values, those of least squared error; fewer where it has fewer.
+Result<StoredValues> stored_table(const ModelFile& model, const ModelTensor& tensor) {
+  const std::vector<float> values = model.floats(tensor.name);
+  const Result<DistinctValues> distinct = distinct_values(DType::kF16, values);
+  if (!distinct) {
+    return Error{distinct.error().kind, tensor.name + ": " + distinct.error().message,
+                 distinct.error().remedy};
+  }
+  const auto clusters =
+      std::min(kTablePalette.clusters, static_cast<std::int64_t>(distinct->values.size()));
+  const PaletteState state{
+      .centroids = best_centroids(distinct->values, distinct->weights, static_cast<int>(clusters)),
+      .tau = {1.0f},
+      .scales = {}};
+  return stored({.bits = 8,
+                 .dim = 1,
+                 .rows = tensor.shape[0],
+                 .cols = tensor.shape[1],
+                 .rows_per_palette = tensor.shape[0],
+                 .codes = codes_of(values, tensor.shape[1], state, kTablePalette, DType::kF16),
+                 .clusters = clusters,
+                 .lut = state.centroids,
+                 .row_scales = {}});
+}
+
 }  // namespace
 
 std::size_t palette_tensors(const LinearPlan& plan) {
@@ -180,6 +207,18 @@ Result<std::map<std::string, StoredValues>> stored_palettes(const SafetensorsFil
                           .lut = state->centroids,
                           .row_scales = state->scales});
     }
+  }
+  const bool tables = std::any_of(plans.begin(), plans.end(),
+                                  [](const LinearPlan& plan) { return plan.palette.tables; });
+  for (const ModelTensor& tensor : model.tensors()) {
+    if (!tables || !is_stored_table(tensor.name)) {
+      continue;
+    }
+    auto table = stored_table(model, tensor);
+    if (!table) {
+      return table.error();
+    }
+    all[tensor.name] = std::move(*table);
   }
   return all;
 }

@@ -105,6 +105,8 @@ struct PalettePlan {
   DType maps = DType::kBf16;  // of those that are kept, or f32
   std::int64_t learners = 1;  // over which their rows are shared out
   double stddev = 0.02;       // of weights whose distinct values are only planned
+  // Embedding and head are stored as palettes of 8 bits beside it; they are trained as they are.
+  bool tables = false;
 
   bool any() const { return clusters > 0; }
 };

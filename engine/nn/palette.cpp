@@ -49,11 +49,18 @@ Palette::Palette(Backend& backend, const std::string& layer, const std::string& 
 }
 
 std::int64_t Palette::stored_bytes() const {
-  const auto bits =
-      static_cast<std::int64_t>(std::bit_width(static_cast<std::uint64_t>(plan_.clusters - 1)));
-  const std::int64_t codes = (out_ * in_ / plan_.dim * bits + 7) / 8;
-  const std::int64_t entries = groups() * (std::int64_t{1} << bits) * plan_.dim;
-  return codes + 2 * entries + (scales_.defined() ? 4 * out_ : 0);
+  return packed_palette_bytes(out_, in_, plan_);
+}
+
+std::int64_t packed_palette_bytes(std::int64_t rows, std::int64_t cols, const PalettePlan& plan) {
+  const auto bits = static_cast<int>(std::bit_width(static_cast<std::uint64_t>(plan.clusters - 1)));
+  const DType type = palette_dtype(bits, static_cast<int>(plan.dim));
+  const bool scaled = plan.scale != PaletteScale::kNone;
+  return fits_type(type, rows, cols)
+             ? matrix_bytes(
+                   type, rows, cols,
+                   palette_extra_bytes(type, rows, plan.rows > 0 ? plan.rows : rows, scaled))
+             : size_bytes(DType::kF32, rows * cols);
 }
 
 std::vector<std::pair<std::string, TensorRef>> Palette::state() const {

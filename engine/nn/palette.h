@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -58,8 +59,6 @@ class Palette {
   void filled();
 
   const PalettePlan& plan() const { return plan_; }
-  // Of the matrix as a packed palette: codes of as many bits as tell the centroids apart, those in
-  // f16, the scales in f32.
   std::int64_t stored_bytes() const;
   // "layers.3.mlp.down.weight.palette", to which state() adds ".centroids" and the like.
   const std::string& name() const { return name_; }
@@ -108,5 +107,15 @@ class Palette {
   bool begun_ = false;
   bool soft_ = false;
 };
+
+// What a matrix takes on disk as such a palette: packed, or where rows are not whole blocks of
+// packed ones, f32.
+std::int64_t packed_palette_bytes(std::int64_t rows, std::int64_t cols, const PalettePlan& plan);
+
+// Of embedding and head, where they are stored so (PalettePlan::tables): 8 bits.
+inline constexpr PalettePlan kTablePalette{.clusters = 256};
+inline bool is_stored_table(std::string_view parameter) {
+  return parameter == "embedding.weight" || parameter == "head.weight";
+}
 
 }  // namespace lathe

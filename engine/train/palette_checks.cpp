@@ -65,11 +65,12 @@ void check_extents(const LinearPlan& slot, Extents extents, std::vector<std::str
   }
 }
 
-// Whether packed palettes have room for it: runs of 32 codes.
+// Whether packed palettes have room for it: rows are whole blocks of codes.
 bool can_be_packed(const LinearPlan& slot) {
   const std::vector<Extents> all = matrices(slot);
+  const DType type = palette_dtype(1, static_cast<int>(slot.palette.dim));
   return std::all_of(all.begin(), all.end(), [&](Extents extents) {
-    return extents.columns % (32 * slot.palette.dim) == 0;
+    return fits_type(type, extents.rows, extents.columns);
   });
 }
 
@@ -96,7 +97,7 @@ void check_palettes(const TrainSpec& spec, const std::vector<LinearPlan>& slots,
   }
   if (unstored != nullptr) {
     warnings.push_back("method.dkm: " + unstored->name + " has rows that are no multiple of " +
-                       std::to_string(32 * unstored->palette.dim) +
+                       std::to_string(16 * unstored->palette.dim) +
                        " weights, which packed palettes store together: it can be trained, and "
                        "exported as floats, not packed");
   }

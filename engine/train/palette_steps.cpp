@@ -45,6 +45,23 @@ void PaletteSteps::forget() const {
   }
 }
 
+std::int64_t PaletteSteps::saved_bytes(const std::vector<Parameter*>& parameters) const {
+  std::int64_t saved = 0;
+  for (const auto& [weight, palette] : palettes_) {
+    saved += weight->weight.ref().bytes() - palette->stored_bytes();
+  }
+  const bool tables =
+      std::any_of(palettes_.begin(), palettes_.end(),
+                  [](const Linear::Palettised& one) { return one.palette->plan().tables; });
+  for (const Parameter* parameter : parameters) {
+    if (tables && is_stored_table(parameter->name)) {
+      saved += parameter->weight.ref().bytes() -
+               packed_palette_bytes(parameter->shape[0], parameter->shape[1], kTablePalette);
+    }
+  }
+  return saved;
+}
+
 void PaletteSteps::filled() const {
   for (const auto& one : palettes_) {
     one.palette->filled();

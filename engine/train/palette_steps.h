@@ -42,6 +42,9 @@ class PaletteSteps {
   // After a checkpoint has filled them.
   void filled() const;
 
+  // What of a model's parameters is stored as palettes takes fewer bytes than it is trained in.
+  std::int64_t saved_bytes(const std::vector<Parameter*>& parameters) const;
+
   const std::vector<Linear::Palettised>& all() const { return palettes_; }
 
  private:

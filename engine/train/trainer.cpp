@@ -328,10 +328,7 @@ std::int64_t TransformerTrainer::stored_bytes() const {
   for (const Parameter* parameter : all_) {
     bytes += parameter->weight.ref().bytes();
   }
-  for (const auto& [weight, palette] : palettes_.all()) {
-    bytes += palette->stored_bytes() - weight->weight.ref().bytes();
-  }
-  return bytes;
+  return bytes - palettes_.saved_bytes(all_);
 }
 
 std::string TransformerTrainer::parameter_digest() {

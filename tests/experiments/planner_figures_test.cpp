@@ -197,6 +197,24 @@ TEST(PlannerFigures, SevenBillionUnderAdaptersInEachType) {
   EXPECT_EQ(peak_of(q8, Category::kWeights), matrices / 32 * 34 + 2 * tables + 4 * gains);
 }
 
+// LLaMA-7B as eDKM stores it: 3 bits a weight of the blocks, 8 of embedding and head, 2.506 GiB;
+// beside them the values of palettes, two words to each, and gains.
+TEST(PlannerFigures, SevenBillionInPalettesOfThreeBits) {
+  const std::int64_t matrices = 32 * (4 * 4096LL * 4096 + 3 * 4096LL * 11008);
+  const std::int64_t tables = 2 * 32000LL * 4096;
+  const std::int64_t gains = (2 * 32 + 1) * 4096LL;
+  EXPECT_EQ(matrices / 8 * 3 + tables, 2'690'646'016);
+  EXPECT_NEAR(double(2'690'646'016) / double(1 << 30), 2.506, 0.0005);
+  const std::int64_t palettes = 32 * 7 * (2 * 8 + 8) + 2 * (2 * 256 + 8);
+  const PlanReport plan = planned("dkm_7b", {});
+  EXPECT_EQ(plan.stored_bytes, 2'690'646'016 + palettes + 4 * gains);
+  // Tables in 16 bits; and all of it, 12.551 GiB.
+  EXPECT_EQ(planned("dkm_7b", {{"method.dkm.tables", false}}).stored_bytes,
+            plan.stored_bytes - 2 * (2 * 256 + 8) + tables);
+  const PlanReport whole = planned("dkm_7b", {{"method.dkm.bits", 0}});
+  EXPECT_EQ(whole.stored_bytes, 2 * (matrices + tables) + 4 * gains);
+}
+
 // What a step of GaLore's 130 M keeps on 8,192 tokens: blocks computed again below inputs computed
 // again below VeLoRA on v and down below everything kept.
 TEST(PlannerFigures, WhatEachWayOfKeepingLessFrees) {

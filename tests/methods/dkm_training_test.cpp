@@ -7,7 +7,9 @@
 #include <filesystem>
 #include <set>
 
+#include "engine/io/model_file.h"
 #include "engine/nn/transformer.h"
+#include "engine/train/model_plan.h"
 #include "engine/train/trainer.h"
 #include "tests/methods/tiny_run.h"
 
@@ -138,6 +140,36 @@ TEST(DkmTraining, ACheckpointContinuesToTheSameBits) {
     second.steps(3);
     EXPECT_EQ(first.trainer->parameter_digest(), second.trainer->parameter_digest());
     EXPECT_EQ(first.trainer->evaluate()->loss, second.trainer->evaluate()->loss);
+  }
+  fs::remove_all(folder);
+}
+
+// What is exported is what was measured: packed palettes of the very weights.
+TEST(DkmTraining, ACheckpointOpensAsEvaluationReadsIt) {
+  const fs::path folder =
+      fs::temp_directory_path() / ("lathe_dkm_file_" + std::to_string(getpid()));
+  const std::vector<std::pair<Json, StoredType>> kinds{
+      {{{"bits", 3}, {"rows", 16}, {"row_scale", "largest"}}, palette_dtype(3, 1)},
+      {{{"clusters", 11}, {"iterations", 2}}, palette_dtype(4, 1)},
+      {{{"bits", 4}, {"cluster_dim", 2}}, palette_dtype(4, 2)},
+      // 32 columns are no whole blocks of 64.
+      {{{"bits", 4}, {"cluster_dim", 4}, {"targets", {"q"}}}, StoredType::kF32}};
+  for (const auto& [params, type] : kinds) {
+    const TrainSpec spec = dkm_spec(params);
+    TestRun run = make_run(spec);
+    run.steps(3);
+    ASSERT_TRUE(run.trainer->save((folder / "one").string()).ok());
+    std::vector<std::string> warnings;
+    const auto slots = plan_slots(spec, warnings);
+    EXPECT_EQ(warnings.size(), type == StoredType::kF32 ? 1u : 0u);
+    const auto file = ModelFile::open_checkpoint(folder / "one", spec.model, *slots);
+    ASSERT_TRUE(file.ok()) << file.error().text();
+    EXPECT_FALSE(file->plans().front().palette.any());
+    for (const auto& [weight, palette] : run.trainer->transformer().palettes()) {
+      EXPECT_EQ(file->find(weight->name)->stored.type, type) << weight->name;
+      const Tensor hard = palette->weights(weight->weight);
+      EXPECT_EQ(file->floats(weight->name), values_of(*run.backend, hard)) << params.dump();
+    }
   }
   fs::remove_all(folder);
 }

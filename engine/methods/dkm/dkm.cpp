@@ -70,7 +70,8 @@ void plan_dkm(const Json& canonical, const ModelConfig& model, std::vector<Linea
                     .memory = params.memory,
                     .maps = params.maps == MapType::kF32 ? DType::kF32 : DType::kBf16,
                     .learners = params.learners,
-                    .stddev = slot.init_std};
+                    .stddev = slot.init_std,
+                    .tables = params.tables};
   }
   if (!any && errors.size() == before) {
     errors.push_back(no_slot_here("method.dkm.targets"));

@@ -60,6 +60,7 @@ struct DkmParams {
   PaletteMemory memory = PaletteMemory::kTable;
   MapType maps = MapType::kBf16;
   std::int64_t learners = 1;
+  bool tables = false;
 
   static constexpr auto fields() {
     using P = DkmParams;
@@ -176,7 +177,13 @@ struct DkmParams {
                .sweep = true,
                .structural = true,
                .help = "over how many learners their rows are shared out, all of them simulated in "
-                       "this process"})};
+                       "this process"}),
+        field("tables", &P::tables,
+              {.sweep = true,
+               .structural = true,
+               .help = "embedding and head are exported as palettes of 8 bits, too; training and "
+                       "evaluation read them as they are",
+               .qualified = true})};
   }
 
   // K; 0: no palettes.
