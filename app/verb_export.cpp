@@ -273,9 +273,9 @@ void add_export(CLI::App& root, Cli& cli) {
   verb->add_option("--dtype", chosen->dtype,
                    std::string("of the weights in gguf and hf: ") + kExportTypes)
       ->capture_default_str();
-  verb->add_flag("--keep-factors", chosen->keep_factors,
-                 "hf: layers of two factors stay two, with a modelling file for transformers; "
-                 "otherwise they are multiplied out");
+  verb->add_flag("--keep-factors,--packed", chosen->keep_factors,
+                 "hf: layers of two factors stay two, with a modelling file for transformers, and "
+                 "matrices in few bits stay as they are packed; otherwise all are dense");
   verb->add_option(
       "--data", chosen->data,
       "logits: JSON lines of {\"ids\": [...]}, {\"text\": \"...\"} or {\"messages\": [...]}");

@@ -34,11 +34,18 @@ bool can_stay(const Backend& backend, const ModelTensor& tensor) {
   return has_stored_rows(tensor) && !view.empty() && aligned && backend.reads_host_memory();
 }
 
+// Whether a weight that is given becomes floats all the same: where its rows have to be turned, and
+// where rows are looked up that share tables.
+bool becomes_floats(const ModelTensor& tensor, ParameterRole role) {
+  return !has_stored_rows(tensor) ||
+         (role == ParameterRole::kTable && has_tables(tensor.stored.type));
+}
+
 // The stored form: where it lies, if that can be; else a copy with its rows in order.
 Tensor stored_tensor(Backend& backend, const ModelFile& file, const ModelTensor& tensor,
-                     const Tag& tag) {
+                     ParameterRole role, const Tag& tag) {
   const Shape shape = shape_of(tensor);
-  if (!has_stored_rows(tensor)) {
+  if (becomes_floats(tensor, role)) {
     Tensor floats(backend.allocator(), DType::kF32, shape, tag);
     if (backend.computes()) {
       std::vector<float> values(static_cast<std::size_t>(tensor.elements()));
@@ -144,9 +151,9 @@ void load_weights(Backend& backend, const ModelFile& file, Transformer& transfor
           "a model file has the weights of its config");
     if (parameter->given) {
       give_weight(*parameter,
-                  stored_tensor(backend, file, *tensor,
+                  stored_tensor(backend, file, *tensor, parameter->role,
                                 {Category::kWeights, parameter->layer, parameter->name}));
-      if (!can_stay(backend, *tensor)) {
+      if (becomes_floats(*tensor, parameter->role) || !can_stay(backend, *tensor)) {
         let_go_of_file(*tensor);
       }
       continue;

@@ -23,6 +23,10 @@ std::string obstacle(const TrainSpec& spec, const std::vector<LinearPlan>& slots
     return "is not trained as a whole under train.parts=" +
            std::string(enum_name(spec.train.parts)) + ": set train.parts=all";
   }
+  if (spec.train.graph && slot.palette.memory == PaletteMemory::kUniquified) {
+    return "counts its distinct values on the host under method.dkm.memory=uniquified, which a "
+           "recorded step cannot: set train.graph=false, or another memory";
+  }
   if (slot.galore.rank > 0) {
     return "has a gradient that method.galore projects: name other slots in one of the two";
   }

@@ -45,6 +45,11 @@ void StepGraph::measure(const std::function<void()>& step) {
            .peak_phase = ledger.peak_phase()};
 }
 
+void StepGraph::begin_anew() {
+  recorded_.reset();
+  begun_ = false;
+}
+
 const StepCost& StepGraph::run(const std::function<void()>& step, bool recordable) {
   if (!recordable) {
     measure(step);

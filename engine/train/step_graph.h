@@ -38,6 +38,8 @@ class StepGraph {
   // counters tell of each as if its ops had been called. A step that is not `recordable`, since the
   // host has a part in it, is issued op by op; its ops are the same.
   const StepCost& run(const std::function<void()>& step, bool recordable = true);
+  // Steps do other things from now on: the next is issued as it is, and recording begins anew.
+  void begin_anew();
 
  private:
   void measure(const std::function<void()>& step);

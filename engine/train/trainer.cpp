@@ -243,6 +243,7 @@ Result<void> TransformerTrainer::advance(std::vector<StepReport>& reports) {
     if (const Result<void> begun = palettes_.begin(state_.step); !begun) {
       return begun;
     }
+    graph_.begin_anew();
   }
   if (restarts) {
     restarts_.restart(backend_, model_, optimizer_, static_cast<std::uint64_t>(spec_.seed),

@@ -205,6 +205,13 @@ TrainSpec galore_spec(const Json& params) {
   return spec;
 }
 
+TrainSpec palette_spec(const Json& params) {
+  TrainSpec spec = llama_like_spec();
+  spec.method = {{"dkm", {{"bits", 3}, {"iterations", 2}, {"temperature", 0.5}}}};
+  spec.method["dkm"].update(params);
+  return spec;
+}
+
 TrainSpec beside_spec(const Json& method) {
   TrainSpec spec = gpt2_like_spec();
   spec.method = method;

@@ -22,6 +22,9 @@ TrainSpec projecting_spec(const Json& params);
 // Gradients of a LLaMA's slots projected (GaLore), chosen at every third step, with the parameters
 // that are given besides.
 TrainSpec galore_spec(const Json& params);
+// Its matrices read through palettes of 8 centroids (DKM), two iterations a step, with the
+// parameters that are given besides.
+TrainSpec palette_spec(const Json& params);
 // With what these methods put beside slots.
 TrainSpec beside_spec(const Json& method);
 

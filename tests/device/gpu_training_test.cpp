@@ -20,6 +20,19 @@ TEST(GpuTraining, LowRankSlotsHaveTheLossesOfTheProcessor) {
   expect_same_losses(*device, spec, 50, 1e-3);
 }
 
+TEST(GpuTraining, PalettesHaveTheLossesOfTheProcessor) {
+  for (const Json& params :
+       {Json{{"row_scale", "largest"}}, Json{{"rows", 8}}, Json{{"cluster_dim", 2}},
+        Json{{"memory", "naive"}, {"maps", "f32"}}}) {
+    const TrainSpec spec = palette_spec(params);
+    expect_same_losses(*device, spec, 20, 1e-3);
+    expect_planned_peak(*device, spec);
+    expect_same_with_graph(*device, spec);
+  }
+  // What was recorded before they begin is not what is issued then.
+  expect_same_with_graph(*device, palette_spec({{"begin_after", 3}}));
+}
+
 TEST(GpuTraining, ProjectedGradientsHaveTheLossesOfTheProcessor) {
   for (const bool per_layer : {false, true}) {
     const TrainSpec spec = galore_spec({{"per_layer", per_layer}});

@@ -86,6 +86,20 @@ TEST_F(SimtTraining, ProjectedGradientsLearnAsOnTheProcessor) {
   }
 }
 
+TEST_F(SimtTraining, PalettesLearnAsOnTheProcessor) {
+  for (const Json& params :
+       {Json{{"row_scale", "largest"}, {"rows", 24}}, Json{{"cluster_dim", 2}},
+        Json{{"memory", "marshaled"}, {"maps", "f32"}, {"targets", {"q", "down"}}}}) {
+    const TrainSpec spec = palette_spec(params);
+    expect_same_losses(device_, spec, 3, 1e-3);
+    expect_planned_peak(device_, spec);
+    expect_repeatable(device_, spec, 2);
+    expect_same_with_graph(device_, spec);
+  }
+  // What was recorded before they begin is not what is issued then.
+  expect_same_with_graph(device_, palette_spec({{"begin_after", 3}}));
+}
+
 TEST_F(SimtTraining, WhatIsBesideSlotsLearnsAsOnTheProcessor) {
   for (const Json& own :
        {Json{{"ssf", {{"enabled", true}, {"train_rest", true}}}},

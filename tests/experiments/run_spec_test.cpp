@@ -69,8 +69,8 @@ TEST(RunSpec, HoldsEveryListedParameterAndNothingElse) {
     std::string path = place.substr(1);
     std::replace(path.begin(), path.end(), '/', '.');
     for (const std::string list :
-         {"data.extensions", "method.galore.targets", "method.hydra.targets", "method.lora.targets",
-          "method.ssf.targets", "method.velora.targets"}) {
+         {"data.extensions", "method.dkm.targets", "method.galore.targets", "method.hydra.targets",
+          "method.lora.targets", "method.ssf.targets", "method.velora.targets"}) {
       path = path.starts_with(list + ".") ? list : path;
     }
     EXPECT_TRUE(listed.contains(path)) << path << " is written but not listed";

@@ -201,6 +201,9 @@ TEST(DkmTraining, WhatCannotBePalettisedIsRefused) {
     spec.method[id] = test::params(id, params);
     EXPECT_THAT(refusal(spec), HasSubstr("method.dkm.targets has layers.0.attention.q")) << id;
   }
+  TrainSpec recorded = dkm_spec({{"bits", 3}, {"memory", "uniquified"}});
+  recorded.train.graph = true;
+  EXPECT_THAT(refusal(recorded), HasSubstr("set train.graph=false"));
   // A palette of a factor divides it as well.
   TrainSpec factored = dkm_spec({{"bits", 3}, {"rows", 16}});
   factored.method["low_rank"] = test::params("low_rank", {{"rank", 8}});

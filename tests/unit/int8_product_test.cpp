@@ -187,6 +187,26 @@ TEST_F(Int8Model, ATokenAloneGetsWhatItGetsAmongOthers) {
   EXPECT_LT(max_difference(by(1), by(count)), 1e-3);
 }
 
+// Rows that are looked up share tables with others there, too.
+TEST_F(Int8Model, AnEmbeddingOfRowsWithTablesIsLookedUp) {
+  const ModelFile file = dense();
+  const ModelTensor& table = *file.find("embedding.weight");
+  const std::vector<float> values = file.floats(table.name);
+  StoredValues stored{.type = StoredType::kInt8Row, .bytes = {}};
+  stored.bytes.resize(
+      static_cast<std::size_t>(matrix_bytes(stored.type, table.shape[0], table.shape[1])));
+  encode_matrix(stored.type, values.data(), table.shape[0], table.shape[1], stored.bytes.data());
+  const auto logits_of = [&](const ModelFile& of) {
+    auto model = LanguageModel::open(*backend_, of, WeightForm::kAsStored);
+    return probe_logits(*backend_, model->transformer(), model->config());
+  };
+  const std::vector<float> whole = logits_of(file);
+  const double off =
+      max_difference(whole, logits_of(ModelFile::with_stored(file, {{table.name, stored}})));
+  EXPECT_GT(off, 0);
+  EXPECT_LT(off, 0.05 * double(largest(whole.data(), static_cast<std::int64_t>(whole.size()))));
+}
+
 TEST_F(Int8Model, WithoutSuchMatricesItIsRefused) {
   const auto opened = LanguageModel::open(*backend_, dense(), WeightForm::kAsStored, 6.0);
   ASSERT_FALSE(opened.ok());
