@@ -64,6 +64,9 @@ Result<void> Palette::begin(const Parameter& weight) {
                  "begin with a model whose weights are numbers, or lower lr"};
   }
   scale_rows(values);
+  if (weight.weight.dtype() == DType::kBf16 && !scales_.defined()) {
+    codes_ = DType::kBf16;  // its own
+  }
   const auto size = static_cast<std::size_t>(rows_ * in_);
   for (std::int64_t number = 0; number < groups(); ++number) {
     const auto group = std::span(values).subspan(static_cast<std::size_t>(number) * size, size);
