@@ -93,9 +93,9 @@ void Palette::for_groups(TensorRef weight, const Body& body) {
   }
 }
 
-CodedWeights Palette::coded(const Group& group) const {
-  const bool own = group.weight.dtype == DType::kBf16 && !group.scales.defined();
-  return {.w = group.weight, .codes = own ? DType::kBf16 : codes_, .scales = group.scales};
+CodedWeights Palette::coded(TensorRef weight, TensorRef scales) const {
+  const bool own = weight.dtype == DType::kBf16 && !scales.defined();
+  return {.w = weight, .codes = own ? DType::kBf16 : codes_, .scales = scales};
 }
 
 TensorRef Palette::state(std::int64_t iteration, std::int64_t group) const {
@@ -127,7 +127,7 @@ PalettePoints Palette::points(const Group& group, Tables& tables) const {
     ops::from_bf16(*backend_, {.bits = group.weight, .x = tables.floats});
     return {.x = tables.floats.ref().reshaped(listed)};
   }
-  const CodedWeights weights = coded(group);
+  const CodedWeights weights = coded(group.weight, group.scales);
   const Tensor shares = workspace(*backend_, layer_, "palette_shares",
                                   Shape{kPaletteShares, kPaletteCodes}, DType::kI32);
   ops::palette_count(*backend_, {.weights = weights, .counts = tables.counts, .workspace = shares});
@@ -160,7 +160,9 @@ void Palette::read_group(const Group& group, const PalettePoints& points, Tensor
                       .out = listed,
                       .hard = !soft_});
   if (plan_.dim == 1) {
-    ops::palette_lookup(*backend_, {.weights = coded(group), .table = tables.table, .out = out});
+    ops::palette_lookup(
+        *backend_,
+        {.weights = coded(group.weight, group.scales), .table = tables.table, .out = out});
   }
 }
 
@@ -246,14 +248,16 @@ void Palette::finish_group(const Group& group, TensorRef gradient, Tables& table
   {
     const Tensor shares = workspace(*backend_, layer_, "palette_shares",
                                     Shape{kPaletteShares, kPaletteCodes}, DType::kF64);
-    ops::palette_sums(
-        *backend_,
-        {.weights = coded(group), .g = gradient, .sums = tables.table, .workspace = shares});
+    ops::palette_sums(*backend_, {.weights = coded(group.weight, group.scales),
+                                  .g = gradient,
+                                  .sums = tables.table,
+                                  .workspace = shares});
   }
   backward(group, of, tables, tables.table);
-  ops::palette_gradient(
-      *backend_,
-      {.weights = coded(group), .alpha = tables.alpha, .beta = tables.beta, .g = gradient});
+  ops::palette_gradient(*backend_, {.weights = coded(group.weight, group.scales),
+                                    .alpha = tables.alpha,
+                                    .beta = tables.beta,
+                                    .g = gradient});
 }
 
 void Palette::finish(Parameter& weight) {

@@ -59,6 +59,10 @@ class Palette {
   void filled();
 
   const PalettePlan& plan() const { return plan_; }
+  // The matrix `weight` [out, in] as numbers of 16 bits, as ops see it.
+  CodedWeights coded(TensorRef weight) const { return coded(weight, scales_); }
+  // Those that the next step begins with.
+  PaletteCentroids centroids(std::int64_t group) const { return drawn_to(0, group); }
   std::int64_t stored_bytes() const;
   // "layers.3.mlp.down.weight.palette", to which state() adds ".centroids" and the like.
   const std::string& name() const { return name_; }
@@ -77,7 +81,7 @@ class Palette {
   void for_groups(TensorRef weight, const Body& body);
   Result<void> begin_group(std::int64_t number, std::span<float> weights);
   void scale_rows(std::span<float> weights);
-  CodedWeights coded(const Group& group) const;
+  CodedWeights coded(TensorRef weight, TensorRef scales) const;
   // Those of iteration t: 0 are the centroids the step began with.
   TensorRef state(std::int64_t iteration, std::int64_t group) const;
   TensorRef mass(std::int64_t iteration, std::int64_t group) const;

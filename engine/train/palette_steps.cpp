@@ -62,6 +62,16 @@ std::int64_t PaletteSteps::saved_bytes(const std::vector<Parameter*>& parameters
   return saved;
 }
 
+std::vector<PaletteView> PaletteSteps::view(Backend& backend) const {
+  std::vector<PaletteView> views;
+  for (const auto& [weight, palette] : palettes_) {
+    if (palette->begun()) {
+      views.push_back(view_palette(backend, *palette, *weight));
+    }
+  }
+  return views;
+}
+
 void PaletteSteps::filled() const {
   for (const auto& one : palettes_) {
     one.palette->filled();

@@ -7,6 +7,7 @@
 
 #include "engine/base/result.h"
 #include "engine/nn/linear.h"
+#include "engine/train/palette_view.h"
 
 namespace lathe {
 
@@ -44,6 +45,8 @@ class PaletteSteps {
 
   // What of a model's parameters is stored as palettes takes fewer bytes than it is trained in.
   std::int64_t saved_bytes(const std::vector<Parameter*>& parameters) const;
+  // What those that have begun look like now. Between steps; waits for the device.
+  std::vector<PaletteView> view(Backend& backend) const;
 
   const std::vector<Linear::Palettised>& all() const { return palettes_; }
 

@@ -109,6 +109,10 @@ class TransformerTrainer final : public Trainer {
   Result<void> wait(std::vector<StepReport>& reports) override;
   Result<EvalReport> evaluate() override;
   std::vector<SubtokenProbe> probe() override;
+  std::vector<PaletteView> view_palettes() override {
+    check_idle();
+    return palettes_.view(backend_);
+  }
   std::int64_t steps_done() const override { return state_.step; }
   std::int64_t parameter_count() const override { return parameters_; }
   std::int64_t stored_bytes() const override;

@@ -9,6 +9,7 @@
 
 #include "engine/backend/backend.h"
 #include "engine/base/result.h"
+#include "engine/train/palette_view.h"
 #include "engine/train/train_spec.h"
 
 namespace lathe {
@@ -75,6 +76,8 @@ class Trainer {
   // Of all slots that have sub-tokens, on the same held-out rows each time, as many as a batch has.
   // As evaluate(), but for memory: about that of a step that computes blocks again.
   virtual std::vector<SubtokenProbe> probe() = 0;
+  // Of all matrices that are read through palettes by now. As evaluate(), but not on meta.
+  virtual std::vector<PaletteView> view_palettes() = 0;
 
   // Of those issued.
   virtual std::int64_t steps_done() const = 0;
