@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,6 +15,7 @@
 #include "engine/base/json.h"
 #include "engine/base/result.h"
 #include "engine/tensor/ledger.h"
+#include "engine/train/palette_view.h"
 #include "experiments/model_events.h"
 
 namespace lathe::experiments {
@@ -106,6 +108,12 @@ struct MemoryProfile {
   LedgerSnapshot peak;
   std::string peak_phase;
 };
+// The palettes of a run with DKM, where it is evaluated and before its first step.
+struct PaletteSnapshot {
+  RunId run;
+  std::int64_t step = 0;
+  std::shared_ptr<const std::vector<PaletteView>> palettes;  // never null
+};
 struct CheckpointSaved {
   RunId run;
   std::int64_t step = 0;
@@ -176,10 +184,10 @@ struct Preparing {
 
 using Event =
     std::variant<SweepCreated, RunCreated, RunStarted, MetricBatch, MemorySample, MemoryProfile,
-                 CheckpointSaved, CheckpointRemoved, DigestTaken, LiveChanged, RunPaused,
-                 RunResumed, RunFinished, RunFailed, SweepFinished, ReplayVerdict, LogLine,
-                 Preparing, ModelOpened, ModelDecomposed, QuantProbed, JobStarted, JobProgress,
-                 TextPiece, JobFinished, JobFailed>;
+                 PaletteSnapshot, CheckpointSaved, CheckpointRemoved, DigestTaken, LiveChanged,
+                 RunPaused, RunResumed, RunFinished, RunFailed, SweepFinished, ReplayVerdict,
+                 LogLine, Preparing, ModelOpened, ModelDecomposed, QuantProbed, JobStarted,
+                 JobProgress, TextPiece, JobFinished, JobFailed>;
 
 // What a watcher may ask for. Answers come as events.
 struct StartRun {

@@ -27,6 +27,14 @@ constexpr std::array kMetrics{
     metric("compress/round_error", "", Better::kLower, true,
            "mean share of a matrix's output energy that storing it in fewer bits loses"),
     metric("compress/secs", "s", Better::kLower, false, "wall time of looking at the model"),
+    metric("dkm/distinct", "", Better::kNeither, true,
+           "different weights of a matrix as numbers of 16 bits, mean of the slots"),
+    metric("dkm/entropy", "bits", Better::kNeither, true,
+           "entropy of a code, the nearest centroid's number; log2 of the clusters where all are "
+           "used alike; mean of the slots"),
+    metric("dkm/soft_hard_distance", "", Better::kLower, true,
+           "|W_soft - W_hard| / |W_hard| of the weights that training and export read, mean of "
+           "the slots"),
     metric("dkm/soft_hard_gap", "nats/token", Better::kLower, true,
            "held-out loss of the nearest centroids less that of the soft weights of training"),
     metric("dkm/soft_loss", "nats/token", Better::kLower, true,

@@ -141,6 +141,9 @@ Result<void> Run::begin() {
       request_.run, train.batch_size * train.seq_len * train.grad_accum, *ports_.sink);
   if (started.from_step == 0) {
     events_->model(*trainer_, plan_.dense_parameters);
+    if (train.eval_every > 0) {
+      events_->palettes(0, trainer_->view_palettes());
+    }
     const Result<void> looked = measure_base();
     if (const Result<void> measured = looked ? measure() : looked; !measured) {
       return measured;
@@ -311,6 +314,9 @@ Result<void> Run::one_step() {
 Result<void> Run::after_step(std::int64_t step) {
   if (probes_at(step)) {
     events_->probe(step, trainer_->probe());
+  }
+  if (evaluates_at(step)) {
+    events_->palettes(step, trainer_->view_palettes());
   }
   if (saves_at(step)) {
     return save();

@@ -1,7 +1,9 @@
 // See step_events.h.
 #include "experiments/step_events.h"
 
+#include <memory>
 #include <string>
+#include <utility>
 
 #include "experiments/clock.h"
 #include "experiments/host_memory.h"
@@ -100,6 +102,27 @@ void StepEvents::probe(std::int64_t step, const std::vector<SubtokenProbe>& prob
   add("velora/cosine", &SubtokenProbe::cosine);
   add("velora/kept_energy", &SubtokenProbe::kept_energy);
   sink_.on_event(batch.take());
+}
+
+void StepEvents::palettes(std::int64_t step, std::vector<PaletteView> views) {
+  if (views.empty()) {
+    return;
+  }
+  Batch batch(run_, step);
+  const auto add = [&](const std::string& metric, auto PaletteView::*value) {
+    double sum = 0;
+    for (const PaletteView& view : views) {
+      batch.add(metric + ":" + view.slot, static_cast<double>(view.*value));
+      sum += static_cast<double>(view.*value);
+    }
+    batch.add(metric, sum / static_cast<double>(views.size()));
+  };
+  add("dkm/distinct", &PaletteView::distinct);
+  add("dkm/entropy", &PaletteView::entropy_bits);
+  add("dkm/soft_hard_distance", &PaletteView::soft_hard_distance);
+  sink_.on_event(batch.take());
+  sink_.on_event(PaletteSnapshot{
+      run_, step, std::make_shared<const std::vector<PaletteView>>(std::move(views))});
 }
 
 void StepEvents::task(std::int64_t step, const EvalOutcome& outcome, double secs) {

@@ -19,6 +19,9 @@ class StepEvents {
   void first_evaluation(const EvalReport& eval);
   // What projections keep after step `step`: each slot's, the mean and the least.
   void probe(std::int64_t step, const std::vector<SubtokenProbe>& probes);
+  // What palettes look like after step `step`, as a snapshot and as metrics: each slot's, and the
+  // mean.
+  void palettes(std::int64_t step, std::vector<PaletteView> views);
   // What a task came to after step `step`.
   void task(std::int64_t step, const EvalOutcome& outcome, double secs);
   // After a step and, where `eval` is given, the evaluation that followed it.

@@ -117,8 +117,15 @@ constexpr std::string_view kVersion3 = R"sql(
 UPDATE meta SET value = '3' WHERE key = 'readable_from';
 )sql";
 
+// What palettes look like in the course of a run (palette_snapshots.cpp).
+constexpr std::string_view kVersion4 = R"sql(
+CREATE TABLE palette_snapshots (run INTEGER NOT NULL REFERENCES runs(key) ON DELETE CASCADE,
+  step INTEGER NOT NULL, palettes TEXT NOT NULL, histograms BLOB NOT NULL, centroids BLOB NOT NULL,
+  PRIMARY KEY (run, step)) STRICT;
+)sql";
+
 constexpr std::array kMigrations{Migration{1, kVersion1}, Migration{2, kVersion2},
-                                 Migration{3, kVersion3}};
+                                 Migration{3, kVersion3}, Migration{4, kVersion4}};
 
 }  // namespace
 

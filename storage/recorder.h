@@ -56,6 +56,7 @@ class Recorder {
   void on(const experiments::MetricBatch& event);
   void on(const experiments::MemorySample& event);
   void on(const experiments::MemoryProfile& event);
+  void on(const experiments::PaletteSnapshot& event);
   void on(const experiments::CheckpointSaved& event);
   void on(const experiments::CheckpointRemoved& event);
   void on(const experiments::DigestTaken& event);

@@ -1,5 +1,5 @@
-// See recorder.h: metric points, memory samples and profiles, and the summaries that the runs list
-// reads.
+// See recorder.h: metric points, memory samples and profiles, snapshots of palettes, and the
+// summaries that the runs list reads.
 #include <cmath>
 #include <limits>
 
@@ -7,6 +7,7 @@
 #include "storage/clock.h"
 #include "storage/layouts.h"
 #include "storage/memory_profile.h"
+#include "storage/palette_snapshots.h"
 #include "storage/recorder.h"
 
 namespace lathe::storage {
@@ -124,6 +125,12 @@ void Recorder::on(const MemoryProfile& event) {
   store_memory_profile(connection_, key_of(event.run), event);
 }
 
+void Recorder::on(const PaletteSnapshot& event) {
+  const std::int64_t run = key_of(event.run);
+  store_palette_snapshot(connection_, run, event);
+  touch(run);
+}
+
 // A run goes on from an older step: what it recorded after that step will come again.
 void Recorder::rewind(std::int64_t run, std::int64_t step) {
   std::vector<std::string> ids{std::string(kMemorySeries)};
@@ -145,6 +152,7 @@ void Recorder::rewind(std::int64_t run, std::int64_t step) {
     }
   }
   connection_.run("DELETE FROM digests WHERE run = ? AND step > ?", {run, step});
+  connection_.run("DELETE FROM palette_snapshots WHERE run = ? AND step > ?", {run, step});
   connection_.run("DELETE FROM checkpoints WHERE run = ? AND step > ?", {run, step});
 }
 

@@ -8,6 +8,7 @@
 #include "storage/layouts.h"
 #include "storage/memory_profile.h"
 #include "storage/open_database.h"
+#include "storage/palette_snapshots.h"
 #include "storage/recorder.h"
 
 namespace lathe::storage {
@@ -18,6 +19,7 @@ using experiments::LogLine;
 using experiments::MemoryProfile;
 using experiments::MemorySample;
 using experiments::MetricPoint;
+using experiments::PaletteSnapshot;
 using experiments::PlannedPoint;
 
 // Every raw point as a row. The points of one chunk reach SQL as a JSON array.
@@ -76,6 +78,8 @@ class SqliteRunCatalog final : public RunCatalog {
   Result<std::vector<MemorySample>> memory_samples(const RunId& run,
                                                    std::int64_t max_points) override;
   Result<MemoryProfile> memory_profile(const RunId& run) override;
+  Result<std::vector<PaletteSnapshot>> palette_snapshots(const RunId& run,
+                                                         std::int64_t after_step) override;
   Result<std::vector<LogLine>> log(const RunId& run, std::int64_t max_lines) override;
   std::int64_t version() override;
   Result<Table> query(std::string_view sql, const QueryLimits& limits) override;
@@ -212,6 +216,17 @@ Result<MemoryProfile> SqliteRunCatalog::memory_profile(const RunId& run) {
     MemoryProfile profile = load_memory_profile(*connection_, run_key(run));
     profile.run = run;
     return profile;
+  });
+}
+
+Result<std::vector<PaletteSnapshot>> SqliteRunCatalog::palette_snapshots(const RunId& run,
+                                                                         std::int64_t after_step) {
+  return guarded([&] {
+    auto snapshots = load_palette_snapshots(*connection_, run_key(run), after_step);
+    for (PaletteSnapshot& snapshot : snapshots) {
+      snapshot.run = run;
+    }
+    return snapshots;
   });
 }
 

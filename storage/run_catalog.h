@@ -154,6 +154,9 @@ class RunCatalog {
       const RunId& run, std::int64_t max_points) = 0;
   // The newest profile; kUsage if the run has none.
   virtual Result<experiments::MemoryProfile> memory_profile(const RunId& run) = 0;
+  // Those after a step, in order; none of a run without palettes.
+  virtual Result<std::vector<experiments::PaletteSnapshot>> palette_snapshots(
+      const RunId& run, std::int64_t after_step) = 0;
   // The newest `max_lines` of a run's log ("" for lines of no run), oldest first.
   virtual Result<std::vector<experiments::LogLine>> log(const RunId& run,
                                                         std::int64_t max_lines) = 0;

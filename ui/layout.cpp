@@ -25,7 +25,7 @@ void build_layout(ImGuiID dock_space, ImVec2 size) {
   ImGui::DockBuilderDockWindow("Problems", left_bottom);
   ImGui::DockBuilderDockWindow("Inspector", right);
   for (const char* title : {"Setup", "Live", "Sweep", "Compare", "Models", "Playground", "Spectrum",
-                            "Quantization", "Memory"}) {
+                            "Quantization", "Memory", "Palettes"}) {
     ImGui::DockBuilderDockWindow(title, middle);
   }
   ImGui::DockBuilderFinish(dock_space);

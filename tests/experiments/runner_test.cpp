@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/backend/device_error.h"
+#include "engine/methods/method.h"
 #include "experiments/metrics.h"
 #include "experiments/plan_profile.h"
 #include "experiments/replay_run.h"
@@ -117,6 +118,30 @@ TEST_F(RunnerTest, ThePredictedPeakIsTheOneReached) {
   ASSERT_EQ(witness_.all<MemoryProfile>().size(), 1u);
   EXPECT_EQ(witness_.all<MemoryProfile>()[0].step, 2);
   EXPECT_FALSE(witness_.all<MemoryProfile>()[0].time_line.empty());
+}
+
+TEST_F(RunnerTest, PalettesAreToldBeforeTheFirstStepAndWithEachEvaluation) {
+  std::vector<std::string> errors;
+  request_.spec.train.method["dkm"] =
+      find_method("dkm")->normalise(Json{{"bits", 2}}, "method.dkm", errors);
+  run_one(request_, ports_);
+  std::vector<std::int64_t> steps;
+  for (const PaletteSnapshot& snapshot : witness_.all<PaletteSnapshot>()) {
+    steps.push_back(snapshot.step);
+    EXPECT_EQ(snapshot.palettes->size(), 14u);
+  }
+  EXPECT_EQ(steps, (std::vector<std::int64_t>{0, 4, 8, 12}));
+  for (const MetricBatch& batch : witness_.all<MetricBatch>()) {
+    for (const MetricPoint& point : batch.points) {
+      EXPECT_NE(find_metric(point.metric), nullptr) << point.metric;
+    }
+  }
+  // Looking takes no memory that the plan does not know of.
+  std::int64_t reached = 0;
+  for (const MemorySample& sample : witness_.all<MemorySample>()) {
+    reached = std::max(reached, sample.peak.live_bytes);
+  }
+  EXPECT_EQ(reached, witness_.all<RunCreated>()[0].predicted_peak_bytes);
 }
 
 TEST_F(RunnerTest, ThePlannedTimeLineIsTheOneRecorded) {

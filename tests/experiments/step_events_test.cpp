@@ -49,6 +49,35 @@ std::optional<double> value_of(const MetricBatch& batch, const std::string& metr
   return std::nullopt;
 }
 
+TEST(StepEvents, PalettesAreASnapshotAndEachSlotsFigures) {
+  Witness witness;
+  StepEvents events("run", 1, witness);
+  events.palettes(3, {});
+  EXPECT_TRUE(witness.all<MetricBatch>().empty()) << "nothing of a run without palettes";
+  std::vector<PaletteView> views(2);
+  views[0].slot = "layers.0.mlp.up";
+  views[0].distinct = 100;
+  views[0].entropy_bits = 2;
+  views[0].soft_hard_distance = 0.5;
+  views[1].slot = "layers.0.mlp.down";
+  views[1].distinct = 300;
+  views[1].entropy_bits = 1;
+  events.palettes(4, views);
+  const MetricBatch batch = witness.all<MetricBatch>().at(0);
+  EXPECT_EQ(batch.points.at(0).step, 4);
+  EXPECT_EQ(value_of(batch, "dkm/distinct").value(), 200);
+  EXPECT_EQ(value_of(batch, "dkm/entropy").value(), 1.5);
+  EXPECT_EQ(value_of(batch, "dkm/soft_hard_distance").value(), 0.25);
+  EXPECT_EQ(value_of(batch, "dkm/entropy:layers.0.mlp.down").value(), 1);
+  for (const MetricPoint& point : batch.points) {
+    EXPECT_NE(find_metric(point.metric), nullptr) << point.metric;
+  }
+  const PaletteSnapshot snapshot = witness.all<PaletteSnapshot>().at(0);
+  EXPECT_EQ(snapshot.run, "run");
+  EXPECT_EQ(snapshot.step, 4);
+  EXPECT_EQ(snapshot.palettes->at(1).slot, "layers.0.mlp.down");
+}
+
 TEST(StepEvents, ProbesAreEachSlotsTheMeanAndTheLeast) {
   Witness witness;
   StepEvents events("run", 1, witness);

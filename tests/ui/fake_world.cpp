@@ -85,6 +85,17 @@ class FakeCatalog : public st::RunCatalog {
     const std::lock_guard lock(store_.mutex);
     return store_.profile;
   }
+  Result<std::vector<ex::PaletteSnapshot>> palette_snapshots(const RunId&,
+                                                             std::int64_t after_step) override {
+    const std::lock_guard lock(store_.mutex);
+    std::vector<ex::PaletteSnapshot> out;
+    for (const ex::PaletteSnapshot& snapshot : store_.palettes) {
+      if (snapshot.step > after_step) {
+        out.push_back(snapshot);
+      }
+    }
+    return out;
+  }
   std::int64_t version() override {
     const std::lock_guard lock(store_.mutex);
     return store_.version;

@@ -23,8 +23,9 @@ struct FakeStore {
   std::int64_t version = 1;
   std::vector<storage::RunDetail> runs;
   std::map<std::string, std::vector<experiments::MetricPoint>> points;  // "run metric"
-  std::string fail_with;               // every read fails with this
-  experiments::MemoryProfile profile;  // of every run
+  std::string fail_with;                               // every read fails with this
+  experiments::MemoryProfile profile;                  // of every run
+  std::vector<experiments::PaletteSnapshot> palettes;  // of every run
 
   StorePort port();
 };

@@ -7,6 +7,7 @@
 #include <cstdlib>
 
 #include "tests/support/step_profile.h"
+#include "tests/ui/fake_palettes.h"
 #include "tests/ui/stage.h"
 
 namespace lathe::ui::testing {
@@ -114,6 +115,22 @@ TEST_F(Pictures, Memory) {
     test->ItemClick("settings");
   }));
   expect_drawn("memory-settings");
+}
+
+TEST_F(Pictures, Palettes) {
+  open({});
+  show(*stage_, ImGuiKey_0);
+  expect_drawn("palettes-empty");
+  train();
+  tell_palettes(stage_->live(), script_.points()[2].run, 4, 120, 10);
+  stage_->frames(3);
+  ASSERT_TRUE(stage_->act("choose", [](ImGuiTestContext* test) {
+    test->SetRef("//Palettes");
+    test->ItemInputValue("##dkm_bits", 4);
+    test->ItemClick("**/layers.0.attention.k");
+  }));
+  EXPECT_TRUE(previewed(*stage_));
+  expect_drawn("palettes");
 }
 
 TEST_F(Pictures, FirstStart) {

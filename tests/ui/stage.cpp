@@ -51,6 +51,7 @@ Stage::Stage(Options options) : options_(std::move(options)) {
   engine_ = ImGuiTestEngine_CreateContext();
   start_engine(engine_);
   store_.profile = options_.profile;
+  store_.palettes = options_.palettes;
   if (options_.recorded) {
     record_into(store_);
   }

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "tests/ui/fake_models.h"
 #include "tests/ui/fake_world.h"
@@ -24,8 +25,9 @@ class Stage {
     int height = 900;
     float scale = 1;
     UiState state = {};
-    bool recorded = false;                    // the store holds an earlier sweep
-    experiments::MemoryProfile profile = {};  // of its runs
+    bool recorded = false;                                    // the store holds an earlier sweep
+    experiments::MemoryProfile profile = {};                  // of its runs
+    std::vector<experiments::PaletteSnapshot> palettes = {};  // the same
     std::function<void(const std::string&)> detach = {};
   };
   explicit Stage(Options options);

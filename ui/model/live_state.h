@@ -36,6 +36,7 @@ struct LiveRun {
   std::shared_ptr<const Json> spec;
   std::map<std::string, std::shared_ptr<const Series>> series;  // metric -> points
   std::shared_ptr<const std::vector<experiments::MemorySample>> memory;
+  std::shared_ptr<const std::vector<experiments::PaletteSnapshot>> palettes;  // null: none yet
   std::vector<std::int64_t> checkpoint_steps;
   std::vector<experiments::LiveChanged> changes;
   std::string verdict;  // of a replay

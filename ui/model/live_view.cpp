@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "engine/base/format.h"
+#include "ui/model/weight_palettes.h"
 
 namespace lathe::ui {
 
@@ -164,6 +165,11 @@ void LiveView::thin(std::vector<ex::MemorySample>& samples) const {
 
 void LiveView::apply(const ex::MemoryProfile& event) {
   run_of(event.run);
+}
+void LiveView::apply(const ex::PaletteSnapshot& event) {
+  Building& building = run_of(event.run);
+  add_snapshot(building.palettes, event, options_.max_palettes);
+  building.palettes_changed = true;
 }
 void LiveView::apply(const ex::CheckpointSaved& event) {
   run_of(event.run).run->checkpoint_steps.push_back(event.step);
@@ -357,6 +363,10 @@ std::shared_ptr<const LiveRun> LiveView::publish(Building& building) {
   }
   if (std::exchange(building.memory_changed, false)) {
     building.run->memory = std::make_shared<const std::vector<ex::MemorySample>>(building.memory);
+  }
+  if (std::exchange(building.palettes_changed, false)) {
+    building.run->palettes =
+        std::make_shared<const std::vector<ex::PaletteSnapshot>>(building.palettes);
   }
   building.changed = false;
   building.published = std::make_shared<const LiveRun>(*building.run);

@@ -20,6 +20,7 @@ class LiveView : public experiments::EventSink {
     std::int64_t min_interval_ms = 33;
     std::size_t max_log = 5000;
     std::size_t max_memory_samples = 2048;  // per run; beyond it every second one goes
+    std::size_t max_palettes = 256;         // the same of snapshots of palettes
   };
   LiveView();
   explicit LiveView(Options options);
@@ -44,6 +45,8 @@ class LiveView : public experiments::EventSink {
     std::map<std::string, bool> series_changed;
     std::vector<experiments::MemorySample> memory;
     bool memory_changed = false;
+    std::vector<experiments::PaletteSnapshot> palettes;
+    bool palettes_changed = false;
     bool changed = true;
     std::shared_ptr<const LiveRun> published;
   };
@@ -54,6 +57,7 @@ class LiveView : public experiments::EventSink {
   void apply(const experiments::MetricBatch& event);
   void apply(const experiments::MemorySample& event);
   void apply(const experiments::MemoryProfile& event);
+  void apply(const experiments::PaletteSnapshot& event);
   void apply(const experiments::CheckpointSaved& event);
   void apply(const experiments::CheckpointRemoved& event);
   void apply(const experiments::DigestTaken& event);

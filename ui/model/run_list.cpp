@@ -277,4 +277,15 @@ std::shared_ptr<const std::vector<ex::MemorySample>> memory_of(const StoreSnapsh
   return record == store.records.end() ? nullptr : record->second->memory;
 }
 
+std::shared_ptr<const std::vector<ex::PaletteSnapshot>> palettes_of(const StoreSnapshot& store,
+                                                                    const LiveState& live,
+                                                                    const RunId& run) {
+  const LiveRun* own = live.find(run);
+  const auto record = store.records.find(run);
+  if (own != nullptr && own->palettes && (own->from_step == 0 || record == store.records.end())) {
+    return own->palettes;
+  }
+  return record == store.records.end() ? nullptr : record->second->palettes;
+}
+
 }  // namespace lathe::ui

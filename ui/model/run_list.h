@@ -67,5 +67,7 @@ std::shared_ptr<const Series> series_of(const StoreSnapshot& store, const LiveSt
 std::shared_ptr<const std::vector<experiments::MemorySample>> memory_of(const StoreSnapshot& store,
                                                                         const LiveState& live,
                                                                         const RunId& run);
+std::shared_ptr<const std::vector<experiments::PaletteSnapshot>> palettes_of(
+    const StoreSnapshot& store, const LiveState& live, const RunId& run);
 
 }  // namespace lathe::ui

@@ -8,6 +8,8 @@
 #include <tuple>
 #include <utility>
 
+#include "ui/model/weight_palettes.h"
+
 namespace lathe::ui {
 
 namespace {
@@ -228,15 +230,42 @@ Result<std::shared_ptr<const RunRecord>> StoreDesk::read_record(const std::strin
   record->memory =
       std::make_shared<const std::vector<experiments::MemorySample>>(std::move(memory).value());
   // Long lists, of one step an attempt: those of a run that goes on are not read each time.
-  const bool as_before = before != nullptr && before->step != nullptr &&
-                         before->detail.attempts.size() == record->detail.attempts.size();
-  if (as_before) {
+  const bool goes_on =
+      before != nullptr && before->detail.attempts.size() == record->detail.attempts.size();
+  if (const Result<void> read = read_palettes(run, goes_on ? before : nullptr, *record); !read) {
+    return read.error();
+  }
+  if (goes_on && before->step != nullptr) {
     record->step = before->step;
   } else if (const Result<experiments::MemoryProfile> profile = catalog_->memory_profile(run);
              profile && !profile->time_line.empty()) {
     record->step = std::make_shared<const StepScene>(step_scene(*profile));
   }
   return std::shared_ptr<const RunRecord>(std::move(record));
+}
+
+Result<void> StoreDesk::read_palettes(const std::string& run, const RunRecord* before,
+                                      RunRecord& record) {
+  const auto known = before == nullptr ? nullptr : before->palettes;
+  const std::int64_t last = known == nullptr ? -1 : known->back().step;
+  Result<std::vector<experiments::PaletteSnapshot>> more = catalog_->palette_snapshots(run, last);
+  if (!more) {
+    return more.error();
+  }
+  if (more->empty()) {
+    record.palettes = known;
+    return {};
+  }
+  std::vector<experiments::PaletteSnapshot> all;
+  if (known != nullptr) {
+    all = *known;
+  }
+  for (experiments::PaletteSnapshot& snapshot : *more) {
+    add_snapshot(all, std::move(snapshot), kPaletteSnapshots);
+  }
+  record.palettes =
+      std::make_shared<const std::vector<experiments::PaletteSnapshot>>(std::move(all));
+  return {};
 }
 
 }  // namespace lathe::ui

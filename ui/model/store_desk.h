@@ -52,6 +52,7 @@ struct RunRecord {
   std::map<std::string, std::shared_ptr<const Series>> series;
   std::shared_ptr<const std::vector<experiments::MemorySample>> memory;
   std::shared_ptr<const StepScene> step;  // null as long as none was recorded
+  std::shared_ptr<const std::vector<experiments::PaletteSnapshot>> palettes;  // null: none yet
 };
 
 struct StoreSnapshot {
@@ -79,6 +80,7 @@ class StoreDesk {
   void edit(StoreEdit edit);
 
   static constexpr std::int64_t kCurvePoints = 4096;
+  static constexpr std::size_t kPaletteSnapshots = 256;
 
  private:
   void work();
@@ -89,6 +91,8 @@ class StoreDesk {
   // `before`: what was read of it last, or null.
   Result<std::shared_ptr<const RunRecord>> read_record(const std::string& run,
                                                        const RunRecord* before);
+  // Adds those that came since.
+  Result<void> read_palettes(const std::string& run, const RunRecord* before, RunRecord& record);
   void apply_edits(std::vector<StoreEdit> edits, StoreSnapshot& next);
 
   StorePort port_;

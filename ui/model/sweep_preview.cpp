@@ -24,6 +24,13 @@ std::int64_t PreviewResult::runnable() const {
   return static_cast<std::int64_t>(points.size()) - excluded();
 }
 
+const ex::PlannedPoint* PreviewResult::largest() const {
+  const auto found = std::max_element(
+      points.begin(), points.end(),
+      [](const auto& a, const auto& b) { return a.predicted_peak_bytes < b.predicted_peak_bytes; });
+  return found == points.end() ? nullptr : &*found;
+}
+
 SweepPreview::SweepPreview(ex::Predictor predict, std::function<void()> wake)
     : predict_(std::move(predict)), wake_(std::move(wake)), thread_([this] { work(); }) {}
 

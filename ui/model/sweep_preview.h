@@ -23,6 +23,8 @@ struct PreviewResult {
 
   std::int64_t runnable() const;
   std::int64_t excluded() const;
+  // The point with the highest predicted peak, which must fit; null where there is no point.
+  const experiments::PlannedPoint* largest() const;
 };
 
 class SweepPreview {

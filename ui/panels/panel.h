@@ -25,6 +25,7 @@
 #include "ui/model/sweep_draft.h"
 #include "ui/model/sweep_preview.h"
 #include "ui/model/ui_state.h"
+#include "ui/model/weight_palettes.h"
 #include "ui/theme.h"
 
 namespace lathe::ui {
@@ -70,6 +71,7 @@ struct ViewMemory {
   PlaygroundForm playground;
   SpectrumForm spectrum;
   QuantForm quant;
+  PaletteForm palettes;
   bool memory_planned = false;       // the Memory panel shows the settings, not the run in focus
   std::string memory_other;          // run that it compares with
   std::string table_key;             // what `table` was made for
@@ -106,7 +108,7 @@ struct PanelContext {
 
 struct Panel {
   const char* title;  // also its name in the layout
-  const char* key;    // "1" .. "9" bring it to the front; "" none
+  const char* key;    // "0" .. "9" bring it to the front; "" none
   void (*draw)(PanelContext&);
 };
 
@@ -129,6 +131,7 @@ void draw_setup(PanelContext& context);
 void draw_spectrum(PanelContext& context);
 void draw_sweep_editor(PanelContext& context);
 void draw_trials(PanelContext& context);
+void draw_weight_palettes(PanelContext& context);
 
 // Fixed bars around the docking area.
 void draw_top_bar(PanelContext& context);

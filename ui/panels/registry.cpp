@@ -6,7 +6,7 @@
 namespace lathe::ui {
 
 std::span<const Panel> panels() {
-  static constexpr std::array<Panel, 13> kPanels{{
+  static constexpr std::array<Panel, 14> kPanels{{
       {"Setup", "1", draw_setup},
       {"Live", "2", draw_live_plots},
       {"Sweep", "3", draw_sweep_editor},
@@ -16,6 +16,7 @@ std::span<const Panel> panels() {
       {"Spectrum", "7", draw_spectrum},
       {"Quantization", "8", draw_quantization},
       {"Memory", "9", draw_memory},
+      {"Palettes", "0", draw_weight_palettes},
       {"Runs", "", draw_run_table},
       {"Inspector", "", draw_inspector},
       {"Log", "", draw_log},

@@ -28,17 +28,6 @@ void big_number(PanelContext& context, const std::string& title, const std::stri
   hint(help);
 }
 
-// The runnable point with the highest predicted peak: what must fit.
-const ex::PlannedPoint* largest(const PreviewResult& preview) {
-  const ex::PlannedPoint* out = nullptr;
-  for (const ex::PlannedPoint& point : preview.points) {
-    if (out == nullptr || point.predicted_peak_bytes > out->predicted_peak_bytes) {
-      out = &point;
-    }
-  }
-  return out;
-}
-
 void draw_against_best(PanelContext& context, const ex::PlannedPoint& point) {
   const RunRow* best = nullptr;
   for (const RunRow& row : context.rows) {
@@ -79,7 +68,7 @@ void draw_what_if(PanelContext& context) {
     error_card(context, context.preview->error->message, context.preview->error->remedy);
     return;
   }
-  const ex::PlannedPoint* point = largest(*context.preview);
+  const ex::PlannedPoint* point = context.preview->largest();
   if (point == nullptr) {
     return;
   }
