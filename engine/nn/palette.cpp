@@ -142,7 +142,8 @@ void Palette::iterate(const Group& group, const PalettePoints& points, TensorRef
                                      .mass = mass(t + 1, group.number),
                                      .workspace = workspace});
     if (keeps_maps()) {
-      maps_.keep(coded(group), drawn_to(t, group.number), t + 1 == plan_.iterations);
+      maps_.keep(coded(group.weight, group.scales), drawn_to(t, group.number),
+                 t + 1 == plan_.iterations);
     }
   }
 }

@@ -393,10 +393,8 @@ Result<std::unique_ptr<Trainer>> make_trainer(Backend& backend, const TrainSpec&
     return slots.error();
   }
   auto trainer = std::make_unique<TransformerTrainer>(backend, resolved, *slots, data);
-  if (const Result<void> begun = trainer->begin_palettes(); !begun) {
-    return begun.error();
-  }
-  return std::unique_ptr<Trainer>(std::move(trainer));
+  const Result<void> begun = trainer->begin_palettes();
+  return begun ? Result<std::unique_ptr<Trainer>>(std::move(trainer)) : begun.error();
 }
 
 }  // namespace lathe

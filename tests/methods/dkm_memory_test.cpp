@@ -1,14 +1,23 @@
-// The memory of one 4096 x 4096 matrix at 3 bits, as the ledger counts it: eDKM's ablation (arXiv
-// 2309.00964, table 2) and what tables keep, planned on meta and, of a smaller matrix, measured.
+// What a step keeps of one matrix, as the ledger counts it: eDKM's ablation (arXiv 2309.00964,
+// table 2) and what tables keep, planned on meta and, of a smaller matrix, measured; and that all
+// ways give the same.
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cmath>
+#include <map>
 
 #include "engine/backend/meta/meta_backend.h"
 #include "engine/nn/palette.h"
+#include "tests/methods/dkm_matrix.h"
 
 namespace lathe {
 namespace {
+
+using test::drawn;
+using test::kShape;
+using test::Matrix;
+using test::Values;
 
 constexpr double kMiB = 1 << 20;
 
@@ -102,6 +111,68 @@ TEST(DkmMemory, TheLedgerHasTheFormulas) {
 TEST(DkmMemory, NormalWeightsHaveAsManyDistinctValuesAsExpected) {
   EXPECT_NEAR(double(expected_distinct(DType::kF16, 4096 * 4096, 0.02)), 23478, 50);
   EXPECT_NEAR(double(expected_distinct(DType::kBf16, 4096 * 4096, 0.02)), 4673, 20);
+}
+
+struct Way {
+  PaletteMemory memory = PaletteMemory::kTable;
+  std::int64_t learners = 1;
+};
+constexpr std::array kWays{Way{PaletteMemory::kNaive},      Way{PaletteMemory::kNaive, 3},
+                           Way{PaletteMemory::kMarshaled},  Way{PaletteMemory::kMarshaled, 4},
+                           Way{PaletteMemory::kUniquified}, Way{PaletteMemory::kUniquified, 2}};
+
+// Forward to the bit, backward to rounding; over learners backward as by one, to the bit.
+TEST(DkmMemory, AllWaysToKeepMapsGiveWhatTablesGive) {
+  const Values weights = drawn(kShape.elements(), 1);
+  const Values g = drawn(kShape.elements(), 2);
+  for (const char* device : {"cpu_ref", "cpu"}) {
+    for (const std::int64_t rows : {0, 3}) {
+      PalettePlan plan{.clusters = 4, .rows = rows, .iterations = 3, .floor = 1e-3};
+      plan.maps = DType::kF32;
+      Matrix table(plan, weights, DType::kF32, kShape, device);
+      table.begin();
+      const Values soft = table.read(true);
+      const Values gradient = table.finish(g);
+      std::map<PaletteMemory, Values> of_one;
+      for (const auto& [memory, learners] : kWays) {
+        plan.memory = memory;
+        plan.learners = std::min(learners, rows > 0 ? rows : learners);
+        Matrix matrix(plan, weights, DType::kF32, kShape, device);
+        matrix.begin();
+        EXPECT_EQ(matrix.read(true), soft);
+        const Values got = matrix.finish(g);
+        for (std::size_t i = 0; i < got.size(); ++i) {
+          EXPECT_NEAR(got[i], gradient[i], 2e-6) << device << " " << static_cast<int>(memory);
+        }
+        EXPECT_EQ(matrix.state(".centroids"), table.state(".centroids"));
+        const auto [one, is_new] = of_one.try_emplace(memory, got);
+        EXPECT_EQ(one->second, got) << "learners change bits";
+      }
+    }
+  }
+}
+
+// In bf16 maps are what a half-precision graph has: near, and equal whichever way they are kept.
+TEST(DkmMemory, MapsInBf16AreNear) {
+  const Values weights = drawn(kShape.elements(), 1);
+  const Values g = drawn(kShape.elements(), 2);
+  Matrix table({.clusters = 4, .iterations = 2}, weights);
+  table.begin();
+  const Values gradient = table.finish(g);
+  std::vector<Values> all;
+  for (const auto& [memory, learners] : kWays) {
+    PalettePlan plan{.clusters = 4, .iterations = 2};
+    plan.memory = memory;
+    plan.learners = learners;
+    Matrix matrix(plan, weights);
+    matrix.begin();
+    all.push_back(matrix.finish(g));
+    EXPECT_EQ(all.back(), all.front());
+    for (std::size_t i = 0; i < gradient.size(); ++i) {
+      EXPECT_NEAR(all.back()[i], gradient[i], 0.05);
+    }
+  }
+  EXPECT_NE(all.front(), gradient);
 }
 
 }  // namespace

@@ -6,82 +6,24 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <complex>
 #include <limits>
-#include <map>
 #include <set>
 
-#include "engine/base/rng.h"
 #include "engine/nn/linear.h"
-#include "engine/nn/palette.h"
 #include "engine/quant/half.h"
+#include "tests/methods/dkm_matrix.h"
 
 namespace lathe {
 namespace {
 
 using Complex = std::complex<double>;
-using Values = std::vector<float>;
+using test::drawn;
+using test::kShape;
+using test::Matrix;
+using test::Values;
 using ::testing::HasSubstr;
-
-const Shape kShape{6, 24};
-
-// Numbers that f16 and bf16 have.
-Values drawn(std::int64_t count, std::uint64_t stream) {
-  Rng rng(5, stream);
-  Values values(static_cast<std::size_t>(count));
-  for (float& value : values) {
-    value = float_of_bf16(bf16_of_float(static_cast<float>(rng.next_unit() - 0.5)));
-  }
-  return values;
-}
-
-// A matrix and its palette on a back end.
-struct Matrix {
-  Matrix(const PalettePlan& plan, const Values& values, DType dtype = DType::kF32,
-         const Shape& shape = kShape, const std::string& device = "cpu_ref")
-      : backend(std::move(*make_backend(device, 1))),
-        weight(make_parameter(*backend, "layers.0.mlp.up", "weight", shape, true, dtype)),
-        palette(*backend, "layers.0.mlp.up", "weight", plan, shape) {
-    set_values(*backend, weight, values.data());
-  }
-  void begin() {
-    const auto begun = palette.begin(weight);
-    ASSERT_TRUE(begun.ok()) << begun.error().text();
-  }
-  Values read(bool soft) {
-    palette.set_soft(soft);
-    const Tensor made = palette.weights(weight.weight);
-    palette.set_soft(false);
-    return values_of(made);
-  }
-  // What the gradient g of soft weights becomes.
-  Values finish(const Values& g) {
-    read(true);
-    const GradientSlot slot = gradient_slot(*backend, weight);
-    backend->write(slot.gradient, g.data(), slot.gradient.bytes());
-    palette.finish(weight);
-    return values_of(weight.gradient);
-  }
-  Values state(const std::string& leaf) {
-    for (const auto& [name, tensor] : palette.state()) {
-      if (name == leaf) {
-        return values_of(tensor);
-      }
-    }
-    return {};
-  }
-  Values values_of(TensorRef tensor) {
-    Values values(static_cast<std::size_t>(tensor.elements()));
-    backend->read(tensor, values.data(), tensor.bytes());
-    return values;
-  }
-
-  std::unique_ptr<Backend> backend;
-  Parameter weight;
-  Palette palette;
-};
 
 // Soft k-means of points, the whole map in memory, over numbers whose imaginary parts are
 // derivatives.
@@ -250,68 +192,6 @@ TEST_P(Kinds, HardWeightsAreCentroids) {
 
 INSTANTIATE_TEST_SUITE_P(Dkm, Kinds, testing::ValuesIn(kinds()),
                          [](const auto& row) { return std::string(row.param.name); });
-
-struct Way {
-  PaletteMemory memory = PaletteMemory::kTable;
-  std::int64_t learners = 1;
-};
-constexpr std::array kWays{Way{PaletteMemory::kNaive},      Way{PaletteMemory::kNaive, 3},
-                           Way{PaletteMemory::kMarshaled},  Way{PaletteMemory::kMarshaled, 4},
-                           Way{PaletteMemory::kUniquified}, Way{PaletteMemory::kUniquified, 2}};
-
-// Forward to the bit, backward to rounding; over learners backward as by one, to the bit.
-TEST(Dkm, AllWaysToKeepMapsGiveWhatTablesGive) {
-  const Values weights = drawn(kShape.elements(), 1);
-  const Values g = drawn(kShape.elements(), 2);
-  for (const char* device : {"cpu_ref", "cpu"}) {
-    for (const std::int64_t rows : {0, 3}) {
-      PalettePlan plan{.clusters = 4, .rows = rows, .iterations = 3, .floor = 1e-3};
-      plan.maps = DType::kF32;
-      Matrix table(plan, weights, DType::kF32, kShape, device);
-      table.begin();
-      const Values soft = table.read(true);
-      const Values gradient = table.finish(g);
-      std::map<PaletteMemory, Values> of_one;
-      for (const auto& [memory, learners] : kWays) {
-        plan.memory = memory;
-        plan.learners = std::min(learners, rows > 0 ? rows : learners);
-        Matrix matrix(plan, weights, DType::kF32, kShape, device);
-        matrix.begin();
-        EXPECT_EQ(matrix.read(true), soft);
-        const Values got = matrix.finish(g);
-        for (std::size_t i = 0; i < got.size(); ++i) {
-          EXPECT_NEAR(got[i], gradient[i], 2e-6) << device << " " << static_cast<int>(memory);
-        }
-        EXPECT_EQ(matrix.state(".centroids"), table.state(".centroids"));
-        const auto [one, is_new] = of_one.try_emplace(memory, got);
-        EXPECT_EQ(one->second, got) << "learners change bits";
-      }
-    }
-  }
-}
-
-// In bf16 maps are what a half-precision graph has: near, and equal whichever way they are kept.
-TEST(Dkm, MapsInBf16AreNear) {
-  const Values weights = drawn(kShape.elements(), 1);
-  const Values g = drawn(kShape.elements(), 2);
-  Matrix table({.clusters = 4, .iterations = 2}, weights);
-  table.begin();
-  const Values gradient = table.finish(g);
-  std::vector<Values> all;
-  for (const auto& [memory, learners] : kWays) {
-    PalettePlan plan{.clusters = 4, .iterations = 2};
-    plan.memory = memory;
-    plan.learners = learners;
-    Matrix matrix(plan, weights);
-    matrix.begin();
-    all.push_back(matrix.finish(g));
-    EXPECT_EQ(all.back(), all.front());
-    for (std::size_t i = 0; i < gradient.size(); ++i) {
-      EXPECT_NEAR(all.back()[i], gradient[i], 0.05);
-    }
-  }
-  EXPECT_NE(all.front(), gradient);
-}
 
 Values cloned(std::initializer_list<float> of, std::int64_t count) {
   Values values(static_cast<std::size_t>(count));

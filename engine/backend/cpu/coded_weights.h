@@ -23,7 +23,7 @@ inline float number_of(DType codes, std::uint16_t bits) {
 inline void make_codes(const CodedWeights& weights, std::int64_t at, float scale,
                        std::int32_t* codes, std::int64_t count) {
   if (weights.w.dtype == DType::kF32) {
-    kernels().palette_codes(weights.codes, weights.w.f32() + at, scale, codes, count);
+    kernels().palette.codes(weights.codes, weights.w.f32() + at, scale, codes, count);
     return;
   }
   const auto* const bits = static_cast<const std::uint16_t*>(weights.w.data) + at;
@@ -33,7 +33,7 @@ inline void make_codes(const CodedWeights& weights, std::int64_t at, float scale
   }
   std::array<float, kCodesTogether> floats;
   std::transform(bits, bits + count, floats.begin(), float_of_bf16);
-  kernels().palette_codes(weights.codes, floats.data(), scale, codes, count);
+  kernels().palette.codes(weights.codes, floats.data(), scale, codes, count);
 }
 
 // body(first weight, its code and the next ones', how many, scale) for runs of a share.

@@ -154,7 +154,7 @@ void palette_iterate(Backend& backend, const PaletteIterateArgs& args) {
   ShareSums sums(args.workspace, rule.clusters * (rule.dim + 1));
   for_blocks(backend, args.points, args.centroids, nullptr,
              [&](const Gathered& points, std::int64_t number) {
-               kernels().palette_iterate(rule, points.block(), sums.of(number));
+               kernels().palette.iterate(rule, points.block(), sums.of(number));
              });
   for (std::int64_t j = 0; j < rule.clusters; ++j) {
     const double mass = sums.total(j * (rule.dim + 1) + rule.dim);
@@ -176,7 +176,7 @@ void palette_apply(Backend& backend, const PaletteApplyArgs& args) {
                    [](float value) { return float_of_half(half_of_float(value)); });
     values = rounded.data();
   }
-  const auto kernel = args.hard ? kernels().palette_nearest : kernels().palette_apply;
+  const auto kernel = args.hard ? kernels().palette.nearest : kernels().palette.apply;
   for_blocks(backend, args.points, args.centroids, nullptr, [&](Gathered& points, std::int64_t) {
     kernel(rule, points.block(), values, points.out.data());
     scatter(points, rule.dim, args.out.f32());
@@ -188,7 +188,7 @@ void palette_pull(Backend& backend, const PalettePullArgs& args) {
   ShareSums sums(args.workspace, rule.clusters * rule.dim);
   for_blocks(backend, args.points, args.centroids, args.g.f32(),
              [&](const Gathered& points, std::int64_t number) {
-               kernels().palette_pull(rule, points.block(), points.g.data(), sums.of(number));
+               kernels().palette.pull(rule, points.block(), points.g.data(), sums.of(number));
              });
   for (std::int64_t i = 0; i < rule.clusters * rule.dim; ++i) {
     args.dvalues.f32()[i] = static_cast<float>(sums.total(i));
@@ -225,7 +225,7 @@ void palette_backward(Backend& backend, const PaletteBackwardArgs& args) {
   ShareSums sums(args.workspace, numbers);
   const float* const g = args.apply ? args.g.f32() : nullptr;
   for_blocks(backend, args.points, args.centroids, g, [&](Gathered& points, std::int64_t number) {
-    kernels().palette_backward(rule, points.block(),
+    kernels().palette.backward(rule, points.block(),
                                {.next = args.next.f32(),
                                 .shares = shares.data(),
                                 .g = points.g.data(),

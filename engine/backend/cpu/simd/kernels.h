@@ -183,23 +183,7 @@ struct Kernels {
   // `count` columns, whole blocks, of a matrix of a type that has tables.
   void (*decode_with_tables)(const StoredMatrix& matrix, std::int64_t row, std::int64_t column,
                              float* out, std::int64_t count);
-  // The codes of w / scale, f16 or bf16.
-  void (*palette_codes)(DType codes, const float* w, float scale, std::int32_t* out,
-                        std::int64_t count);
-  // Adds to sums [clusters][dim + 1] what palette_iterate() sums over points: a x, and a.
-  void (*palette_iterate)(const PaletteRule& rule, const PaletteBlock& block, double* sums);
-  // out, as the block's x: the sum of a_j values[j].
-  void (*palette_apply)(const PaletteRule& rule, const PaletteBlock& block, const float* values,
-                        float* out);
-  // out: values of the nearest.
-  void (*palette_nearest)(const PaletteRule& rule, const PaletteBlock& block, const float* values,
-                          float* out);
-  // Adds a_j g to sums [clusters][dim]; g as the block's x.
-  void (*palette_pull)(const PaletteRule& rule, const PaletteBlock& block, const float* g,
-                       double* sums);
-  // Writes slopes.dx and alpha, and adds to dc [clusters][dim].
-  void (*palette_backward)(const PaletteRule& rule, const PaletteBlock& block,
-                           const PaletteSlopes& slopes, double* dc);
+  PaletteKernels palette;
   // left_out[i] becomes 1 where |x| does not stay below the limit.
   void (*int8_outliers)(const float* x, float limit, std::int32_t* left_out, std::int64_t count);
   // The largest |x| of what is not left out, and the codes for int8_factor() of a row's largest;

@@ -3,6 +3,8 @@
 
 #include <cstdint>
 
+#include "engine/tensor/dtype.h"
+
 namespace lathe::cpu {
 
 inline constexpr std::int64_t kPaletteBlock = 256;
@@ -30,6 +32,24 @@ struct PaletteSlopes {
   float* dx;            // as x
   float* alpha;         // one number each
   bool apply, listed;
+};
+
+struct PaletteKernels {
+  // The codes of w / scale, f16 or bf16.
+  void (*codes)(DType codes, const float* w, float scale, std::int32_t* out, std::int64_t count);
+  // Adds to sums [clusters][dim + 1] what palette_iterate() sums over points: a x, and a.
+  void (*iterate)(const PaletteRule& rule, const PaletteBlock& block, double* sums);
+  // out, as the block's x: the sum of a_j values[j].
+  void (*apply)(const PaletteRule& rule, const PaletteBlock& block, const float* values,
+                float* out);
+  // out: values of the nearest.
+  void (*nearest)(const PaletteRule& rule, const PaletteBlock& block, const float* values,
+                  float* out);
+  // Adds a_j g to sums [clusters][dim]; g as the block's x.
+  void (*pull)(const PaletteRule& rule, const PaletteBlock& block, const float* g, double* sums);
+  // Writes slopes.dx and alpha, and adds to dc [clusters][dim].
+  void (*backward)(const PaletteRule& rule, const PaletteBlock& block, const PaletteSlopes& slopes,
+                   double* dc);
 };
 
 }  // namespace lathe::cpu
