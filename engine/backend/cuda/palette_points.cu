@@ -1,5 +1,5 @@
 // palette_iterate, palette_apply, palette_pull, palette_backward.
-#include "engine/backend/cuda/device/palette_points.cuh"
+#include "engine/backend/cuda/device/palette_backward.cuh"
 
 #include "engine/backend/cuda/ops.h"
 #include "engine/backend/cuda/palette_call.h"
