@@ -20,7 +20,8 @@ std::size_t palette_tensors(const LinearPlan& plan);
 std::vector<LinearPlan> without_palettes(std::vector<LinearPlan> plans);
 
 // The matrices of slots whose palettes had begun, by name: packed, or floats where rows are not
-// whole blocks of packed ones; with PalettePlan::tables embedding and head as well. kData where something is missing, misshapen or not finite.
+// whole blocks of packed ones; with PalettePlan::tables embedding and head as well. kData where
+// something is missing, misshapen or not finite.
 Result<std::map<std::string, StoredValues>> stored_palettes(const SafetensorsFile& file,
                                                             const std::filesystem::path& folder,
                                                             const ModelFile& model,

@@ -88,7 +88,7 @@ TEST_F(SimtTraining, ProjectedGradientsLearnAsOnTheProcessor) {
 
 TEST_F(SimtTraining, PalettesLearnAsOnTheProcessor) {
   for (const Json& params :
-       {Json{{"row_scale", "largest"}, {"rows", 24}}, Json{{"cluster_dim", 2}},
+       {Json{{"row_scale", "largest"}, {"rows", 8}}, Json{{"cluster_dim", 2}},
         Json{{"memory", "marshaled"}, {"maps", "f32"}, {"targets", {"q", "down"}}}}) {
     const TrainSpec spec = palette_spec(params);
     expect_same_losses(device_, spec, 3, 1e-3);
