@@ -40,7 +40,8 @@ std::vector<float> read_floats(Backend& backend, TensorRef weight) {
   }
   std::vector<std::uint16_t> bits(values.size());
   backend.read(weight, bits.data(), weight.bytes());
-  std::transform(bits.begin(), bits.end(), values.begin(), float_of_bf16);
+  std::transform(bits.begin(), bits.end(), values.begin(),
+                 [](std::uint16_t half) { return float_of_bf16(half); });
   return values;
 }
 

@@ -32,7 +32,8 @@ inline void make_codes(const CodedWeights& weights, std::int64_t at, float scale
     return;
   }
   std::array<float, kCodesTogether> floats;
-  std::transform(bits, bits + count, floats.begin(), float_of_bf16);
+  std::transform(bits, bits + count, floats.begin(),
+                 [](std::uint16_t half) { return float_of_bf16(half); });
   kernels().palette.codes(weights.codes, floats.data(), scale, codes, count);
 }
 

@@ -22,7 +22,7 @@ void write_row(const Row& row, const TensorRef& map, std::int64_t at, std::int64
     std::copy_n(row.data(), count, map.f32() + at);
   } else {
     std::transform(row.data(), row.data() + count, static_cast<std::uint16_t*>(map.data) + at,
-                   bf16_of_float);
+                   [](float value) { return bf16_of_float(value); });
   }
 }
 
@@ -34,7 +34,8 @@ void read_row(const PaletteMap& map, std::int64_t weight, Row& to) {
     std::copy_n(map.values.f32() + row * count, count, to.data());
   } else {
     const std::uint16_t* const from = bits_of(map.values) + row * count;
-    std::transform(from, from + count, to.data(), float_of_bf16);
+    std::transform(from, from + count, to.data(),
+                   [](std::uint16_t half) { return float_of_bf16(half); });
   }
 }
 
